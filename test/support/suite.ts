@@ -1,0 +1,226 @@
+/**
+ * The one place that imports uvu. A green run of bare uvu does not prove that the tests ran (a failing `before` skips the
+ * suite with exit code 0, so does a forgotten `.run()`), and a promise that never settles hangs it for ever. What is
+ * wrapped here keeps these promises:
+ *
+ * - every test, hook and clean-up runs under a time limit;
+ * - a `before` that fails, fails every test of its suite; `after` work is a last test of its own;
+ * - at process exit as many tests must have run as were registered, and at least one in each suite, else the exit code is 1;
+ * - a suite whose `.run()` was forgotten, and a process that something keeps alive after the last test, fail the run.
+ */
+import { appendFileSync } from 'node:fs';
+import process from 'node:process';
+import * as uvu from 'uvu';
+
+export * as assert from 'uvu/assert';
+
+/** What the body of a test is given. */
+export interface TestContext {
+  /** Name of the test. */
+  readonly name: string;
+  /** Aborted when the test's time is over. */
+  readonly signal: AbortSignal;
+  /** Registers clean-up, to be called where a thing is created. Run last-in first-out, also after a failure or a time-out. */
+  after(cleanUp: Step): void;
+}
+
+/** Work without a result, at once or later. */
+export type Step = () => unknown;
+
+/** The body of a test. */
+export type Body = (context: TestContext) => unknown;
+
+/** A function that registers work, and one that registers it for every test. */
+export interface Hook {
+  (step: Step): void;
+  each(step: Body): void;
+}
+
+/** Registers tests of one suite; `run` comes last and only once. */
+export interface Suite {
+  (name: string, body: Body): void;
+  before: Hook;
+  after: Hook;
+  run(): void;
+}
+
+/** Time limits of a suite, in milliseconds. */
+export interface SuiteOptions {
+  /** For each test (its `each` hooks included); 20 s unless told. */
+  limitMs?: number;
+  /** For all `before` steps together, and for all `after` steps together; 60 s unless told. */
+  hookLimitMs?: number;
+}
+
+/** What a process reports about one suite, a line of JSON in the file that `TEST_REPORT` names. */
+export interface SuiteReport {
+  suite: string;
+  registered: number;
+  passed: number;
+  failed: string[];
+  /** Broken promises of the suite as a whole, such as a forgotten `.run()`. */
+  faults: string[];
+}
+
+interface Tally {
+  name: string;
+  registered: number;
+  passed: number;
+  failed: string[];
+  isRunCalled: boolean;
+}
+
+const idleMs = 10_000;
+const tallies: Tally[] = [];
+
+/** Creates a suite. Nothing of it runs before its `run` is called. */
+export function suite(name: string, options: SuiteOptions = {}): Suite {
+  const { limitMs = 20_000, hookLimitMs = 60_000 } = options;
+  const inner = uvu.suite(name);
+  const tally: Tally = { name, registered: 0, passed: 0, failed: [], isRunCalled: false };
+  const hooks = { before: [] as Step[], after: [] as Step[], beforeEach: [] as Body[], afterEach: [] as Body[] };
+  let prepared: Promise<void> | undefined;
+  watchExit();
+  tallies.push(tally);
+
+  const prepare = (): Promise<void> => {
+    prepared ??= within(hookLimitMs, 'before', async () => {
+      for (const step of hooks.before) await step();
+    });
+    return prepared;
+  };
+
+  const register = (title: string, work: () => Promise<void>): void => {
+    if (tally.isRunCalled) throw new Error(`suite "${name}": "${title}" was registered after run()`);
+    tally.registered++;
+    inner(title, async () => {
+      try {
+        await work();
+        tally.passed++;
+      } catch (error) {
+        tally.failed.push(title);
+        throw asError(error);
+      } finally {
+        if (isDone(tally)) watchIdle();
+      }
+    });
+  };
+
+  const test = (title: string, body: Body): void => {
+    register(title, async () => {
+      await prepare();
+      await runTest(title, body, hooks.beforeEach, hooks.afterEach, limitMs);
+    });
+  };
+
+  return Object.assign(test, {
+    before: hookInto(hooks.before, hooks.beforeEach),
+    after: hookInto(hooks.after, hooks.afterEach),
+    run() {
+      if (hooks.after.length > 0 && tally.registered > 0) {
+        register('(after)', () => within(hookLimitMs, 'after', () => inTurn(hooks.after.reverse())));
+      }
+      tally.isRunCalled = true;
+      inner.run();
+    },
+  });
+}
+
+function hookInto(once: Step[], each: Body[]): Hook {
+  return Object.assign((step: Step): void => void once.push(step), {
+    each: (step: Body): void => void each.push(step),
+  });
+}
+
+async function runTest(name: string, body: Body, before: Body[], after: Body[], limitMs: number): Promise<void> {
+  const cleanUps: Step[] = [];
+  const abort = new AbortController();
+  const context: TestContext = { name, signal: abort.signal, after: (cleanUp) => void cleanUps.push(cleanUp) };
+  const errors: unknown[] = [];
+  const attempt = async (what: string, step: Step): Promise<void> => {
+    try {
+      await within(limitMs, what, step);
+    } catch (error) {
+      errors.push(error);
+    }
+  };
+  await attempt('test', async () => {
+    for (const step of before) await step(context);
+    await body(context);
+  });
+  abort.abort();
+  for (const step of after) await attempt('after.each', () => step(context));
+  for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await attempt('clean-up', cleanUp);
+  const [first, ...more] = errors.map(asError);
+  if (!first) return;
+  for (const error of more) first.stack += `\n  and then: ${error.stack}`;
+  throw first;
+}
+
+/** All steps are tried; the first failure is thrown in the end. */
+async function inTurn(steps: Step[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
+async function within(limitMs: number, what: string, step: Step): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not finished after ${limitMs} ms`)), limitMs);
+  });
+  try {
+    await Promise.race([(async () => step())(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** uvu prints `name`, `message` and `stack` of what is thrown and chokes on anything else. */
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`thrown: ${String(thrown)}`);
+}
+
+function isDone(tally: Tally): boolean {
+  return tally.passed + tally.failed.length === tally.registered;
+}
+
+function faultsOf(tally: Tally): string[] {
+  const faults: string[] = [];
+  const ran = tally.passed + tally.failed.length;
+  if (!tally.isRunCalled) faults.push('run() was never called');
+  if (tally.registered === 0) faults.push('no test was registered');
+  if (ran !== tally.registered) faults.push(`${ran} of ${tally.registered} tests ran`);
+  return faults;
+}
+
+function watchExit(): void {
+  if (tallies.length > 0) return;
+  process.on('exit', () => {
+    for (const tally of tallies) {
+      const faults = faultsOf(tally);
+      for (const fault of faults) console.error(`suite "${tally.name}": ${fault}`);
+      if (faults.length > 0 || tally.failed.length > 0) process.exitCode = 1;
+      const { name, registered, passed, failed } = tally;
+      const report: SuiteReport = { suite: name, registered, passed, failed, faults };
+      const file = process.env.TEST_REPORT;
+      if (file) appendFileSync(file, `${JSON.stringify(report)}\n`);
+    }
+  });
+}
+
+/** The timer holds nothing open: it only ever fires where something else does. */
+function watchIdle(): void {
+  if (!tallies.every((tally) => isDone(tally))) return;
+  const timer = setTimeout(() => {
+    console.error(`all tests are done, but something keeps the process alive: ${process.getActiveResourcesInfo()}`);
+    process.exit(1);
+  }, idleMs);
+  timer.unref();
+}
