@@ -50,6 +50,8 @@ export interface SuiteOptions {
   limitMs?: number;
   /** For all `before` steps together, and for all `after` steps together; 60 s unless told. */
   hookLimitMs?: number;
+  /** How long the process may stay alive after its last test; 10 s unless told. */
+  idleMs?: number;
 }
 
 /** What a process reports about one suite, a line of JSON in the file that `TEST_REPORT` names. */
@@ -70,12 +72,11 @@ interface Tally {
   isRunCalled: boolean;
 }
 
-const idleMs = 10_000;
 const tallies: Tally[] = [];
 
 /** Creates a suite. Nothing of it runs before its `run` is called. */
 export function suite(name: string, options: SuiteOptions = {}): Suite {
-  const { limitMs = 20_000, hookLimitMs = 60_000 } = options;
+  const { limitMs = 20_000, hookLimitMs = 60_000, idleMs = 10_000 } = options;
   const inner = uvu.suite(name);
   const tally: Tally = { name, registered: 0, passed: 0, failed: [], isRunCalled: false };
   const hooks = { before: [] as Step[], after: [] as Step[], beforeEach: [] as Body[], afterEach: [] as Body[] };
@@ -101,7 +102,7 @@ export function suite(name: string, options: SuiteOptions = {}): Suite {
         tally.failed.push(title);
         throw asError(error);
       } finally {
-        if (isDone(tally)) watchIdle();
+        if (isDone(tally)) watchIdle(idleMs);
       }
     });
   };
@@ -216,7 +217,7 @@ function watchExit(): void {
 }
 
 /** The timer holds nothing open: it only ever fires where something else does. */
-function watchIdle(): void {
+function watchIdle(idleMs: number): void {
   if (!tallies.every((tally) => isDone(tally))) return;
   const timer = setTimeout(() => {
     console.error(`all tests are done, but something keeps the process alive: ${process.getActiveResourcesInfo()}`);
