@@ -1,0 +1,97 @@
+/** Namespaces and names used on the wire. No literal namespace stands anywhere else in the program. */
+export const NS = {
+  client: 'jabber:client',
+  streams: 'http://etherx.jabber.org/streams',
+  streamErrors: 'urn:ietf:params:xml:ns:xmpp-streams',
+  stanzaErrors: 'urn:ietf:params:xml:ns:xmpp-stanzas',
+  framing: 'urn:ietf:params:xml:ns:xmpp-framing',
+  tls: 'urn:ietf:params:xml:ns:xmpp-tls',
+  sasl: 'urn:ietf:params:xml:ns:xmpp-sasl',
+  sasl2: 'urn:xmpp:sasl:2',
+  channelBinding: 'urn:xmpp:sasl-cb:0',
+  bind: 'urn:ietf:params:xml:ns:xmpp-bind',
+  bind2: 'urn:xmpp:bind:0',
+  session: 'urn:ietf:params:xml:ns:xmpp-session',
+  compressFeature: 'http://jabber.org/features/compress',
+  compress: 'http://jabber.org/protocol/compress',
+  iqAuthFeature: 'http://jabber.org/features/iq-auth',
+  iqAuth: 'jabber:iq:auth',
+  sm2: 'urn:xmpp:sm:2',
+  sm3: 'urn:xmpp:sm:3',
+  csi: 'urn:xmpp:csi:0',
+  xmppErrors: 'urn:xmpp:errors',
+  muc: 'http://jabber.org/protocol/muc',
+  mucUser: 'http://jabber.org/protocol/muc#user',
+  mucAdmin: 'http://jabber.org/protocol/muc#admin',
+  mucOwner: 'http://jabber.org/protocol/muc#owner',
+  delay: 'urn:xmpp:delay',
+  legacyDelay: 'jabber:x:delay',
+  stanzaId: 'urn:xmpp:sid:0',
+  hints: 'urn:xmpp:hints',
+  carbons: 'urn:xmpp:carbons:2',
+  forward: 'urn:xmpp:forward:0',
+  mam: 'urn:xmpp:mam:2',
+  ping: 'urn:xmpp:ping',
+  version: 'jabber:iq:version',
+  privacy: 'jabber:iq:privacy',
+  discoInfo: 'http://jabber.org/protocol/disco#info',
+  discoItems: 'http://jabber.org/protocol/disco#items',
+  chatStates: 'http://jabber.org/protocol/chatstates',
+  xml: 'http://www.w3.org/XML/1998/namespace',
+} as const;
+
+/** Defined conditions of a stream error, RFC 6120 section 4.9.3. */
+export type StreamCondition =
+  | 'bad-format'
+  | 'bad-namespace-prefix'
+  | 'conflict'
+  | 'connection-timeout'
+  | 'host-gone'
+  | 'host-unknown'
+  | 'improper-addressing'
+  | 'internal-server-error'
+  | 'invalid-from'
+  | 'invalid-namespace'
+  | 'invalid-xml'
+  | 'not-authorized'
+  | 'not-well-formed'
+  | 'policy-violation'
+  | 'remote-connection-failed'
+  | 'reset'
+  | 'resource-constraint'
+  | 'restricted-xml'
+  | 'see-other-host'
+  | 'system-shutdown'
+  | 'undefined-condition'
+  | 'unsupported-encoding'
+  | 'unsupported-feature'
+  | 'unsupported-stanza-type'
+  | 'unsupported-version';
+
+/** Defined conditions of a stanza error, RFC 6120 section 8.3.3. */
+export type StanzaCondition =
+  | 'bad-request'
+  | 'conflict'
+  | 'feature-not-implemented'
+  | 'forbidden'
+  | 'gone'
+  | 'internal-server-error'
+  | 'item-not-found'
+  | 'jid-malformed'
+  | 'not-acceptable'
+  | 'not-allowed'
+  | 'not-authorized'
+  | 'policy-violation'
+  | 'recipient-unavailable'
+  | 'redirect'
+  | 'registration-required'
+  | 'remote-server-not-found'
+  | 'remote-server-timeout'
+  | 'resource-constraint'
+  | 'service-unavailable'
+  | 'subscription-required'
+  | 'undefined-condition'
+  | 'unexpected-request';
+
+/** Error types of RFC 6120 section 8.3.2. */
+export type ErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait';

@@ -1,0 +1,21 @@
+import type { StreamCondition } from './names.ts';
+
+/** Why a stream must end: the stream error to send to whoever sent the bytes (RFC 6120 section 4.9). */
+export interface Violation {
+  readonly condition: StreamCondition;
+  /** For the error's `<text/>`; never contains what the peer sent. */
+  readonly text: string;
+  /** Application-specific child of the error, as XML. */
+  readonly extra?: string;
+}
+
+/** Carries a violation out of the scan. Thrown once in a stream's life, so the cost of an exception does not matter. */
+export class ViolationError extends Error {
+  readonly violation: Violation;
+
+  constructor(violation: Violation) {
+    super(`${violation.condition}: ${violation.text}`);
+    this.name = 'ViolationError';
+    this.violation = violation;
+  }
+}
