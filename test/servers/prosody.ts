@@ -1,0 +1,141 @@
+/** Starts a Prosody of its own, from Debian's packages. */
+import { mkdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { ensurePackages, packagesOf } from './install.ts';
+import { Daemon, freePorts, inFolder, makeCertificate, removeFolder, tail } from './process.ts';
+import { initialUsers, type Server, type ServerFacts, type StartOptions, upstreamUrl } from './server.ts';
+
+export interface ProsodyOptions extends StartOptions {
+  /** Lua text added to the global section, where it overrides what stands before. */
+  extra?: string;
+  /** Lua text added to the section of the host. */
+  extraHost?: string;
+  /** Lua text added to the section of the rooms' component, and after it (other components, for example). */
+  extraRooms?: string;
+}
+
+/** Starts Prosody on free ports, in a temporary folder. */
+export function startProsody(options: ProsodyOptions = {}): Promise<Server> {
+  ensurePackages(packagesOf.prosody);
+  return inFolder('prosody', (folder) => start(folder, options));
+}
+
+async function start(folder: string, options: ProsodyOptions): Promise<Server> {
+  const [plain, tls, ws, wss] = (await freePorts(4)) as [number, number, number, number];
+  const isPlain = options.passwordFormat === 'plain';
+  const facts: ServerFacts = {
+    name: 'prosody',
+    host: 'localhost',
+    mucDomain: 'conference.localhost',
+    ports: { plain, tls, ws, wss },
+    wsPath: '/xmpp-websocket',
+    certificate: await makeCertificate(folder),
+    folder,
+    logs: [join(folder, 'prosody.log'), join(folder, 'prosody.out')],
+    users: initialUsers(options),
+    features: {
+      mechanisms: isPlain ? ['PLAIN', 'SCRAM-SHA-1', 'SCRAM-SHA-256', 'legacy'] : ['PLAIN', 'SCRAM-SHA-1', 'legacy'],
+      sharedNick: true,
+      streamManagement: true,
+      carbons: true,
+      mam: true,
+      pep: true,
+      blocking: true,
+      privacyLists: false,
+      occupantId: true,
+      needsInitialPresence: false,
+      newRoomsLocked: true,
+      closingSubject: true,
+      stanzaBytes: 262_000,
+      proxyProtocol: false,
+    },
+  };
+  const accounts = join(folder, 'data', facts.host, 'accounts');
+  mkdirSync(accounts, { recursive: true });
+  await writeFile(join(folder, 'prosody.cfg.lua'), configuration(facts, options));
+  // Read at a user's first login, so that accounts can be added at any time.
+  const addUser = (name: string, password = name) =>
+    writeFile(join(accounts, `${name}.dat`), `return { ["password"] = ${JSON.stringify(password)} };\n`);
+  await Promise.all(facts.users.map((name) => addUser(name)));
+
+  const launch = async (): Promise<Daemon> => {
+    const daemon = new Daemon(folder, 'prosody', 'prosody', ['--config', join(folder, 'prosody.cfg.lua'), '-F']);
+    try {
+      for (const port of [plain, tls, ws, wss]) await daemon.listening(port);
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+    return daemon;
+  };
+  let daemon = await launch();
+  const halt = (abrupt = false) => (abrupt ? daemon.kill() : daemon.stop());
+  return {
+    ...facts,
+    get pids() {
+      return [daemon.pid];
+    },
+    upstream: (access) => upstreamUrl(facts, access),
+    addUser,
+    halt,
+    async restart() {
+      await halt();
+      daemon = await launch();
+    },
+    async stop() {
+      await halt();
+      removeFolder(folder);
+    },
+    logTail: (lines) => facts.logs.map((file) => tail(file, lines)).join('\n'),
+  };
+}
+
+function configuration({ ports, folder, certificate }: ServerFacts, options: ProsodyOptions): string {
+  const level = process.env.TEST_SERVER_LOG ?? 'info';
+  return `
+run_as_root = ${process.getuid?.() === 0}
+data_path = "${folder}/data"
+pidfile = "${folder}/prosody.pid"
+log = { { levels = { min = "${level}" }, to = "file", filename = "${folder}/prosody.log" } }
+admins = { "admin@localhost" }
+
+interfaces = { "127.0.0.1" }
+c2s_ports = { ${ports.plain} }
+c2s_direct_tls_ports = { ${ports.tls} }
+http_ports = { ${ports.ws} }
+https_ports = { ${ports.wss} }
+http_interfaces = { "127.0.0.1" }
+https_interfaces = { "127.0.0.1" }
+http_default_host = "localhost"
+s2s_ports = {}
+component_ports = {}
+
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+authentication = "${options.passwordFormat === 'plain' ? 'internal_plain' : 'internal_hashed'}"
+storage = "internal"
+archive_expires_after = "never"
+ssl = { key = "${certificate.key}"; certificate = "${certificate.cert}" }
+https_ssl = { key = "${certificate.key}"; certificate = "${certificate.cert}" }
+c2s_direct_tls_ssl = { key = "${certificate.key}"; certificate = "${certificate.cert}" }
+
+modules_disabled = { "s2s" }
+modules_enabled = {
+  "roster"; "saslauth"; "tls"; "disco"; "posix"; "private"; "blocklist"; "vcard4"; "vcard_legacy"; "version"; "uptime";
+  "time"; "ping"; "pep"; "bookmarks"; "carbons"; "smacks"; "csi_simple"; "websocket"; "http"; "mam"; "offline"; "legacyauth";
+}
+${options.extra ?? ''}
+
+VirtualHost "localhost"
+${options.extraHost ?? ''}
+
+Component "conference.localhost" "muc"
+  modules_enabled = { "muc_mam"; "vcard_muc" }
+  restrict_room_creation = false
+  muc_log_by_default = true
+  muc_room_default_history_length = 20
+${options.extraRooms ?? ''}
+`;
+}
