@@ -1,0 +1,156 @@
+/**
+ * The configuration as the program uses it: parsed, complete, frozen. Names carry their unit; what is off is `undefined`,
+ * what is unlimited is `Infinity` (beware: timers take at most 2^31 - 1 ms and fire at once above that).
+ */
+
+/** A place where clients connect. */
+export interface ListenerConfig {
+  readonly kind: 'tcp' | 'websocket';
+  /** Address or name to bind; IPv6 without brackets. */
+  readonly host: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+  /** Path of the WebSocket endpoint; '' for TCP. */
+  readonly path: string;
+  /** `starttls` for TCP only; `direct` on a WebSocket is `wss`. */
+  readonly tls: 'starttls' | 'direct' | 'none';
+  /** What comes in here counts as protected: SASL PLAIN is let through without TLS (S5). */
+  readonly trusted: boolean;
+}
+
+/** The server behind a host. */
+export interface UpstreamConfig {
+  readonly scheme: 'xmpp' | 'xmpp+starttls' | 'xmpps' | 'ws' | 'wss';
+  /** IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Path (and query) of the WebSocket endpoint; '' for the xmpp schemes. */
+  readonly path: string;
+  /** Whether the server's certificate is checked; only meaningful with TLS. */
+  readonly verify: boolean;
+  /** PEM file with the authorities to trust instead of the system's. */
+  readonly ca?: string | undefined;
+}
+
+/** PEM files. */
+export interface CertificateConfig {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface HostConfig {
+  /** The XMPP domain, normalised by `hostKey`. */
+  readonly name: string;
+  readonly upstream: UpstreamConfig;
+  readonly certificate?: CertificateConfig | undefined;
+  /** Largest stanza that may go to a carrier; undefined: found out, or assumed, per server. */
+  readonly carrierStanzaBytes?: number | undefined;
+  /** Whether account streams are opened for users whose password is known. */
+  readonly accountStreams: boolean;
+}
+
+export type StoreConfig = { readonly kind: 'memory' } | { readonly kind: 'redis'; readonly url: string };
+
+export interface HttpConfig {
+  /** IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface LeaveConfig {
+  readonly graceMs: number;
+  readonly when: 'auto' | 'last-session' | 'never';
+}
+
+export interface HistoryConfig {
+  /** Per room. */
+  readonly stanzas: number;
+  /** May be Infinity. */
+  readonly ageMs: number;
+  /** Per room. */
+  readonly bytes: number;
+  /** Stanzas for a session that states no wish. */
+  readonly defaultStanzas: number;
+}
+
+/** What an XML reader takes before it ends the stream. */
+export interface XmlLimits {
+  readonly stanzaBytes: number;
+  readonly depth: number;
+  /** Per element. */
+  readonly attributes: number;
+}
+
+/** The flat ones concern clients, where nothing else is said. Sizes in bytes, times in milliseconds and fit for a timer. */
+export interface LimitsConfig extends XmlLimits {
+  readonly preAuthStanzaBytes: number;
+  /** What a server may send: the proxy relays what the server has let through, so this is far above the rest. */
+  readonly upstream: XmlLimits;
+  /** A backlog larger than this ends the connection to the peer that does not read, client or server. */
+  readonly outboxBytes: number;
+  /** From connecting to a bound resource. */
+  readonly authTimeoutMs: number;
+  /** For dialing, TLS and WebSocket handshakes. */
+  readonly handshakeTimeoutMs: number;
+  /** How long a peer may take to close after us. */
+  readonly closeTimeoutMs: number;
+  /** After this long a silence a sign of life is sent or asked for. */
+  readonly pingMs: number;
+  /** A WebSocket silent for this long, or a backlog that does not shrink for this long, ends the connection. */
+  readonly idleMs: number;
+  /** 0: no limit. */
+  readonly connectionsPerAddress: number;
+}
+
+/** A token bucket: `burst` at once, then `perSecond`. */
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** For each session; over the rate, reading from its client pauses and nothing is dropped. `undefined`: no limit. */
+export interface RateConfig {
+  readonly stanzas: RateLimit | undefined;
+  readonly bytes: RateLimit | undefined;
+  /** Room stanzas towards a carrier that siblings may share. */
+  readonly carrier: RateLimit | undefined;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export interface Config {
+  /** At least one. */
+  readonly listeners: readonly ListenerConfig[];
+  /** By normalised domain (see `hostKey`), at least one. No prototype: any name may be looked up. */
+  readonly hosts: Readonly<Record<string, HostConfig>>;
+  readonly store: StoreConfig;
+  /** Metrics and health; undefined: off. */
+  readonly http: HttpConfig | undefined;
+  readonly sasl: { readonly mode: 'relay' | 'plain-only' };
+  /** How long an account stays in its rooms with no session at all; may be Infinity, or more than a timer takes. */
+  readonly lingerMs: number;
+  readonly leave: LeaveConfig;
+  readonly nick: 'account' | 'follow';
+  readonly join: { readonly timeoutMs: number };
+  /** Requests sent through a carrier for a session. */
+  readonly iq: { readonly timeoutMs: number };
+  readonly history: HistoryConfig;
+  /** Domains of services, and rooms, that are relayed only (J9); lower case. */
+  readonly exclude: readonly string[];
+  readonly limits: LimitsConfig;
+  readonly rate: RateConfig;
+  readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
+  readonly stateDirectory: string | undefined;
+}
+
+/** What is wrong with the configuration, in words for its author. Never contains a secret. */
+export interface ConfigError {
+  /** Path of the key, as in `listeners[0].tls`; '' where no key is at fault. */
+  readonly key: string;
+  /** The value as given, shortened and with secrets masked; undefined where there is none or it must not be shown. */
+  readonly value: string | undefined;
+  /** What would be right. */
+  readonly allowed: string;
+  /** Where the value came from: `FILE:LINE`, `--flag` or the name of an environment variable. */
+  readonly source: string | undefined;
+}

@@ -1,0 +1,238 @@
+/**
+ * What is measured. Names follow Prometheus' conventions with the prefix `minimix_`; each app has a registry of its own.
+ * Labels take a bounded set of words: whatever does not look like one (a JID, say) is counted as `other`.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { conditionLabel, createGuard, type Guard, mechanismLabel } from './labels.ts';
+
+/** Values of labels; keys are the labels' names. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** A counter with labels. */
+export interface Count<L extends Labels> {
+  inc(labels: L, by?: number): void;
+}
+
+/** A counter without labels. */
+export interface PlainCount {
+  inc(by?: number): void;
+}
+
+/** A gauge with labels. */
+export interface Level<L extends Labels> {
+  inc(labels: L, by?: number): void;
+  dec(labels: L, by?: number): void;
+  set(labels: L, value: number): void;
+}
+
+/** A gauge without labels. */
+export interface PlainLevel {
+  inc(by?: number): void;
+  dec(by?: number): void;
+  set(value: number): void;
+}
+
+type Kind = 'tcp' | 'websocket';
+
+/**
+ * Counters of the hot path: plain fields to add to (`metrics.hot.stanzasUp++`), read when Prometheus asks. Never decrease
+ * one.
+ */
+export interface HotCounters {
+  /** Stanzas relayed unchanged from a client to its server. */
+  stanzasUp: number;
+  /** Stanzas relayed unchanged from a server to its client. */
+  stanzasDown: number;
+  /** Copies of room stanzas delivered to sessions. */
+  stanzasForked: number;
+  /** Stanzas that the servers did not have to send or take because the account joins once. */
+  stanzasSaved: number;
+  /** Their bytes. */
+  bytesSaved: number;
+  /** Payload bytes read from and written to clients. */
+  bytesInDownstream: number;
+  bytesOutDownstream: number;
+  /** Payload bytes read from and written to servers. */
+  bytesInUpstream: number;
+  bytesOutUpstream: number;
+}
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly hot: HotCounters;
+
+  readonly sessions: Level<{ transport: Kind }>;
+  readonly accounts: PlainLevel;
+  readonly occupancies: PlainLevel;
+  readonly carriers: Level<{ kind: 'account-stream' | 'borrowed' | 'parked' }>;
+  readonly legs: Level<{ role: 'accepted' | 'dialed'; kind: Kind }>;
+  readonly iqPending: PlainLevel;
+
+  readonly connectionsAccepted: Count<{ kind: Kind }>;
+  readonly connectionsRefused: Count<{ kind: Kind; reason: string }>;
+  readonly joins: Count<{ result: 'upstream' | 'local' | 'refused' | 'timeout' }>;
+  /** Joins that no server saw. */
+  readonly joinsSaved: PlainCount;
+  readonly handovers: Count<{ result: string }>;
+  readonly accountStreamsOpened: PlainCount;
+  readonly accountStreamsFailed: Count<{ reason: string }>;
+  /** Any mechanism name may be given: unknown ones count as `other`. */
+  readonly sasl: Count<{ mechanism: string; result: 'success' | 'failure' | 'aborted' | 'refused' }>;
+  /** Stanzas that went nowhere (X6). */
+  readonly drops: Count<{ reason: string }>;
+  /** `leg`: on which leg the stream error was sent or received. */
+  readonly streamErrors: Count<{ condition: string; leg: 'downstream' | 'upstream' }>;
+  /** Streams that broke a rule of XML or a limit. */
+  readonly violations: Count<{ condition: string }>;
+  readonly iqTimeouts: PlainCount;
+
+  /** Called before each scrape: the place to set gauges from what is true now. */
+  onScrape(update: () => void): void;
+  /** The text for Prometheus. Process and event-loop metrics are collected from the first call on. */
+  render(): Promise<string>;
+  /** The media type of that text. */
+  readonly contentType: string;
+}
+
+interface Definition {
+  readonly name: string;
+  readonly help: string;
+}
+
+/** Creates the metrics of one app. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const updates: (() => void)[] = [];
+  const hot = createHot(registry);
+  let isProcessCollected = false;
+
+  const count = <L extends Labels>(name: string, help: string, guards: Guards<L>): Count<L> =>
+    labelledCount(registry, { name, help }, guards);
+  const plainCount = (name: string, help: string): PlainCount => {
+    const counter = new Counter({ name: `minimix_${name}`, help, registers: [registry] });
+    return { inc: (by = 1) => counter.inc(by) };
+  };
+  const level = <L extends Labels>(name: string, help: string, guards: Guards<L>): Level<L> =>
+    labelledLevel(registry, { name, help }, guards);
+  const plainLevel = (name: string, help: string): PlainLevel => {
+    const gauge = new Gauge({ name: `minimix_${name}`, help, registers: [registry] });
+    return { inc: (by = 1) => gauge.inc(by), dec: (by = 1) => gauge.dec(by), set: (value) => gauge.set(value) };
+  };
+
+  return {
+    registry,
+    hot,
+    sessions: level('sessions', 'Sessions, by transport of the client.', { transport: asGiven }),
+    accounts: plainLevel('accounts', 'Accounts that have a session or an occupancy.'),
+    occupancies: plainLevel('occupancies', 'Rooms occupied by accounts.'),
+    carriers: level('carriers', 'Upstream streams that carry rooms.', { kind: asGiven }),
+    legs: level('legs', 'Open connections to clients (accepted) and servers (dialed).', {
+      role: asGiven,
+      kind: asGiven,
+    }),
+    iqPending: plainLevel('iq_pending', 'Requests sent through a carrier and not answered yet.'),
+    connectionsAccepted: count('connections_accepted_total', 'Connections accepted.', { kind: asGiven }),
+    connectionsRefused: count('connections_refused_total', 'Connections refused.', {
+      kind: asGiven,
+      reason: createGuard(),
+    }),
+    joins: count('joins_total', 'Joins of sessions, by how they were answered.', { result: asGiven }),
+    joinsSaved: plainCount('joins_saved_total', 'Joins that the account did not repeat at the room.'),
+    handovers: count('handovers_total', 'Occupancies moved between carriers.', { result: createGuard() }),
+    accountStreamsOpened: plainCount('account_streams_opened_total', 'Account streams opened.'),
+    accountStreamsFailed: count('account_streams_failed_total', 'Account streams that could not be opened.', {
+      reason: createGuard(),
+    }),
+    sasl: count('sasl_total', 'SASL exchanges of clients.', { mechanism: mechanismLabel, result: asGiven }),
+    drops: count('drops_total', 'Stanzas dropped.', { reason: createGuard() }),
+    streamErrors: count('stream_errors_total', 'Stream errors sent or received.', {
+      condition: conditionLabel,
+      leg: asGiven,
+    }),
+    violations: count('violations_total', 'Streams ended for bad XML or a limit.', { condition: conditionLabel }),
+    iqTimeouts: plainCount('iq_timeouts_total', 'Requests sent through a carrier that were never answered.'),
+    onScrape: (update) => void updates.push(update),
+    async render() {
+      if (!isProcessCollected) collectDefaultMetrics({ register: registry });
+      isProcessCollected = true;
+      for (const update of updates) update();
+      return registry.metrics();
+    },
+    contentType: registry.contentType,
+  };
+}
+
+type Guards<L extends Labels> = { readonly [K in keyof L]: Guard };
+
+/** For labels whose type is a closed set already. */
+const asGiven: Guard = (value) => value;
+
+function guarded<L extends Labels>(labels: L, guards: Guards<L>): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const name in guards) result[name] = guards[name](labels[name] ?? '');
+  return result;
+}
+
+function labelledCount<L extends Labels>(registry: Registry, what: Definition, guards: Guards<L>): Count<L> {
+  const { name, help } = what;
+  const counter = new Counter({
+    name: `minimix_${name}`,
+    help,
+    labelNames: Object.keys(guards),
+    registers: [registry],
+  });
+  return { inc: (labels, by = 1) => counter.inc(guarded(labels, guards), by) };
+}
+
+function labelledLevel<L extends Labels>(registry: Registry, what: Definition, guards: Guards<L>): Level<L> {
+  const { name, help } = what;
+  const gauge = new Gauge({ name: `minimix_${name}`, help, labelNames: Object.keys(guards), registers: [registry] });
+  return {
+    inc: (labels, by = 1) => gauge.inc(guarded(labels, guards), by),
+    dec: (labels, by = 1) => gauge.dec(guarded(labels, guards), by),
+    set: (labels, value) => gauge.set(guarded(labels, guards), value),
+  };
+}
+
+/** The fields of the hot path, published by counters that read them when they are scraped. */
+function createHot(registry: Registry): HotCounters {
+  const hot: HotCounters = {
+    stanzasUp: 0,
+    stanzasDown: 0,
+    stanzasForked: 0,
+    stanzasSaved: 0,
+    bytesSaved: 0,
+    bytesInDownstream: 0,
+    bytesOutDownstream: 0,
+    bytesInUpstream: 0,
+    bytesOutUpstream: 0,
+  };
+  const publish = (name: string, help: string, series: () => [Labels, number][]): void => {
+    const labelNames = Object.keys(series()[0]?.[0] ?? {});
+    new Counter({
+      name: `minimix_${name}`,
+      help,
+      labelNames,
+      registers: [registry],
+      // prom-client's counters only add; reset and add is how an absolute value is given.
+      collect() {
+        this.reset();
+        for (const [labels, value] of series()) this.inc(labels, value);
+      },
+    });
+  };
+  publish('stanzas_relayed_total', 'Stanzas relayed unchanged.', () => [
+    [{ direction: 'up' }, hot.stanzasUp],
+    [{ direction: 'down' }, hot.stanzasDown],
+  ]);
+  publish('stanzas_forked_total', 'Copies of room stanzas delivered to sessions.', () => [[{}, hot.stanzasForked]]);
+  publish('stanzas_saved_total', 'Stanzas that the servers did not have to handle.', () => [[{}, hot.stanzasSaved]]);
+  publish('bytes_saved_total', 'Bytes that the servers did not have to handle.', () => [[{}, hot.bytesSaved]]);
+  publish('bytes_total', 'Payload bytes of all connections.', () => [
+    [{ direction: 'in', leg: 'downstream' }, hot.bytesInDownstream],
+    [{ direction: 'out', leg: 'downstream' }, hot.bytesOutDownstream],
+    [{ direction: 'in', leg: 'upstream' }, hot.bytesInUpstream],
+    [{ direction: 'out', leg: 'upstream' }, hot.bytesOutUpstream],
+  ]);
+  return hot;
+}
