@@ -1,0 +1,119 @@
+/** The stream after authentication, up to the server's bind result, which says who the session is (S7). */
+import { bareKey } from '../../xml/address.ts';
+import { stanzaError } from '../../xml/build.ts';
+import type { Stanza, StreamHeader } from '../../xml/stanza.ts';
+import { askedResource, bindRequest, boundJid, isBinding, withResource } from '../bind.ts';
+import { isFeatures, offer, readFeatures } from '../features.ts';
+import type { Credentials } from '../sasl-relay.ts';
+import type { Effect } from './io.ts';
+import {
+  attributesForServer,
+  chooseResource,
+  expectsFeatures,
+  failWith,
+  forget,
+  letGo,
+  offerRules,
+  type PendingRequest,
+  passHeader,
+  type State,
+} from './state.ts';
+
+export function clientReopens(state: State, header: StreamHeader): Effect[] {
+  const to = header.attributes.get('to');
+  state.clientHeader = header;
+  if (to !== undefined && bareKey(to) !== state.host) {
+    return failWith(state, 'policy-violation', 'The stream was authenticated for another domain');
+  }
+  state.phase = 'regreeting';
+  return [
+    { do: 'hold', on: 'client' },
+    { do: 'header', to: 'server', attributes: attributesForServer(state), header },
+  ];
+}
+
+export function serverReopens(state: State, header: StreamHeader): Effect[] {
+  const greeting = passHeader(state, header);
+  if (!expectsFeatures(state)) return [...greeting, ...letGo(state, 'authenticated')];
+  state.phase = 'refeatures';
+  return greeting;
+}
+
+/** Phase `refeatures`. */
+export function lastFeatures(state: State, stanza: Stanza): Effect[] {
+  if (!isFeatures(stanza)) return [{ do: 'forward', to: 'client', stanza }];
+  state.features = readFeatures(stanza);
+  const shown = offer(stanza, { ...offerRules(state), startTls: false });
+  return [{ do: 'forward', to: 'client', stanza: shown.stanza }, ...letGo(state, 'authenticated')];
+}
+
+/**
+ * An IQ of phase `authenticated` that has to do with binding; undefined for all else. The client is held until the server
+ * has answered: what it pipelines belongs to the session (and jabberd2 would end the stream for it).
+ */
+export function bindingRequest(state: State, stanza: Stanza): Effect[] | undefined {
+  if (!isBinding(stanza)) return undefined;
+  const bind = bindRequest(stanza);
+  if (bind === undefined || !stanza.id) return refuseBind(stanza);
+  const asked = askedResource(bind);
+  const resource = chooseResource(state, state.sasl?.userHint, asked);
+  state.request = { id: stanza.id };
+  state.phase = 'binding';
+  return [
+    { do: 'hold', on: 'client' },
+    { do: 'forward', to: 'server', stanza: resource === asked ? stanza : withResource(stanza, bind, resource) },
+  ];
+}
+
+/** Phase `binding`. */
+export function bindAnswer(state: State, stanza: Stanza): Effect[] {
+  const { request } = state;
+  if (request === undefined || !answersRequest(stanza, request)) return [{ do: 'forward', to: 'client', stanza }];
+  if (stanza.type === 'error') {
+    state.request = undefined;
+    return [{ do: 'forward', to: 'client', stanza }, ...letGo(state, 'authenticated')];
+  }
+  const jid = boundJid(stanza);
+  if (jid === undefined) return failWith(state, 'remote-connection-failed', 'The server has not said what it bound');
+  return becomeBound(state, stanza, jid, state.sasl?.mechanism ?? '', state.sasl?.credentials);
+}
+
+/** The result goes to the client; with both legs held, all that follows is for the session's owner. */
+export function becomeBound(
+  state: State,
+  result: Stanza,
+  jid: string,
+  mechanism: string,
+  credentials: Credentials | undefined,
+): Effect[] {
+  const { host, features, clientHeader, serverHeader } = state;
+  forget(state, 'bound');
+  const none: StreamHeader = { attributes: new Map(), declarations: new Map() };
+  return [
+    { do: 'hold', on: 'server' },
+    { do: 'forward', to: 'client', stanza: result },
+    {
+      do: 'bound',
+      session: {
+        jid,
+        host,
+        mechanism,
+        credentials,
+        features,
+        clientHeader: clientHeader ?? none,
+        serverHeader: serverHeader ?? none,
+      },
+    },
+  ];
+}
+
+export function answersRequest(stanza: Stanza, request: PendingRequest): boolean {
+  return stanza.name === 'iq' && stanza.id === request.id && (stanza.type === 'result' || stanza.type === 'error');
+}
+
+function refuseBind(stanza: Stanza): Effect[] {
+  return [
+    { do: 'refused', reason: 'bind request' },
+    { do: 'send', to: 'client', xml: stanzaError(stanza, { type: 'modify', condition: 'bad-request' }) },
+  ];
+}
