@@ -1,0 +1,162 @@
+/**
+ * The account: one input at a time in, effects out. Dispatch only; the rules are in rules/.
+ */
+import { bareKey } from '../xml/address.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import type { Effect } from './effects.ts';
+import { Effects } from './effects.ts';
+import type { Input } from './inputs.ts';
+import { forgetOccupancy } from './occupancy.ts';
+import { accountStreamFailed, carrierLost, carrierReady, credentials, reopen } from './rules/carrier-events.ts';
+import { inboundUnanswered, requestTimeout } from './rules/iq.ts';
+import { joinFailed, settleTimer } from './rules/join-answer.ts';
+import { departed, graceOver, left, sendLeave } from './rules/leave.ts';
+import { lingerOver, settleAccount } from './rules/linger.ts';
+import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
+import { roomStanza } from './rules/room-stanza.ts';
+import { sessionStanza } from './rules/session-stanza.ts';
+import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts';
+import { stranger } from './rules/strangers.ts';
+import type { AccountState, CarrierId, Occupancy, Turn } from './state.ts';
+
+/** Handles one input. Changes `state` and returns what is to be done, in order. `now`: epoch ms. */
+export function step(state: AccountState, input: Input, now: number): readonly Effect[] {
+  const out = new Effects();
+  const turn: Turn = { state, out, now };
+  dispatch(turn, input);
+  if (state.sessions.size === 0) settleAccount(turn);
+  return out.list;
+}
+
+function dispatch(turn: Turn, input: Input): void {
+  const { state } = turn;
+  switch (input.kind) {
+    case 'carrier-stanza':
+      carrierStanza(turn, input.carrier, input.stanza);
+      return;
+    case 'session-stanza': {
+      const session = state.sessions.get(input.session);
+      if (session) sessionStanza(turn, session, input.stanza);
+      return;
+    }
+    case 'session-bound':
+      sessionBound(turn, input.session, input.jid, input.carrier);
+      return;
+    case 'session-gone':
+      sessionGone(turn, input.session);
+      return;
+    case 'session-presence': {
+      const session = state.sessions.get(input.session);
+      if (session) sessionPresence(turn, session, input.available, input.show, input.priority);
+      return;
+    }
+    case 'session-carbons': {
+      const session = state.sessions.get(input.session);
+      if (session) session.carbons = input.enabled;
+      return;
+    }
+    case 'credentials':
+      credentials(turn, input.known);
+      return;
+    case 'carrier-ready':
+      carrierReady(turn, input.carrier, input.type, input.jid);
+      return;
+    case 'carrier-lost':
+      carrierLost(turn, input.carrier);
+      return;
+    case 'account-stream-failed':
+      accountStreamFailed(turn, input.final);
+      return;
+    case 'timer':
+      timer(turn, input.key);
+      return;
+  }
+}
+
+function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
+  const carrier = turn.state.carriers.get(id);
+  if (!carrier) return;
+  const key = bareKey(stanza.from ?? '');
+  const room = key === undefined ? undefined : turn.state.rooms.get(key);
+  if (room && carrier.rooms.has(room.key)) {
+    roomStanza(turn, room, carrier, stanza);
+    if (carrier.status === 'retiring' && room.departing.size === 0) reconcile(turn);
+  } else if (carrier.kind === 'account-stream') {
+    stranger(turn, id, stanza);
+  }
+}
+
+/** Timer keys are a word and what it is about: `join ROOM`, `depart CARRIER ROOM`, `iq ID`. */
+function timer(turn: Turn, key: string): void {
+  const space = key.indexOf(' ');
+  const word = space < 0 ? key : key.slice(0, space);
+  const rest = space < 0 ? '' : key.slice(space + 1);
+  switch (word) {
+    case 'linger':
+      lingerOver(turn);
+      return;
+    case 'reopen':
+      reopen(turn);
+      return;
+    case 'iq':
+      requestTimeout(turn, rest);
+      return;
+    case 'inbound':
+      inboundUnanswered(turn, rest);
+      return;
+    case 'depart': {
+      const cut = rest.indexOf(' ');
+      const room = roomOf(turn, rest.slice(cut + 1));
+      if (room) departTimeout(turn, room, rest.slice(0, cut) as CarrierId);
+      return;
+    }
+    default: {
+      const room = roomOf(turn, rest);
+      if (room) roomTimer(turn, room, word);
+    }
+  }
+}
+
+function roomOf(turn: Turn, key: string): Occupancy | undefined {
+  return turn.state.rooms.get(key as Occupancy['key']);
+}
+
+function roomTimer(turn: Turn, room: Occupancy, word: string): void {
+  switch (word) {
+    case 'join':
+      joinFailed(turn, room, 'remote-server-timeout', 'The room did not answer in time.');
+      return;
+    case 'settle':
+      settleTimer(turn, room);
+      return;
+    case 'grace':
+      graceOver(turn, room);
+      return;
+    case 'leave':
+      if (room.phase === 'leaving') left(turn, room);
+      return;
+    case 'move':
+      moveTimeout(turn, room);
+      reconcile(turn);
+      return;
+    case 'retry':
+      retryMove(turn, room);
+      return;
+    case 'overlap':
+      room.overlap = undefined;
+      return;
+    case 'ended':
+      if (room.phase === 'ended') forgetOccupancy(turn, room);
+      return;
+    default:
+      throw new Error(`unknown timer: ${word}`);
+  }
+}
+
+/** First the patience for answers ends and the leave is sent; then the time for its confirmation. */
+function departTimeout(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+  const departing = room.departing.get(carrier);
+  if (!departing) return;
+  if (departing.sent) departed(turn, room, carrier);
+  else sendLeave(turn, room, carrier);
+}

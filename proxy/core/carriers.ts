@@ -1,0 +1,117 @@
+/**
+ * Which stream carries a room. To the rules all carriers are alike: something with a full JID that sends to and hears from rooms.
+ */
+import type { AccountState, Carrier, CarrierId, Occupancy, Session, SessionId, Turn } from './state.ts';
+
+/** Full JIDs of all streams that may carry rooms. */
+export function carrierJids(state: AccountState): ReadonlySet<string> {
+  const jids = new Set<string>();
+  for (const carrier of state.carriers.values()) jids.add(carrier.jid);
+  return jids;
+}
+
+/**
+ * The best carrier for a room: the account stream; else the stream of a session, of the asking one if it can.
+ * `pending`: an account stream is being opened and decides. Undefined: there is none.
+ */
+export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): Carrier | 'pending' | undefined {
+  const { state, out } = turn;
+  if (state.accountStream === 'possible') {
+    state.accountStream = 'opening';
+    out.push({ kind: 'open-account-stream' });
+  }
+  let best: Carrier | undefined;
+  let bestRank = -1;
+  for (const carrier of state.carriers.values()) {
+    if (carrier.status !== 'ready' || room.refused.has(carrier.id)) continue;
+    const rank = rankOf(state, carrier, asking);
+    if (rank > bestRank) {
+      best = carrier;
+      bestRank = rank;
+    }
+  }
+  if (best?.kind === 'account-stream') return best;
+  if (state.accountStream === 'opening') return 'pending';
+  // An account stream that was lost will be tried again; without any session it is the only hope.
+  if (!best && state.accountStream === 'waiting') return 'pending';
+  return best;
+}
+
+/**
+ * Account stream, then available sessions (a server may give an unavailable one no presence: jabberd2),
+ * then the asking session, then the one that has been there longest.
+ */
+function rankOf(state: AccountState, carrier: Carrier, asking: SessionId | undefined): number {
+  if (carrier.kind === 'account-stream') return 8;
+  const session = carrier.session === undefined ? undefined : state.sessions.get(carrier.session);
+  return (session?.available ? 4 : 0) + (session?.id === asking ? 2 : 0) + 1;
+}
+
+/** The sessions that have joined the room, to fork to. */
+export function memberIds(room: Occupancy): SessionId[] {
+  return [...room.members.keys()];
+}
+
+/** The session that a request of the room's side is put to: available first, then the latest to state its presence (L6). */
+export function mostActive(state: AccountState, room: Occupancy): Session | undefined {
+  let best: Session | undefined;
+  let bestRank: readonly [number, number, number] = [-1, -200, 0];
+  for (const [id, member] of room.members) {
+    const session = state.sessions.get(id);
+    if (!session) continue;
+    const { show, priority, at } = member.presentation;
+    const rank = [availability(show), priority, at] as const;
+    if (!best || isGreater(rank, bestRank)) {
+      best = session;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
+/** How available a `<show/>` says the user is; absent counts as available (RFC 6121 section 4.7.2.1). */
+export function availability(show: string): number {
+  switch (show) {
+    case 'chat':
+      return 4;
+    case 'dnd':
+      return 2;
+    case 'away':
+      return 1;
+    case 'xa':
+      return 0;
+    default:
+      return 3;
+  }
+}
+
+function isGreater(a: readonly number[], b: readonly number[]): boolean {
+  for (const [index, value] of a.entries()) {
+    const other = b[index] ?? 0;
+    if (value !== other) return value > other;
+  }
+  return false;
+}
+
+/** The carrier is no occupant of the room any more; a retiring one that has no room left is free. */
+export function releaseRoom(turn: Turn, id: CarrierId, room: Occupancy): void {
+  const { state, out } = turn;
+  room.departing.delete(id);
+  out.clearTimer(departTimer(id, room));
+  const carrier = state.carriers.get(id);
+  if (!carrier?.rooms.delete(room.key)) return;
+  freeIfDone(turn, carrier);
+}
+
+/** A retiring carrier without rooms is given back to the runtime. */
+export function freeIfDone(turn: Turn, carrier: Carrier): void {
+  if (carrier.status !== 'retiring' || carrier.rooms.size > 0) return;
+  turn.out.push({ kind: 'carrier-free', carrier: carrier.id });
+  const session = carrier.session === undefined ? undefined : turn.state.sessions.get(carrier.session);
+  if (session) carrier.status = 'ready';
+  else turn.state.carriers.delete(carrier.id);
+}
+
+export function departTimer(carrier: CarrierId, room: Occupancy): string {
+  return `depart ${carrier} ${room.key}`;
+}

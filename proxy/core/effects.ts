@@ -1,0 +1,99 @@
+/**
+ * Everything that the rules may ask for, as one union, and the list that a turn collects them in.
+ * Effects are carried out in order, at once and without waiting, by the runtime.
+ */
+import type { Stanza } from '../xml/stanza.ts';
+import type { CarrierId, SessionId } from './state.ts';
+
+/** Why a stanza was dropped: the label of the metric `minimix_drops_total` (X6). */
+export type DropReason =
+  | 'client-error-reply'
+  | 'carbon-of-carrier'
+  | 'overlap'
+  | 'unmatched-error'
+  | 'unmatched-iq'
+  | 'left-room'
+  | 'carrier-presence'
+  | 'carrier-stray'
+  | 'no-session'
+  | 'oversize'
+  | 'queue-full';
+
+/** What a join came to: the label of `minimix_joins_total`. */
+export type JoinResult = 'upstream' | 'local' | 'refused' | 'timeout';
+
+export type Effect =
+  /** One text to many sessions; only `to` differs. */
+  | { readonly kind: 'fork'; readonly sessions: readonly SessionId[]; readonly stanza: Stanza }
+  /** One text to one session; it stands under `origin`'s stream header where that is given. */
+  | {
+      readonly kind: 'to-session';
+      readonly session: SessionId;
+      readonly xml: string | Buffer;
+      readonly origin: Stanza | undefined;
+    }
+  /** To a carrier; `source` is the session on whose share of the rate it goes, undefined for the proxy's own. */
+  | {
+      readonly kind: 'to-carrier';
+      readonly carrier: CarrierId;
+      readonly xml: string | Buffer;
+      readonly source: SessionId | undefined;
+      readonly origin: Stanza | undefined;
+    }
+  /** A stanza that turned out not to concern a room: on this session's own upstream stream. */
+  | { readonly kind: 'relay-upstream'; readonly session: SessionId; readonly stanza: Stanza }
+  /** A stanza that came on a borrowed carrier and is its own client's business. */
+  | { readonly kind: 'relay-downstream'; readonly carrier: CarrierId; readonly stanza: Stanza }
+  | { readonly kind: 'open-account-stream' }
+  /** End the account stream, and forget the password when no session is left. */
+  | { readonly kind: 'close-account-stream' }
+  /** The session's stream must not take one-to-one traffic any more, but stay: its client has gone and it carries rooms. */
+  | { readonly kind: 'hold-carrier'; readonly carrier: CarrierId }
+  /** The stream carries no room any more: what was withheld on it may be sent; without a client it may be closed. */
+  | { readonly kind: 'carrier-free'; readonly carrier: CarrierId }
+  | { readonly kind: 'set-timer'; readonly key: string; readonly ms: number }
+  | { readonly kind: 'clear-timer'; readonly key: string }
+  | { readonly kind: 'drop'; readonly reason: DropReason }
+  | { readonly kind: 'joined'; readonly result: JoinResult }
+  | { readonly kind: 'handed-over'; readonly result: 'seamless' | 'leave-join' | 'rejoined' | 'failed' }
+  | { readonly kind: 'iq-timeout' }
+  /** Session-room membership and occupancies, as they go to the store. */
+  | { readonly kind: 'store-join'; readonly room: string; readonly session: SessionId }
+  | { readonly kind: 'store-leave'; readonly room: string; readonly session: SessionId }
+  | { readonly kind: 'store-occupancy'; readonly room: string; readonly name: string; readonly nick: string }
+  | { readonly kind: 'store-end'; readonly room: string }
+  /** Nothing is left of the account: its state may be forgotten. */
+  | { readonly kind: 'idle' };
+
+/** The effects of one turn, in order. */
+export class Effects {
+  readonly list: Effect[] = [];
+
+  fork(sessions: readonly SessionId[], stanza: Stanza): void {
+    if (sessions.length > 0) this.list.push({ kind: 'fork', sessions, stanza });
+  }
+
+  toSession(session: SessionId, xml: string | Buffer, origin?: Stanza): void {
+    this.list.push({ kind: 'to-session', session, xml, origin });
+  }
+
+  toCarrier(carrier: CarrierId, xml: string | Buffer, source?: SessionId, origin?: Stanza): void {
+    this.list.push({ kind: 'to-carrier', carrier, xml, source, origin });
+  }
+
+  drop(reason: DropReason): void {
+    this.list.push({ kind: 'drop', reason });
+  }
+
+  setTimer(key: string, ms: number): void {
+    this.list.push({ kind: 'set-timer', key, ms });
+  }
+
+  clearTimer(key: string): void {
+    this.list.push({ kind: 'clear-timer', key });
+  }
+
+  push(effect: Effect): void {
+    this.list.push(effect);
+  }
+}

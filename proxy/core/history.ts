@@ -1,0 +1,81 @@
+/**
+ * Discussion history for one session (XEP-0045 section 7.2.13): what it asked for in `<history/>`, taken from the stanza log.
+ */
+import { NS } from '../xml/names.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import type { LogEntry } from './stanza-log.ts';
+
+/** Undefined fields are limits that the client did not state. */
+export interface HistoryWish {
+  readonly stated: boolean;
+  readonly maxStanzas: number | undefined;
+  readonly maxChars: number | undefined;
+  readonly seconds: number | undefined;
+  /** Epoch ms. */
+  readonly since: number | undefined;
+}
+
+/** Malformed numbers and dates count as not stated. */
+export function historyWish(join: Stanza): HistoryWish {
+  const history = join.root.child('x', NS.muc)?.child('history');
+  const count = (name: string): number | undefined => {
+    const value = history?.attr(name);
+    return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
+  };
+  const since = Date.parse(history?.attr('since') ?? '');
+  return {
+    stated: history !== undefined,
+    maxStanzas: count('maxstanzas'),
+    maxChars: count('maxchars'),
+    seconds: count('seconds'),
+    since: Number.isNaN(since) ? undefined : since,
+  };
+}
+
+/**
+ * The entries that a session is given, oldest first. All limits hold together; counts take the newest.
+ * `maxchars` counts the characters of the complete stanzas (XEP-0045 section 7.2.13).
+ */
+export function selectHistory(
+  entries: readonly LogEntry[],
+  wish: HistoryWish,
+  defaultStanzas: number,
+  now: number,
+): readonly LogEntry[] {
+  const isBounded =
+    wish.maxStanzas !== undefined ||
+    wish.maxChars !== undefined ||
+    wish.seconds !== undefined ||
+    wish.since !== undefined;
+  const most = wish.maxStanzas ?? (isBounded ? Number.POSITIVE_INFINITY : defaultStanzas);
+  const chars = wish.maxChars ?? Number.POSITIVE_INFINITY;
+  const earliest = Math.max(
+    wish.since ?? Number.NEGATIVE_INFINITY,
+    wish.seconds === undefined ? Number.NEGATIVE_INFINITY : now - wish.seconds * 1000,
+  );
+  let from = entries.length;
+  let used = 0;
+  while (from > 0 && entries.length - from < most) {
+    const entry = entries[from - 1];
+    if (entry === undefined || entry.at < earliest) break;
+    used += Number.isFinite(chars) ? entry.text.toString('utf8').length : 0;
+    if (used > chars) break;
+    from -= 1;
+  }
+  return entries.slice(from);
+}
+
+/**
+ * The `<history/>` of the account's own join, so that the log can serve later sessions too: never less than the asking
+ * session wants, and the room's own default where it states no wish or only wants less. Undefined: none is sent.
+ */
+export function accountHistory(wish: HistoryWish): string | undefined {
+  if (wish.maxStanzas !== undefined && wish.maxStanzas > 20) {
+    return `<history maxstanzas='${wish.maxStanzas}'/>`;
+  }
+  if (wish.maxStanzas !== undefined || (wish.since === undefined && wish.seconds === undefined)) return undefined;
+  // A room that is asked for a span of time may answer with more than its default, as far as it keeps messages.
+  const limits =
+    wish.since === undefined ? `seconds='${wish.seconds}'` : `since='${new Date(wish.since).toISOString()}'`;
+  return `<history ${limits}/>`;
+}

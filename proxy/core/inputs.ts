@@ -1,0 +1,35 @@
+/**
+ * Everything that can happen to an account, as one union. Inputs are past facts; what follows from them is in effects.ts.
+ */
+import type { Stanza } from '../xml/stanza.ts';
+import type { CarrierId, CarrierKind, SessionId } from './state.ts';
+
+export type Input =
+  /** A client has bound a resource; `carrier` names its own upstream stream, which may carry rooms. */
+  | { readonly kind: 'session-bound'; readonly session: SessionId; readonly jid: string; readonly carrier: CarrierId }
+  /** The client's connection has ended, or it has closed its stream, or another connection has taken its place. */
+  | { readonly kind: 'session-gone'; readonly session: SessionId }
+  /** A broadcast presence (RFC 6121 section 4.2) was seen from the client. An `unavailable` one is handled before it is relayed. */
+  | {
+      readonly kind: 'session-presence';
+      readonly session: SessionId;
+      readonly available: boolean;
+      readonly show: string;
+      readonly priority: number;
+    }
+  /** The server has confirmed or ended message carbons for this session (XEP-0280). */
+  | { readonly kind: 'session-carbons'; readonly session: SessionId; readonly enabled: boolean }
+  /** A stanza from the client that concerns a room (see rules/route.ts for which do). */
+  | { readonly kind: 'session-stanza'; readonly session: SessionId; readonly stanza: Stanza }
+  /** A stanza from a room that this carrier occupies, or on an account stream: any stanza. */
+  | { readonly kind: 'carrier-stanza'; readonly carrier: CarrierId; readonly stanza: Stanza }
+  /** What is needed to open an account stream is known, or known no longer. */
+  | { readonly kind: 'credentials'; readonly known: boolean }
+  /** A stream can carry rooms from now on. */
+  | { readonly kind: 'carrier-ready'; readonly carrier: CarrierId; readonly type: CarrierKind; readonly jid: string }
+  /** A stream that carried rooms, or could, has ended without our doing. */
+  | { readonly kind: 'carrier-lost'; readonly carrier: CarrierId }
+  /** The account stream could not be opened; `final` when a new try is pointless (password refused, service limit). */
+  | { readonly kind: 'account-stream-failed'; readonly final: boolean }
+  /** A timer that an effect had set has run out. */
+  | { readonly kind: 'timer'; readonly key: string };

@@ -1,0 +1,135 @@
+/**
+ * An occupancy's beginning and end, and the roster of occupants.
+ */
+import { type BareKey, nickKey, resourceOf, splitJid } from '../xml/address.ts';
+import { NS } from '../xml/names.ts';
+import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import { releaseRoom } from './carriers.ts';
+import { statusCodes } from './self-presence.ts';
+import { StanzaLog } from './stanza-log.ts';
+import type { NickKey, Occupancy, Occupant, Settings, Turn } from './state.ts';
+
+/** How long an ended occupancy still swallows what a service sends after it (ms). */
+const AFTERMATH_MS = 10_000;
+
+export function createOccupancy(key: BareKey, name: string, nick: string, settings: Settings): Occupancy {
+  return {
+    key,
+    name,
+    nick,
+    phase: 'joining',
+    carrier: undefined,
+    attempt: undefined,
+    move: undefined,
+    members: new Map(),
+    waiting: [],
+    roster: new Map(),
+    self: undefined,
+    codes: new Set(),
+    marksSelf: false,
+    subject: undefined,
+    subjectAt: undefined,
+    roomPresence: undefined,
+    log: new StanzaLog({
+      stanzas: settings.historyStanzas,
+      ageMs: settings.historyAgeMs,
+      bytes: settings.historyBytes,
+    }),
+    password: undefined,
+    queue: [],
+    sent: new Map(),
+    presences: [],
+    departing: new Map(),
+    overlap: undefined,
+    refused: new Set(),
+    tries: 0,
+    retryAt: undefined,
+    isReplaced: false,
+    kept: [],
+    challenged: false,
+  };
+}
+
+/** The normalised domain of the room's service. */
+export function serviceOf(room: Occupancy): string {
+  return splitJid(room.key).domain;
+}
+
+/** A copy of the stanza that does not hold the wire's read buffer in memory. */
+export function detach(stanza: Stanza): Stanza {
+  return parseStanza(Buffer.from(stanza.bytes), stanza.declarations);
+}
+
+export function nickOf(stanza: Stanza): string {
+  return resourceOf(stanza.from ?? '');
+}
+
+export function keyOfNick(nick: string): NickKey {
+  return nickKey(nick) ?? nick;
+}
+
+/** Applies another occupant's presence to a roster. */
+export function noteOccupant(roster: Map<NickKey, Occupant>, stanza: Stanza): void {
+  const nick = nickOf(stanza);
+  if (stanza.type === 'unavailable') roster.delete(keyOfNick(nick));
+  else roster.set(keyOfNick(nick), { nick, presence: detach(stanza) });
+}
+
+/** Codes about the room that the room itself gives with a self-presence (100: JIDs are seen, 170: it is logged). */
+export function noteRoomCodes(codes: Set<string>, self: Stanza): void {
+  for (const code of statusCodes(self)) {
+    if (code === '100' || code === '170') codes.add(code);
+  }
+}
+
+/** Configuration changes (XEP-0045 section 10.2.1) change what a later session must be told. */
+export function noteConfigChange(codes: Set<string>, message: Stanza): void {
+  for (const code of statusCodes(message)) {
+    if (code === '170' || code === '172') codes.add(code === '172' ? '100' : '170');
+    else if (code === '171') codes.delete('170');
+    else if (code === '173' || code === '174') codes.delete('100');
+  }
+}
+
+/** Whether the presence is of the account's own occupant: 110, or the account's nick on services that do not say. */
+export function isSelf(stanza: Stanza, nick: string): boolean {
+  return keyOfNick(nickOf(stanza)) === keyOfNick(nick) || statusCodes(stanza).includes('110');
+}
+
+/** The account is not in the room any more. Sessions must have been told before. */
+export function endOccupancy(turn: Turn, room: Occupancy): void {
+  const { state, out } = turn;
+  for (const id of room.members.keys()) {
+    state.sessions.get(id)?.rooms.delete(room.key);
+    out.push({ kind: 'store-leave', room: room.key, session: id });
+  }
+  for (const { session } of room.waiting) state.sessions.get(session)?.rooms.delete(room.key);
+  room.members.clear();
+  room.waiting = [];
+  room.queue.length = 0;
+  room.attempt = undefined;
+  room.move = undefined;
+  room.overlap = undefined;
+  for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry'])
+    out.clearTimer(`${timer} ${room.key}`);
+  if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });
+  room.phase = 'ended';
+  room.carrier = undefined;
+  // The service may still say things about this place, as ejabberd does after a kick of two sessions: they are swallowed.
+  out.setTimer(`ended ${room.key}`, AFTERMATH_MS);
+}
+
+/** The aftermath is over, or a new join begins: nothing of the old occupancy stays. */
+export function forgetOccupancy(turn: Turn, room: Occupancy): void {
+  const { state, out } = turn;
+  out.clearTimer(`ended ${room.key}`);
+  if (state.rooms.get(room.key) === room) state.rooms.delete(room.key);
+  for (const carrier of [...state.carriers.values()]) {
+    if (carrier.rooms.has(room.key)) releaseRoom(turn, carrier.id, room);
+  }
+}
+
+/** Whether a join presence carries the `muc` child (XEP-0045 section 7.2.1). */
+export function hasMucChild(stanza: Stanza): boolean {
+  return stanza.root.child('x', NS.muc) !== undefined;
+}

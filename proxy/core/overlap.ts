@@ -1,0 +1,34 @@
+/**
+ * During a hand-over two streams of the account hear the same room. Each message must be passed on once (M1).
+ * Counts occurrences per stream: the n-th occurrence of a text on one stream is the n-th on the other,
+ * so that two equal messages without ids are two messages.
+ */
+import { NS } from '../xml/names.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import type { CarrierId } from './state.ts';
+
+export class Overlap {
+  readonly #passed = new Map<string, number>();
+  readonly #heard = new Map<string, number>();
+
+  /** Whether this message is heard for the first time; to be called for each message of the room while two streams hear it. */
+  isNew(carrier: CarrierId, stanza: Stanza): boolean {
+    const key = messageKey(stanza);
+    const here = `${carrier}\n${key}`;
+    const heard = (this.#heard.get(here) ?? 0) + 1;
+    this.#heard.set(here, heard);
+    if (heard <= (this.#passed.get(key) ?? 0)) return false;
+    this.#passed.set(key, heard);
+    return true;
+  }
+}
+
+/** What tells one message of a room from another: the room's stanza-id (XEP-0359), else sender, id and content. */
+export function messageKey(stanza: Stanza): string {
+  const stamped = stanza.root.child('stanza-id', NS.stanzaId);
+  const id = stamped?.attr('id');
+  if (id !== undefined && stanza.type === 'groupchat') return `s ${id}`;
+  const root = stanza.root;
+  const content = root.selfClosing ? '' : stanza.bytes.toString('latin1', root.openEnd, root.closeStart);
+  return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${content}`;
+}

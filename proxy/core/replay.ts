@@ -1,0 +1,76 @@
+/**
+ * Replay: what a session that joins is sent, in protocol order (XEP-0045 section 7.1): other occupants, self-presence,
+ * history, subject, then what was said while the account's own join was being answered. One function for every join.
+ */
+
+import { nickKey } from '../xml/address.ts';
+import { Edit } from '../xml/edit.ts';
+import { NS } from '../xml/names.ts';
+import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
+import { carrierJids } from './carriers.ts';
+import { historyWish, selectHistory } from './history.ts';
+import { selfPresenceFor } from './self-presence.ts';
+import { entryStanza, type LogEntry } from './stanza-log.ts';
+import type { Occupancy, Session, Turn } from './state.ts';
+
+export interface ReplayOptions {
+  readonly join: Stanza;
+  /** The nick that the session asked for: another than the account's earns it a 210. */
+  readonly asked: string;
+  /** Whether this very join has created the room (201). */
+  readonly isCreator: boolean;
+  /** Log entries from here on were said after the room had admitted the account: live, not history. */
+  readonly liveFrom: LogEntry | undefined;
+}
+
+/** Codes that belong to the join which the room answered, not to each session's. */
+const JOIN_CODES: ReadonlySet<string> = new Set(['110', '201', '210', '303']);
+
+export function replay(turn: Turn, room: Occupancy, session: Session, options: ReplayOptions): void {
+  const { state, out, now } = turn;
+  const to = [session.id];
+  if (room.roomPresence) out.fork(to, room.roomPresence);
+  for (const occupant of room.roster.values()) out.fork(to, occupant.presence);
+  if (room.self) {
+    const add = [...room.codes];
+    if (options.isCreator) add.push('201');
+    if (nickKey(options.asked) !== nickKey(room.nick)) add.push('210');
+    const view = { to: session.jid, id: options.join.id, carriers: carrierJids(state), add, remove: JOIN_CODES };
+    out.toSession(session.id, selfPresenceFor(room.self, view), room.self);
+  }
+  const entries = room.log.entries(now);
+  const cut = options.liveFrom ? entries.indexOf(options.liveFrom) : -1;
+  const past = cut < 0 ? entries : entries.slice(0, cut);
+  const wish = historyWish(options.join);
+  for (const entry of selectHistory(past, wish, state.settings.historyDefault, now)) {
+    out.fork(to, asHistory(room, entry));
+  }
+  out.fork(to, subjectOf(room));
+  if (cut >= 0) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));
+  for (const { stanza, at } of room.kept.splice(0)) out.fork(to, delayed(stanza, room.name, at));
+}
+
+function asHistory(room: Occupancy, entry: LogEntry): Stanza {
+  const stanza = entryStanza(entry);
+  return entry.delayed ? stanza : delayed(stanza, room.name, entry.at);
+}
+
+/** The message with a `<delay/>` (XEP-0203) of this moment. */
+export function delayed(stanza: Stanza, from: string, at: number): Stanza {
+  const edit = new Edit(stanza);
+  const stamp = new Date(at).toISOString();
+  edit.append(stanza.root, `<delay xmlns='${NS.delay}' from='${escapeXml(from)}' stamp='${stamp}'/>`);
+  return parseStanza(edit.toBuffer(), stanza.declarations);
+}
+
+/** The subject always comes, empty where the room has none or does not say (section 7.2.15). */
+function subjectOf(room: Occupancy): Stanza {
+  if (!room.subject) {
+    return parseStanza(
+      `<message xmlns='${NS.client}' type='groupchat' from='${escapeXml(room.name)}'><subject/></message>`,
+    );
+  }
+  // Without a stamp clients take a subject for one that has just been set.
+  return room.subjectAt === undefined ? room.subject : delayed(room.subject, room.name, room.subjectAt);
+}

@@ -1,0 +1,88 @@
+/**
+ * Carriers come and go: account streams are opened, lost and opened again; a borrowed stream may break under its rooms.
+ */
+import type { Carrier, CarrierId, CarrierKind, Turn } from '../state.ts';
+import { failRequestsOf } from './iq.ts';
+import { left } from './leave.ts';
+import { reconcile } from './move.ts';
+
+/** Pause before a lost account stream is opened again (ms): doubled at each failure in a row, up to the most. */
+const REOPEN_MS = 1000;
+const REOPEN_MOST_MS = 300_000;
+
+export function credentials(turn: Turn, known: boolean): void {
+  const { state } = turn;
+  if (!known) {
+    if (state.accountStream !== 'ready') state.accountStream = 'off';
+    return;
+  }
+  if (state.accountStream === 'off') state.accountStream = 'possible';
+  openIfNeeded(turn);
+}
+
+/** An account that is in rooms needs its stream now; one that is in none opens it with the first join. */
+function openIfNeeded(turn: Turn): void {
+  const { state, out } = turn;
+  if (state.accountStream !== 'possible') return;
+  if (![...state.rooms.values()].some((room) => room.phase !== 'ended')) return;
+  state.accountStream = 'opening';
+  out.push({ kind: 'open-account-stream' });
+}
+
+export function carrierReady(turn: Turn, id: CarrierId, kind: CarrierKind, jid: string): void {
+  const { state } = turn;
+  state.carriers.set(id, { id, kind, jid, session: undefined, status: 'ready', rooms: new Set() });
+  if (kind === 'account-stream') {
+    state.accountStream = 'ready';
+    state.retries = 0;
+  }
+  reconcile(turn);
+}
+
+export function accountStreamFailed(turn: Turn, isFinal: boolean): void {
+  const { state } = turn;
+  if (isFinal) state.accountStream = 'off';
+  else reopenLater(turn);
+  reconcile(turn);
+}
+
+function reopenLater(turn: Turn): void {
+  const { state, out } = turn;
+  state.accountStream = 'waiting';
+  out.setTimer('reopen', Math.min(REOPEN_MS * 2 ** state.retries, REOPEN_MOST_MS));
+  state.retries += 1;
+}
+
+export function reopen(turn: Turn): void {
+  const { state } = turn;
+  if (state.accountStream !== 'waiting') return;
+  state.accountStream = 'possible';
+  openIfNeeded(turn);
+}
+
+/** The stream is gone, and its places in rooms with it. Other occupants have seen that; sessions see what differs after the rejoin. */
+export function carrierLost(turn: Turn, id: CarrierId): void {
+  const { state } = turn;
+  const carrier = state.carriers.get(id);
+  if (!carrier) return;
+  state.carriers.delete(id);
+  failRequestsOf(turn, id);
+  for (const [key, pending] of [...state.inbound]) if (pending.carrier === id) state.inbound.delete(key);
+  for (const room of [...state.rooms.values()]) lostIn(turn, carrier, room);
+  if (carrier.kind === 'account-stream') reopenLater(turn);
+  reconcile(turn);
+}
+
+function lostIn(
+  turn: Turn,
+  carrier: Carrier,
+  room: Turn['state']['rooms'] extends Map<unknown, infer R> ? R : never,
+): void {
+  const { id } = carrier;
+  if (room.attempt?.carrier === id) room.attempt = undefined;
+  if (room.carrier === id) room.carrier = undefined;
+  if (room.move?.carrier === id) room.move = undefined;
+  else if (room.move?.from === id) room.move = { ...room.move, from: undefined };
+  room.refused.delete(id);
+  if (room.departing.delete(id) && room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
+}

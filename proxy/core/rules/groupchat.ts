@@ -1,0 +1,74 @@
+/**
+ * Groupchat messages (M1, M2, M8): out once, in once to each joined session, unchanged but for the address.
+ */
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { memberIds } from '../carriers.ts';
+import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
+import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
+import { throughCarrier } from './outbound.ts';
+
+/** Messages on their way whose error could still come; beyond this many the oldest is taken for delivered. */
+const MOST_SENT = 256;
+
+/** A joined session says something to the room. */
+export function sendGroupchat(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  noteSent(room, stanza.id, session.id);
+  throughCarrier(turn, room, session, stanza);
+}
+
+/** The room says something. */
+export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+  const { out, now } = turn;
+  if (room.overlap && !room.overlap.isNew(carrier, stanza)) {
+    out.drop('overlap');
+    return;
+  }
+  if (keyOfNick(nickOf(stanza)) === keyOfNick(room.nick)) takeSender(room, stanza.id);
+  if (isSubject(stanza)) noteSubject(room, stanza, now);
+  else if (isKept(stanza)) room.log.add(stanza, now);
+  else noteConfigChange(room.codes, stanza);
+  out.fork(memberIds(room), stanza);
+}
+
+/** A subject and no body (XEP-0045 section 8.1). */
+export function isSubject(stanza: Stanza): boolean {
+  const { root } = stanza;
+  return root.child('subject') !== undefined && root.child('body') === undefined;
+}
+
+/** `at`: when it was heard live, epoch ms; undefined when the room replays it. */
+export function noteSubject(room: Occupancy, stanza: Stanza, at: number | undefined): void {
+  room.subject = detach(stanza);
+  room.subjectAt = stanza.root.child('delay', NS.delay) ? undefined : at;
+}
+
+/** What rooms keep as history: messages with a body that do not ask to be forgotten (XEP-0334). */
+function isKept(stanza: Stanza): boolean {
+  const { root } = stanza;
+  return (
+    root.child('body') !== undefined &&
+    root.child('no-store', NS.hints) === undefined &&
+    root.child('no-permanent-store', NS.hints) === undefined
+  );
+}
+
+/** Whom an error with this id will concern. Two sessions may use one id: answers come in the order of sending. */
+export function noteSent(room: Occupancy, id: string | undefined, session: SessionId): void {
+  const key = id ?? '';
+  const waiting = room.sent.get(key);
+  if (waiting) waiting.push(session);
+  else room.sent.set(key, [session]);
+  if (room.sent.size > MOST_SENT) {
+    const oldest = room.sent.keys().next();
+    if (!oldest.done) room.sent.delete(oldest.value);
+  }
+}
+
+export function takeSender(room: Occupancy, id: string | undefined): SessionId | undefined {
+  const key = id ?? '';
+  const waiting = room.sent.get(key);
+  const session = waiting?.shift();
+  if (waiting?.length === 0) room.sent.delete(key);
+  return session;
+}

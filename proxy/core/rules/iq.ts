@@ -1,0 +1,208 @@
+/**
+ * IQs between a session and the room or its occupants (M4, M5): through the carrier under an id of our own, the answer to
+ * the asking session alone, under its id. Matched on id and sender, so that nothing an occupant forges is passed on.
+ */
+import { bareKey, resourceOf } from '../../xml/address.ts';
+import { stanzaError } from '../../xml/build.ts';
+import { Edit, readdress } from '../../xml/edit.ts';
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { mostActive } from '../carriers.ts';
+import { keyOfNick } from '../occupancy.ts';
+import type { AccountState, CarrierId, Occupancy, PendingRequest, Session, Turn } from '../state.ts';
+import { freshId } from '../state.ts';
+import { stray } from '../stray.ts';
+import { tryDepart } from './depart.ts';
+
+/** Requests of one session that may be unanswered at a time. */
+const MOST_PENDING = 512;
+
+/** A joined session asks the room or an occupant. */
+export function request(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  const { state, out } = turn;
+  if (room.carrier === undefined) return;
+  if (countOf(state, session) >= MOST_PENDING) {
+    out.drop('queue-full');
+    out.toSession(session.id, errorTo(stanza, 'wait', 'resource-constraint', 'Too many unanswered requests.'), stanza);
+    return;
+  }
+  const id = freshId(state);
+  const query = mamQuery(stanza);
+  const edit = new Edit(stanza);
+  edit.removeAttr(stanza.root, 'from');
+  edit.setAttr(stanza.root, 'id', id);
+  if (query) edit.setAttr(query, 'queryid', id);
+  state.requests.set(id, {
+    session: session.id,
+    carrier: room.carrier,
+    room: room.key,
+    to: stanza.to ?? '',
+    originalId: stanza.id,
+    queryId: query ? (query.attr('queryid') ?? null) : undefined,
+    stanza,
+  });
+  out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);
+  out.toCarrier(room.carrier, edit.toBuffer(), session.id, stanza);
+}
+
+function mamQuery(stanza: Stanza): ReturnType<Stanza['root']['child']> {
+  return stanza.type === 'set' ? stanza.root.child('query', NS.mam) : undefined;
+}
+
+function countOf(state: AccountState, session: Session): number {
+  let count = 0;
+  for (const pending of state.requests.values()) if (pending.session === session.id) count += 1;
+  return count;
+}
+
+/** An IQ result or error from the room's side. Returns false when no session has asked for it. */
+export function answer(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): boolean {
+  const { state, out } = turn;
+  const id = stanza.id ?? '';
+  const pending = state.requests.get(id);
+  if (!pending || pending.carrier !== carrier || !isFrom(stanza.from ?? '', pending.to)) return false;
+  state.requests.delete(id);
+  out.clearTimer(`iq ${id}`);
+  const session = state.sessions.get(pending.session);
+  if (session) {
+    const edit = new Edit(stanza);
+    edit.setAttr(stanza.root, 'to', session.jid);
+    if (pending.originalId === undefined) edit.removeAttr(stanza.root, 'id');
+    else edit.setAttr(stanza.root, 'id', pending.originalId);
+    const fin = stanza.root.child('fin', NS.mam) ?? stanza.root.child('query', NS.mam);
+    if (fin && pending.queryId !== undefined && fin.attr('queryid') !== undefined) {
+      if (pending.queryId === null) edit.removeAttr(fin, 'queryid');
+      else edit.setAttr(fin, 'queryid', pending.queryId);
+    }
+    out.toSession(session.id, edit.toBuffer(), stanza);
+  }
+  tryDepart(turn, room, carrier);
+  return true;
+}
+
+/** Same room, same nick; the room may answer for an occupant without naming the resource as the client wrote it. */
+function isFrom(from: string, asked: string): boolean {
+  return bareKey(from) === bareKey(asked) && keyOfNick(resourceOf(from)) === keyOfNick(resourceOf(asked));
+}
+
+/** A message that carries a MAM result (XEP-0313 section 4.2): to the session whose query it answers. Returns false for others. */
+export function mamResult(turn: Turn, carrier: CarrierId, stanza: Stanza): boolean {
+  const { state, out } = turn;
+  const result = stanza.root.child('result', NS.mam);
+  if (!result) return false;
+  const pending = state.requests.get(result.attr('queryid') ?? '');
+  if (!pending || pending.carrier !== carrier || !isFrom(stanza.from ?? '', pending.to)) {
+    stray(turn, carrier, stanza, 'unmatched-iq');
+    return true;
+  }
+  const session = state.sessions.get(pending.session);
+  if (!session) return true;
+  const edit = new Edit(stanza);
+  edit.setAttr(stanza.root, 'to', session.jid);
+  if (typeof pending.queryId === 'string') edit.setAttr(result, 'queryid', pending.queryId);
+  else edit.removeAttr(result, 'queryid');
+  out.toSession(session.id, edit.toBuffer(), stanza);
+  return true;
+}
+
+/** No answer within the time: an error, never silence (M4). */
+export function requestTimeout(turn: Turn, id: string): void {
+  failRequest(turn, id, 'remote-server-timeout', 'The room did not answer in time.');
+  turn.out.push({ kind: 'iq-timeout' });
+}
+
+/** The stream that a request went through is gone, and the answer with it. */
+export function failRequestsOf(turn: Turn, carrier: CarrierId, room?: Occupancy): void {
+  for (const [id, pending] of [...turn.state.requests]) {
+    if (pending.carrier !== carrier || (room && pending.room !== room.key)) continue;
+    failRequest(turn, id, 'service-unavailable', 'The connection to the room was lost before it answered.');
+  }
+}
+
+function failRequest(
+  turn: Turn,
+  id: string,
+  condition: 'remote-server-timeout' | 'service-unavailable',
+  text: string,
+): void {
+  const { state, out } = turn;
+  const pending = state.requests.get(id);
+  if (!pending) return;
+  state.requests.delete(id);
+  out.clearTimer(`iq ${id}`);
+  const session = state.sessions.get(pending.session);
+  if (session) out.toSession(session.id, errorTo(pending.stanza, 'wait', condition, text), pending.stanza);
+  const room = state.rooms.get(pending.room);
+  if (room) tryDepart(turn, room, pending.carrier);
+}
+
+function errorTo(
+  stanza: PendingRequest['stanza'],
+  type: 'wait',
+  condition: 'remote-server-timeout' | 'service-unavailable' | 'resource-constraint',
+  text: string,
+): string {
+  return stanzaError(stanza, { type, condition, text });
+}
+
+/** The room's side asks the account: the most active joined session answers, else the proxy, so that the occupant is no ghost. */
+export function inbound(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+  const { state, out } = turn;
+  const session = mostActive(state, room);
+  if (!session) {
+    out.toCarrier(carrier, answerForAbsent(stanza));
+    return;
+  }
+  const key = inboundKey(stanza.from ?? '', stanza.id);
+  state.inbound.set(key, { session: session.id, carrier, room: room.key, stanza });
+  out.setTimer(`inbound ${key}`, state.settings.iqTimeoutMs);
+  out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
+}
+
+export function inboundKey(peer: string, id: string | undefined): string {
+  return `${id ?? ''} ${peer}`;
+}
+
+/** A session's answer to such a request goes back through the carrier that it came on; any other is dropped. */
+export function inboundAnswer(turn: Turn, session: Session, stanza: Stanza): void {
+  const { state, out } = turn;
+  const key = inboundKey(stanza.to ?? '', stanza.id);
+  const pending = state.inbound.get(key);
+  if (pending?.session !== session.id) {
+    out.drop('client-error-reply');
+    return;
+  }
+  state.inbound.delete(key);
+  out.clearTimer(`inbound ${key}`);
+  out.toCarrier(pending.carrier, readdress(stanza, { from: null }), session.id, stanza);
+}
+
+/** The asked session did not answer, or has gone. */
+export function inboundUnanswered(turn: Turn, key: string): void {
+  const { state, out } = turn;
+  const pending = state.inbound.get(key);
+  if (!pending) return;
+  state.inbound.delete(key);
+  out.clearTimer(`inbound ${key}`);
+  if (state.carriers.has(pending.carrier)) out.toCarrier(pending.carrier, answerForAbsent(pending.stanza));
+}
+
+/** What the proxy answers in the account's name: a ping is alive (XEP-0199), all else is not to be had. */
+export function answerForAbsent(stanza: Stanza): string | Buffer {
+  if (stanza.type === 'get' && stanza.root.child('ping', NS.ping)) {
+    const edit = new Edit(stanza);
+    const { root } = stanza;
+    edit.setAttr(root, 'type', 'result');
+    edit.removeAttr(root, 'to');
+    edit.removeAttr(root, 'from');
+    if (stanza.from !== undefined) edit.setAttr(root, 'to', stanza.from);
+    for (const child of root.children) edit.remove(child);
+    return edit.toBuffer();
+  }
+  // `from` must not stand on what goes to a carrier.
+  return stripFrom(stanzaError(stanza, { type: 'cancel', condition: 'service-unavailable' }));
+}
+
+function stripFrom(xml: string): string {
+  return xml.replace(/^(<[a-z]+[^>]*?) from=(?:'[^']*'|"[^"]*")/, '$1');
+}

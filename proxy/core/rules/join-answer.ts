@@ -1,0 +1,237 @@
+/**
+ * The room answers the account's own join (J2, J6, J7, J12): collected until the fence, then replayed to each waiting session.
+ */
+import { bareOf } from '../../xml/address.ts';
+import { type ErrorType, NS, type StanzaCondition } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import {
+  detach,
+  endOccupancy,
+  forgetOccupancy,
+  keyOfNick,
+  nickOf,
+  noteOccupant,
+  noteRoomCodes,
+  serviceOf,
+} from '../occupancy.ts';
+import { replay } from '../replay.ts';
+import { statusCodes } from '../self-presence.ts';
+import type { LogEntry } from '../stanza-log.ts';
+import type { Attempt, CarrierId, Occupancy, Turn, WaitingJoin } from '../state.ts';
+import { freshId } from '../state.ts';
+import { isSubject, noteSubject } from './groupchat.ts';
+import { enter, sendFence, startJoin } from './join.ts';
+import { leaveRoom } from './leave.ts';
+import { sessionStanza } from './session-stanza.ts';
+
+/** How long a room that has said 110 may owe the fence's answer before the join counts as complete (ms). */
+const SETTLE_MS = 3000;
+
+/** A presence in a join's answer. */
+export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stanza: Stanza): 'refused' | undefined {
+  if (stanza.type === 'error') {
+    return stanza.id === undefined || stanza.id === attempt.joinId ? 'refused' : undefined;
+  }
+  const nick = nickOf(stanza);
+  if (nick === '') {
+    if (stanza.type === undefined) room.roomPresence = detach(stanza);
+    return undefined;
+  }
+  const codes = statusCodes(stanza);
+  const isOwn = codes.includes('110') || (!room.marksSelf && keyOfNick(nick) === keyOfNick(room.nick));
+  if (!isOwn) {
+    noteOccupant(attempt.roster, stanza);
+    return undefined;
+  }
+  if (stanza.type === 'unavailable') return 'refused';
+  if (stanza.type !== undefined) return undefined;
+  room.marksSelf = codes.includes('110');
+  if (codes.includes('201')) attempt.created = true;
+  attempt.self = detach(stanza);
+  attempt.roster.delete(keyOfNick(nick));
+  turn.out.setTimer(`settle ${room.key}`, SETTLE_MS);
+  return undefined;
+}
+
+/** A stanza from the room while the account's own join is under way. */
+export function joining(turn: Turn, room: Occupancy, attempt: Attempt, stanza: Stanza): void {
+  const { out, now } = turn;
+  if (stanza.name === 'presence') {
+    if (joinPresence(turn, room, attempt, stanza) === 'refused') refused(turn, room, stanza);
+    else if (attempt.self && attempt.isFenceSpent) fenceAgain(turn, room, attempt);
+    return;
+  }
+  if (stanza.name === 'iq') {
+    if (stanza.id === attempt.fenceId && stanza.type !== 'get' && stanza.type !== 'set') fenceAnswered(turn, room);
+    return;
+  }
+  if (stanza.type === 'groupchat') {
+    if (isSubject(stanza)) noteSubject(room, stanza, undefined);
+    else if (stanza.root.child('body')) room.log.add(stanza, now);
+    return;
+  }
+  // Anything else before the self-presence is for the one who joins: a captcha challenge (XEP-0158), a refusal in words.
+  const first = room.waiting[0];
+  if (!first || stanza.type === 'error') return;
+  out.fork([first.session], stanza);
+  if (!attempt.self && !room.challenged) {
+    room.challenged = true;
+    for (const behind of first.behind.splice(0)) {
+      const session = turn.state.sessions.get(first.session);
+      if (session) sessionStanza(turn, session, behind);
+    }
+  }
+}
+
+/** All that the room has to say about the join has come; without a self-presence it is still to come. */
+export function fenceAnswered(turn: Turn, room: Occupancy): void {
+  if (room.attempt?.self) settle(turn, room);
+  else if (room.attempt) room.attempt.isFenceSpent = true;
+}
+
+/** Nothing came behind the self-presence for a while, or a fence was answered too early: ask once more. */
+export function settleTimer(turn: Turn, room: Occupancy): void {
+  if (room.phase === 'joining' && room.attempt?.self) settle(turn, room);
+}
+
+/** The account is in: each waiting session gets its own complete answer. */
+function settle(turn: Turn, room: Occupancy): void {
+  const { state, out, now } = turn;
+  const attempt = room.attempt;
+  if (!attempt?.self) return;
+  out.clearTimer(`settle ${room.key}`);
+  out.clearTimer(`join ${room.key}`);
+  room.attempt = undefined;
+  room.self = attempt.self;
+  room.name = bareOf(attempt.self.from ?? room.name);
+  room.nick = nickOf(attempt.self);
+  noteRoomCodes(room.codes, attempt.self);
+  state.services.learn(serviceOf(room));
+  const waiting = room.waiting;
+  room.waiting = [];
+  if (waiting.length === 0) {
+    leaveRoom(turn, room);
+    return;
+  }
+  room.phase = 'joined';
+  out.push({ kind: 'store-occupancy', room: room.key, name: room.name, nick: room.nick });
+  const liveFrom = firstLive(room, now);
+  for (const [index, wait] of waiting.entries()) {
+    const session = state.sessions.get(wait.session);
+    if (!session) continue;
+    out.push({ kind: 'joined', result: index === 0 ? 'upstream' : 'local' });
+    enter(turn, room, session, wait.stanza, wait.nick);
+    const isCreator = attempt.created && index === 0;
+    replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, liveFrom });
+  }
+  for (const wait of waiting) flushBehind(turn, wait);
+}
+
+/** The messages without the room's delay stamp at the end of the log were said while the join was being answered. */
+function firstLive(room: Occupancy, now: number): LogEntry | undefined {
+  const entries = room.log.entries(now);
+  let from = entries.length;
+  while (from > 0 && !entries[from - 1]?.delayed) from -= 1;
+  return entries[from];
+}
+
+/** Stanzas that a session sent behind its join, now that the join is answered (J7). */
+function flushBehind(turn: Turn, wait: WaitingJoin): void {
+  for (const stanza of wait.behind.splice(0)) {
+    const session = turn.state.sessions.get(wait.session);
+    if (session) sessionStanza(turn, session, stanza);
+  }
+}
+
+/** The room refuses the session whose join was sent; the next one's wish may differ and is tried (J6, J7). */
+function refused(turn: Turn, room: Occupancy, error: Stanza): void {
+  const { out } = turn;
+  const attempt = room.attempt;
+  const first = room.waiting.shift();
+  room.attempt = undefined;
+  out.clearTimer(`settle ${room.key}`);
+  const answered: WaitingJoin[] = first ? [first] : [];
+  if (first) {
+    const same = room.waiting.filter((wait) => isSameWish(wait, first));
+    room.waiting = room.waiting.filter((wait) => !isSameWish(wait, first));
+    answered.push(...same);
+  }
+  for (const wait of answered) {
+    out.push({ kind: 'joined', result: 'refused' });
+    answerRefused(turn, room, wait, errorOf(error));
+  }
+  if (attempt) releaseAttempt(turn, room, attempt.carrier);
+  if (room.waiting.length > 0) startJoin(turn, room);
+  else forget(turn, room);
+  for (const wait of answered) flushBehind(turn, wait);
+}
+
+function isSameWish(a: WaitingJoin, b: WaitingJoin): boolean {
+  const password = (wait: WaitingJoin): string | undefined =>
+    wait.stanza.root.child('x', NS.muc)?.child('password')?.text();
+  return keyOfNick(a.nick) === keyOfNick(b.nick) && password(a) === password(b);
+}
+
+function releaseAttempt(turn: Turn, room: Occupancy, id: CarrierId): void {
+  turn.state.carriers.get(id)?.rooms.delete(room.key);
+  room.carrier = undefined;
+}
+
+function forget(turn: Turn, room: Occupancy): void {
+  endOccupancy(turn, room);
+  forgetOccupancy(turn, room);
+}
+
+/** The room's own words; a removal in mid-join has none and becomes `not-acceptable`. */
+function errorOf(stanza: Stanza): string {
+  const error = stanza.root.child('error');
+  if (!error) return errorXml('cancel', 'not-acceptable', 'The room has removed the occupant.');
+  return stanza.bytes.toString('utf8', error.start, error.end);
+}
+
+/** An error to a session's own join: its id, the address that it asked for, the `muc` child (XEP-0045 section 7.2). */
+function answerRefused(turn: Turn, room: Occupancy, wait: WaitingJoin, error: string): void {
+  const { state, out } = turn;
+  const session = state.sessions.get(wait.session);
+  if (!session) return;
+  session.rooms.delete(room.key);
+  const id = wait.stanza.id;
+  out.toSession(
+    session.id,
+    `<presence type='error' from='${escapeXml(wait.stanza.to ?? room.name)}' to='${escapeXml(session.jid)}'${
+      id === undefined ? '' : ` id='${escapeXml(id)}'`
+    }><x xmlns='${NS.muc}'/>${error}</presence>`,
+  );
+}
+
+function errorXml(type: ErrorType, condition: StanzaCondition, text: string): string {
+  return `<error type='${type}'><${condition} xmlns='${NS.stanzaErrors}'/><text xmlns='${NS.stanzaErrors}'>${escapeXml(text)}</text></error>`;
+}
+
+/** No answer within the limit, or no stream to ask through: always type `wait`, as some clients delete a bookmark on anything else (J7). */
+export function joinFailed(turn: Turn, room: Occupancy, condition: StanzaCondition, text: string): void {
+  const { out, state } = turn;
+  const { attempt } = room;
+  const waiting = room.waiting.splice(0);
+  for (const wait of waiting) {
+    out.push({ kind: 'joined', result: 'timeout' });
+    answerRefused(turn, room, wait, errorXml('wait', condition, text));
+  }
+  const carrier = attempt ? state.carriers.get(attempt.carrier) : undefined;
+  room.attempt = undefined;
+  out.clearTimer(`settle ${room.key}`);
+  // A success that comes later is left again: the leave goes out now and reaches the room behind the join.
+  if (carrier) leaveRoom(turn, room);
+  else forget(turn, room);
+  for (const wait of waiting) flushBehind(turn, wait);
+}
+
+/** A fresh fence for a join that was answered after its first fence (captcha, slow remote service). */
+export function fenceAgain(turn: Turn, room: Occupancy, attempt: Attempt): void {
+  const carrier = turn.state.carriers.get(attempt.carrier);
+  if (!carrier) return;
+  attempt.isFenceSpent = false;
+  attempt.fenceId = freshId(turn.state);
+  sendFence(turn, room, carrier, attempt.fenceId);
+}

@@ -1,0 +1,124 @@
+/**
+ * A session joins (J1, J5, J6): the account joins once; later sessions are answered from what is known.
+ */
+import { type BareKey, bareOf, resourceOf } from '../../xml/address.ts';
+import { Edit } from '../../xml/edit.ts';
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { chooseCarrier } from '../carriers.ts';
+import { accountHistory, historyWish } from '../history.ts';
+import { createOccupancy, detach, forgetOccupancy, keyOfNick } from '../occupancy.ts';
+import { replay } from '../replay.ts';
+import type { Carrier, Occupancy, Session, Turn, WaitingJoin } from '../state.ts';
+import { freshId } from '../state.ts';
+import { requestRename } from './nick.ts';
+
+export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza): void {
+  const { state, out } = turn;
+  const to = stanza.to ?? '';
+  const nick = resourceOf(to);
+  let room = state.rooms.get(key);
+  if (room?.phase === 'ended') {
+    forgetOccupancy(turn, room);
+    room = undefined;
+  }
+  if (room?.phase === 'joined') {
+    admit(turn, room, session, detach(stanza), nick);
+    return;
+  }
+  if (!room) {
+    room = createOccupancy(key, bareOf(to), nick, state.settings);
+    state.rooms.set(key, room);
+    out.setTimer(`join ${key}`, state.settings.joinTimeoutMs);
+  }
+  session.rooms.add(key);
+  // A join repeated while the first is unanswered takes its place: one answer, to the latest id.
+  room.waiting = room.waiting.filter((waiting) => waiting.session !== session.id);
+  room.waiting.push({ session: session.id, stanza: detach(stanza), nick, behind: [] });
+  if (room.phase === 'joining' && !room.attempt) startJoin(turn, room);
+}
+
+/** The account is inside: the session is given the room as it stands, and hears it from now on. */
+export function admit(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, asked: string): void {
+  const { state, out } = turn;
+  out.clearTimer(`grace ${room.key}`);
+  out.push({ kind: 'joined', result: 'local' });
+  enter(turn, room, session, stanza, asked);
+  replay(turn, room, session, { join: stanza, asked, isCreator: false, liveFrom: undefined });
+  if (state.settings.nickPolicy === 'follow' && keyOfNick(asked) !== keyOfNick(room.nick)) {
+    requestRename(turn, room, session, asked);
+  }
+}
+
+/** Makes the session a member of the occupancy. */
+export function enter(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, asked: string): void {
+  const { out, now } = turn;
+  session.rooms.add(room.key);
+  room.members.set(session.id, { asked, presentation: presentationOf(stanza, now) });
+  out.push({ kind: 'store-join', room: room.key, session: session.id });
+}
+
+export function presentationOf(
+  stanza: Stanza,
+  at: number,
+): { show: string; priority: number; at: number; stanza: Stanza } {
+  const priority = Number(stanza.root.child('priority')?.text() ?? '0');
+  return {
+    show: stanza.root.child('show')?.text().trim() ?? '',
+    priority: Number.isInteger(priority) ? priority : 0,
+    at,
+    stanza,
+  };
+}
+
+/** Sends the join of the first waiting session, as soon as there is a carrier. */
+export function startJoin(turn: Turn, room: Occupancy): void {
+  const waiting = room.waiting[0];
+  if (!waiting) return;
+  room.phase = 'joining';
+  const carrier = chooseCarrier(turn, room, waiting.session);
+  if (carrier === 'pending' || carrier === undefined) return;
+  room.nick = waiting.nick;
+  room.roster.clear();
+  room.self = undefined;
+  room.challenged = false;
+  room.carrier = carrier.id;
+  room.attempt = {
+    carrier: carrier.id,
+    joinId: freshId(turn.state),
+    fenceId: freshId(turn.state),
+    isFenceSpent: false,
+    self: undefined,
+    created: false,
+    roster: room.roster,
+  };
+  sendJoin(turn, room, carrier, room.attempt.joinId, waiting);
+  sendFence(turn, room, carrier, room.attempt.fenceId);
+}
+
+/** The client's own join, with our id and a wish for history that serves later sessions too. */
+function sendJoin(turn: Turn, room: Occupancy, carrier: Carrier, id: string, waiting: WaitingJoin): void {
+  const { stanza } = waiting;
+  const edit = new Edit(stanza);
+  edit.removeAttr(stanza.root, 'from');
+  edit.setAttr(stanza.root, 'id', id);
+  const x = stanza.root.child('x', NS.muc);
+  const history = accountHistory(historyWish(stanza));
+  if (x) {
+    const own = x.child('history');
+    if (own) edit.remove(own);
+    if (history !== undefined) edit.append(x, history);
+    room.password = x.child('password')?.text();
+  }
+  carrier.rooms.add(room.key);
+  turn.out.toCarrier(carrier.id, edit.toBuffer(), undefined, stanza);
+}
+
+/** Its answer comes after the whole join answer on every server measured (SERVER_FACTS f). */
+export function sendFence(turn: Turn, room: Occupancy, carrier: Carrier, id: string): void {
+  turn.out.toCarrier(
+    carrier.id,
+    `<iq type='get' id='${id}' to='${escapeXml(room.name)}'><query xmlns='${NS.discoInfo}'/></iq>`,
+  );
+}

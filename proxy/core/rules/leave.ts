@@ -1,0 +1,115 @@
+/**
+ * A session leaves (L1, L2): it is answered here and hears no more of the room. The account leaves by the leave policy.
+ */
+
+import { Edit } from '../../xml/edit.ts';
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { departTimer, releaseRoom } from '../carriers.ts';
+import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
+import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import { startJoin } from './join.ts';
+
+/** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
+const LEAVE_TIMEOUT_MS = 10_000;
+
+/** `stanza` is the client's `unavailable` presence to the room; undefined: its broadcast one, which leaves all rooms. */
+export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Stanza | undefined): void {
+  const { out } = turn;
+  session.rooms.delete(room.key);
+  room.waiting = room.waiting.filter((waiting) => waiting.session !== session.id);
+  const wasMember = room.members.delete(session.id);
+  if (wasMember) out.push({ kind: 'store-leave', room: room.key, session: session.id });
+  out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
+  if (room.members.size > 0 || room.waiting.length > 0) return;
+  if (room.phase === 'joining') abandonJoin(turn, room);
+  else if (room.phase === 'joined' && stanza !== undefined) leaveByPolicy(turn, room);
+}
+
+/** The session's own `unavailable`, with the text it gave (XEP-0045 section 7.14). */
+function leaveAnswer(room: Occupancy, session: Session, stanza: Stanza | undefined): string | Buffer {
+  const self = room.self?.root.child('x', NS.mucUser)?.child('item');
+  const affiliation = self?.attr('affiliation') ?? 'none';
+  const jid = self?.attr('jid') === undefined ? '' : ` jid='${escapeXml(session.jid)}'`;
+  const x = `<x xmlns='${NS.mucUser}'><item affiliation='${escapeXml(affiliation)}' role='none'${jid}/><status code='110'/></x>`;
+  const from = `${room.name}/${room.nick}`;
+  if (!stanza) {
+    return `<presence type='unavailable' from='${escapeXml(from)}' to='${escapeXml(session.jid)}'>${x}</presence>`;
+  }
+  const edit = new Edit(stanza);
+  const { root } = stanza;
+  edit.setAttr(root, 'from', from);
+  edit.setAttr(root, 'to', session.jid);
+  for (const child of root.children) {
+    if (child.name === 'x' && (child.ns === NS.mucUser || child.ns === NS.muc)) edit.remove(child);
+  }
+  edit.append(root, x);
+  return edit.toBuffer();
+}
+
+/** Nobody waits for the join any more: what has been sent is taken back right behind it (J7). */
+export function abandonJoin(turn: Turn, room: Occupancy): void {
+  if (room.attempt) {
+    leaveRoom(turn, room);
+    return;
+  }
+  endOccupancy(turn, room);
+  forgetOccupancy(turn, room);
+}
+
+/** The last joined session has left of its own will (L2). */
+function leaveByPolicy(turn: Turn, room: Occupancy): void {
+  const { settings } = turn.state;
+  if (settings.leaveWhen === 'never') return;
+  if (settings.graceMs === 0) leaveRoom(turn, room);
+  else turn.out.setTimer(`grace ${room.key}`, settings.graceMs);
+}
+
+/** The grace has passed without a rejoin. */
+export function graceOver(turn: Turn, room: Occupancy): void {
+  if (room.phase === 'joined' && room.members.size === 0) leaveRoom(turn, room);
+}
+
+/** The account leaves the room on every stream that is in it. */
+export function leaveRoom(turn: Turn, room: Occupancy): void {
+  const { state, out } = turn;
+  room.phase = 'leaving';
+  room.attempt = undefined;
+  out.clearTimer(`join ${room.key}`);
+  out.clearTimer(`settle ${room.key}`);
+  for (const carrier of state.carriers.values()) {
+    if (!carrier.rooms.has(room.key)) continue;
+    if (room.departing.get(carrier.id)?.sent) continue;
+    sendLeave(turn, room, carrier.id);
+  }
+  room.move = undefined;
+  out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
+  if (room.departing.size === 0) left(turn, room);
+}
+
+/** A directed `unavailable` on one carrier; confirmed by the room's own `unavailable` to it. */
+export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+  room.departing.set(carrier, { sent: true });
+  turn.out.toCarrier(carrier, `<presence type='unavailable' to='${escapeXml(`${room.name}/${room.nick}`)}'/>`);
+  turn.out.setTimer(departTimer(carrier, room), LEAVE_TIMEOUT_MS);
+}
+
+/** One stream has left the room; with the last one a leave is complete. */
+export function departed(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+  releaseRoom(turn, carrier, room);
+  if (room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
+}
+
+/** The account is out of the room. A session that wanted in meanwhile starts anew. */
+export function left(turn: Turn, room: Occupancy): void {
+  const waiting = room.waiting;
+  room.waiting = [];
+  endOccupancy(turn, room);
+  if (waiting.length === 0) return;
+  turn.out.clearTimer(`ended ${room.key}`);
+  room.waiting = waiting;
+  for (const { session } of waiting) turn.state.sessions.get(session)?.rooms.add(room.key);
+  turn.out.setTimer(`join ${room.key}`, turn.state.settings.joinTimeoutMs);
+  startJoin(turn, room);
+}

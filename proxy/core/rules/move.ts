@@ -1,0 +1,300 @@
+/**
+ * Hand-over (L9): an occupancy moves from one carrier to another, unseen by other occupants where the service lets an account
+ * share its nick (XEP-0045 section 7.2.8); and the rejoin after a carrier was lost. Sessions see differences only.
+ */
+import { bareOf } from '../../xml/address.ts';
+import { readdress } from '../../xml/edit.ts';
+import { NS } from '../../xml/names.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { carrierJids, chooseCarrier, memberIds } from '../carriers.ts';
+import { detach, keyOfNick, nickOf, noteOccupant, noteRoomCodes, serviceOf } from '../occupancy.ts';
+import { Overlap } from '../overlap.ts';
+import { presenceDigest, selfDigest, statusCodes } from '../self-presence.ts';
+import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
+import { freshId } from '../state.ts';
+import { beginDepart } from './depart.ts';
+import { groupchat, isSubject, noteSubject } from './groupchat.ts';
+import { sendFence, startJoin } from './join.ts';
+import { joinFailed } from './join-answer.ts';
+import { sendLeave } from './leave.ts';
+import { message } from './private-message.ts';
+import { removedForGood } from './removal.ts';
+import { forkSelf } from './room-presence.ts';
+import { sessionStanza } from './session-stanza.ts';
+
+/** Hand-overs under way at a time: services limit the rooms of an account, and both places count meanwhile. */
+const WINDOW = 10;
+/** A room that does not answer a hand-over's join (ms). */
+const MOVE_TIMEOUT_MS = 15_000;
+/** How long after a hand-over the two streams' messages are still compared (ms). */
+const OVERLAP_MS = 5000;
+/** Tries to rejoin after a carrier was lost, and the pause before the second (ms); it doubles. */
+const MOST_TRIES = 4;
+const RETRY_MS = 500;
+
+/** Brings each room to the carrier that it should have. To be called whenever sessions or carriers have changed. */
+export function reconcile(turn: Turn): void {
+  const { state } = turn;
+  let moving = 0;
+  for (const room of state.rooms.values()) if (room.move) moving += 1;
+  for (const room of [...state.rooms.values()]) {
+    if (room.phase === 'joining' && !room.attempt && room.waiting.length > 0) {
+      startJoin(turn, room);
+      if (!room.attempt && chooseCarrier(turn, room) === undefined) {
+        joinFailed(turn, room, 'service-unavailable', 'There is no stream to join the room through.');
+      }
+      continue;
+    }
+    if (room.phase !== 'joined' || room.move || moving >= WINDOW) continue;
+    if (place(turn, room)) moving += 1;
+  }
+}
+
+/** Whether a hand-over of this room has begun. */
+function place(turn: Turn, room: Occupancy): boolean {
+  const { state } = turn;
+  const current = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
+  const isShared = !state.services.facts(serviceOf(room)).refusesSharedNick;
+  const isForced = current === undefined || current.status === 'retiring';
+  const isBetter = current?.kind === 'borrowed' && state.accountStream === 'ready' && isShared;
+  if (!isForced && !isBetter) return false;
+  if (room.retryAt !== undefined && room.retryAt > turn.now) return false;
+  // The old place must be free before a service that shares no nicks lets the account in again.
+  if (!current && !isShared && room.departing.size > 0) return false;
+  const target = chooseCarrier(turn, room);
+  if (target === 'pending' || target === current) return false;
+  if (target === undefined) {
+    if (isForced) removedForGood(turn, room, 'No connection is left that could stay in the room.');
+    return false;
+  }
+  if (current && !isShared) leaveThenJoin(turn, room, current);
+  else startMove(turn, room, target, current);
+  return true;
+}
+
+/** The last resort on services that refuse a shared nick: other occupants see the account leave and come. */
+function leaveThenJoin(turn: Turn, room: Occupancy, current: Carrier): void {
+  room.carrier = undefined;
+  room.move = undefined;
+  room.isReplaced = true;
+  sendLeave(turn, room, current.id);
+}
+
+function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | undefined): void {
+  const { state, out } = turn;
+  const move: Move = {
+    carrier: to.id,
+    from: from?.id,
+    joinId: freshId(state),
+    fenceId: freshId(state),
+    isFenceSpent: false,
+    self: undefined,
+    created: false,
+    roster: new Map(),
+    heard: [],
+  };
+  room.move = move;
+  if (from) room.overlap = new Overlap();
+  to.rooms.add(room.key);
+  out.clearTimer(`overlap ${room.key}`);
+  out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
+  out.toCarrier(to.id, joinAgain(turn, room, move));
+  sendFence(turn, room, to, move.fenceId);
+}
+
+/** The account's presence as the room knows it, with no history; after a loss with what was missed. */
+function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
+  const { self } = room;
+  let content = '';
+  for (const child of self?.root.children ?? []) {
+    if (child.name === 'show' || child.name === 'status' || child.name === 'priority' || child.name === 'c') {
+      content += self?.bytes.toString('utf8', child.start, child.end) ?? '';
+    }
+  }
+  const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
+  const last = room.log.entries(turn.now).at(-1);
+  const since = new Date((last?.at ?? turn.now) - 1000).toISOString();
+  const history = move.from === undefined ? `<history since='${since}'/>` : "<history maxstanzas='0'/>";
+  const to = escapeXml(`${room.name}/${room.nick}`);
+  return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
+}
+
+/** A stanza from the room on the carrier that it is being moved to. */
+export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  if (stanza.name === 'iq') {
+    if (stanza.id === move.fenceId && stanza.type !== 'get' && stanza.type !== 'set') {
+      if (move.self) finishMove(turn, room, move);
+      else moveRefused(turn, room, move, undefined);
+    }
+    return;
+  }
+  if (stanza.name === 'presence') {
+    movePresence(turn, room, move, stanza);
+    return;
+  }
+  if (stanza.type === 'error') return;
+  // Without an old stream everything comes here only, and is passed on behind the differences in the roster.
+  if (move.from === undefined) move.heard.push(detach(stanza));
+  else pass(turn, room, move, stanza);
+}
+
+function pass(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  if (stanza.type !== 'groupchat') message(turn, room, move.carrier, stanza);
+  // The subject that ends a join answer is known already.
+  else if (!isSubject(stanza)) groupchat(turn, room, move.carrier, stanza);
+}
+
+function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  if (stanza.type === 'error') {
+    if (stanza.id === undefined || stanza.id === move.joinId) moveRefused(turn, room, move, stanza);
+    return;
+  }
+  const nick = nickOf(stanza);
+  if (nick === '') return;
+  const isOwn = keyOfNick(nick) === keyOfNick(room.nick) || statusCodes(stanza).includes('110');
+  if (!isOwn) noteOccupant(move.roster, stanza);
+  else if (stanza.type === undefined) move.self = detach(stanza);
+  else moveRefused(turn, room, move, stanza);
+}
+
+/** The new carrier is in: it is the room's carrier from here on. */
+function finishMove(turn: Turn, room: Occupancy, move: Move): void {
+  const { state, out } = turn;
+  if (!move.self) return;
+  out.clearTimer(`move ${room.key}`);
+  room.move = undefined;
+  room.carrier = move.carrier;
+  room.name = bareOf(move.self.from ?? room.name);
+  room.tries = 0;
+  room.retryAt = undefined;
+  noteRoomCodes(room.codes, move.self);
+  tellDifferences(turn, room, move);
+  for (const stanza of move.heard) passMissed(turn, room, move, stanza);
+  if (move.from !== undefined) {
+    beginDepart(turn, room, move.from);
+    out.setTimer(`overlap ${room.key}`, OVERLAP_MS);
+  }
+  out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
+  room.isReplaced = false;
+  for (const { session, stanza } of room.queue.splice(0)) {
+    const sender = state.sessions.get(session);
+    if (sender) sessionStanza(turn, sender, stanza);
+  }
+}
+
+/** What the room shows to the new carrier against what the sessions were shown. */
+function tellDifferences(turn: Turn, room: Occupancy, move: Move): void {
+  const { state, out } = turn;
+  const members = memberIds(room);
+  for (const [key, occupant] of room.roster) {
+    if (!move.roster.has(key)) out.fork(members, goneOccupant(room, occupant.nick));
+  }
+  for (const [key, occupant] of move.roster) {
+    const known = room.roster.get(key);
+    const isSame = known && presenceDigest(known.presence) === presenceDigest(occupant.presence);
+    if (!isSame) out.fork(members, occupant.presence);
+  }
+  room.roster.clear();
+  for (const [key, occupant] of move.roster) room.roster.set(key, occupant);
+  const previous = room.self;
+  if (!move.self) return;
+  room.self = move.self;
+  room.nick = nickOf(move.self);
+  const carriers = carrierJids(state);
+  if (!previous || selfDigest(previous, carriers) !== selfDigest(move.self, carriers)) {
+    forkSelf(turn, room, withoutId(move.self));
+  }
+}
+
+function goneOccupant(room: Occupancy, nick: string): Stanza {
+  return parseStanza(
+    `<presence xmlns='${NS.client}' type='unavailable' from='${escapeXml(`${room.name}/${nick}`)}'>` +
+      `<x xmlns='${NS.mucUser}'><item affiliation='none' role='none'/></x></presence>`,
+  );
+}
+
+/** The id is that of our own join. */
+function withoutId(stanza: Stanza): Stanza {
+  return parseStanza(readdress(stanza, { id: null }), stanza.declarations);
+}
+
+/** A message that came with or behind a rejoin: passed on unless the log shows that the sessions have it. */
+function passMissed(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  if (stanza.type === 'groupchat' && isSubject(stanza)) {
+    const known = room.subject?.root.child('subject')?.text();
+    if (stanza.root.child('subject')?.text() === (known ?? '')) return;
+    noteSubject(room, stanza, turn.now);
+    turn.out.fork(memberIds(room), stanza);
+    return;
+  }
+  if (stanza.type === 'groupchat' && isLogged(room, stanza, turn.now)) return;
+  pass(turn, room, move, stanza);
+}
+
+function isLogged(room: Occupancy, stanza: Stanza, now: number): boolean {
+  const key = contentKey(stanza);
+  return room.log.entries(now).some((entry) => contentKey(parseStanza(entry.text, entry.source)) === key);
+}
+
+/** The same message live and replayed: stanza-id (XEP-0359), else sender, id and body. */
+function contentKey(stanza: Stanza): string {
+  const id = stanza.root.child('stanza-id', NS.stanzaId)?.attr('id');
+  if (id !== undefined) return `s ${id}`;
+  return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${stanza.root.child('body')?.text() ?? ''}`;
+}
+
+/** The new carrier was refused, or silent. The old one, if there is one, stays the room's carrier. */
+function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | undefined): void {
+  const { state, out } = turn;
+  const child = error?.root.child('error');
+  out.clearTimer(`move ${room.key}`);
+  room.move = undefined;
+  state.carriers.get(move.carrier)?.rooms.delete(room.key);
+  const from = move.from === undefined ? undefined : state.carriers.get(move.from);
+  if (child?.child('conflict')) state.services.learnRefusesSharedNick(serviceOf(room));
+  if (from) {
+    room.overlap = undefined;
+    if (!child?.child('conflict')) room.refused.add(move.carrier);
+    // A retiring carrier must be left; a good one is simply kept.
+    if (from.status === 'ready' && child?.child('conflict')) return;
+    reconcile(turn);
+    return;
+  }
+  room.tries += 1;
+  const isFinal = FINAL.some((condition) => child?.child(condition) !== undefined);
+  if (isFinal || room.tries >= MOST_TRIES) {
+    out.push({ kind: 'handed-over', result: 'failed' });
+    removedForGood(turn, room, 'The room could not be joined again.');
+    return;
+  }
+  const pause = RETRY_MS * 2 ** (room.tries - 1);
+  room.retryAt = turn.now + pause;
+  out.setTimer(`retry ${room.key}`, pause);
+}
+
+const FINAL = [
+  'forbidden',
+  'registration-required',
+  'item-not-found',
+  'gone',
+  'not-allowed',
+  'not-authorized',
+] as const;
+
+/** No answer to a hand-over's join. */
+export function moveTimeout(turn: Turn, room: Occupancy): void {
+  const { move } = room;
+  if (!move) return;
+  if (move.self) finishMove(turn, room, move);
+  else {
+    if (turn.state.carriers.has(move.carrier)) sendLeave(turn, room, move.carrier);
+    moveRefused(turn, room, move, undefined);
+  }
+}
+
+/** The pause before another try is over. */
+export function retryMove(turn: Turn, room: Occupancy): void {
+  room.retryAt = undefined;
+  reconcile(turn);
+}

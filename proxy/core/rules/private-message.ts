@@ -1,0 +1,76 @@
+/**
+ * Private and other non-groupchat messages of a room (M3): in to every joined session; out once, and shown to joined siblings
+ * as a carbon, since the server's own carbons of carrier traffic are not theirs to see (rules/carbons.ts).
+ */
+
+import { Edit, readdress } from '../../xml/edit.ts';
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { memberIds } from '../carriers.ts';
+import { detach, nickOf } from '../occupancy.ts';
+import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import { stray } from '../stray.ts';
+import { noteSent, takeSender } from './groupchat.ts';
+import { throughCarrier } from './outbound.ts';
+
+/** Private messages kept for a session to come; beyond this many the oldest goes. */
+const MOST_KEPT = 100;
+
+/** A joined session writes to an occupant, or sends the room an invitation, a voice request or the like. */
+export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  noteSent(room, stanza.id, session.id);
+  throughCarrier(turn, room, session, stanza);
+  const isPrivate = (stanza.type ?? 'normal') === 'chat' || stanza.root.child('body') !== undefined;
+  if (isPrivate && (stanza.to ?? '').includes('/')) showSiblings(turn, room, session, stanza);
+}
+
+/** XEP-0280 section 6.1 and 7: a `sent` carbon to each joined sibling that has carbons on, unless the message is private. */
+function showSiblings(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  if (stanza.root.child('private', NS.carbons) || stanza.root.child('no-copy', NS.hints)) return;
+  const { state, out } = turn;
+  for (const id of room.members.keys()) {
+    const sibling = state.sessions.get(id);
+    if (!sibling || id === session.id || !sibling.carbons) continue;
+    const edit = new Edit(stanza);
+    edit.setAttr(stanza.root, 'from', session.jid);
+    if (!stanza.root.attr('xmlns')) edit.setAttr(stanza.root, 'xmlns', NS.client);
+    const copy = edit.toBuffer().toString('utf8');
+    out.toSession(
+      id,
+      `<message from='${escapeXml(state.bare)}' to='${escapeXml(sibling.jid)}' type='${escapeXml(stanza.type ?? 'normal')}'>` +
+        `<sent xmlns='${NS.carbons}'><forwarded xmlns='${NS.forward}'>${copy}</forwarded></sent></message>`,
+      stanza,
+    );
+  }
+}
+
+/** A private message, invitation, form or notice from the room's side. */
+export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+  const { out, now } = turn;
+  if (room.overlap && !room.overlap.isNew(carrier, stanza)) {
+    out.drop('overlap');
+    return;
+  }
+  if (room.members.size > 0) {
+    out.fork(memberIds(room), stanza);
+    return;
+  }
+  if (nickOf(stanza) === '' || !stanza.root.child('body')) {
+    out.drop('no-session');
+    return;
+  }
+  room.kept.push({ stanza: detach(stanza), at: now });
+  if (room.kept.length > MOST_KEPT) {
+    room.kept.shift();
+    out.drop('queue-full');
+  }
+}
+
+/** An error to something that one session has sent (M2): to that session alone. */
+export function messageError(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+  const sender = takeSender(room, stanza.id);
+  const session = sender === undefined ? undefined : turn.state.sessions.get(sender);
+  if (session) turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
+  else stray(turn, carrier, stanza, 'unmatched-error');
+}

@@ -1,0 +1,54 @@
+/**
+ * The room has removed the account (L5): kick, ban, loss of membership, destruction, or a plain end. Every joined session
+ * is told under its own address; the occupancy ends once.
+ */
+
+import { NS } from '../../xml/names.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { carrierJids, releaseRoom } from '../carriers.ts';
+import { endOccupancy } from '../occupancy.ts';
+import { NO_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
+import type { Occupancy, Turn } from '../state.ts';
+
+const REMOVAL_CODES: ReadonlySet<string> = new Set(['301', '307', '321', '322', '332', '333']);
+
+/** Whether an `unavailable` of the account's nick says that the occupant is out, and not that one of several streams is. */
+export function isRemoval(room: Occupancy, stanza: Stanza): boolean {
+  const codes = statusCodes(stanza);
+  if (codes.includes('303')) return false;
+  if (codes.includes('110') || codes.some((code) => REMOVAL_CODES.has(code))) return true;
+  const x = stanza.root.child('x', NS.mucUser);
+  // COMPAT: ejabberd and mu-conference send no 110 when a room is destroyed.
+  if (x?.child('destroy')) return true;
+  return !room.marksSelf;
+}
+
+export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  const { state, out } = turn;
+  const carriers = carrierJids(state);
+  for (const id of room.members.keys()) {
+    const session = state.sessions.get(id);
+    if (!session) continue;
+    const view = { to: session.jid, id: undefined, carriers, add: [], remove: NO_CODES };
+    out.toSession(id, selfPresenceFor(stanza, view), stanza);
+  }
+  endOccupancy(turn, room);
+  // Streams with a client keep the room for the aftermath; one that only waits to be free of it is.
+  for (const carrier of [...state.carriers.values()]) {
+    if (carrier.status === 'retiring' && carrier.rooms.has(room.key)) releaseRoom(turn, carrier.id, room);
+  }
+}
+
+/** The place in the room is lost and cannot be had again: told as a technical removal (XEP-0045 section 11.1: 333). */
+export function removedForGood(turn: Turn, room: Occupancy, reason: string): void {
+  const from = escapeXml(`${room.name}/${room.nick}`);
+  removal(
+    turn,
+    room,
+    parseStanza(
+      `<presence xmlns='${NS.client}' type='unavailable' from='${from}'><status>${escapeXml(reason)}</status>` +
+        `<x xmlns='${NS.mucUser}'><item affiliation='none' role='none'/><status code='110'/><status code='333'/></x></presence>`,
+    ),
+  );
+}

@@ -1,0 +1,88 @@
+/**
+ * Presence from a room in which the account is (L4, L5, L7): the roster is kept, every joined session sees the change.
+ */
+
+import { NS } from '../../xml/names.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { carrierJids, memberIds } from '../carriers.ts';
+import { detach, isSelf, keyOfNick, nickOf, noteOccupant } from '../occupancy.ts';
+import { NO_CODES, selfDigest, selfPresenceFor, statusCodes } from '../self-presence.ts';
+import type { Occupancy, Turn } from '../state.ts';
+import { presenceRefused, presenceSettled } from './nick.ts';
+import { isRemoval, removal } from './removal.ts';
+
+/** The account's nick in the store and in mind. */
+function setNick(turn: Turn, room: Occupancy, nick: string): void {
+  room.nick = nick;
+  turn.out.push({ kind: 'store-occupancy', room: room.key, name: room.name, nick });
+}
+
+export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  if (stanza.type === 'error') {
+    presenceRefused(turn, room, stanza);
+    return;
+  }
+  const nick = nickOf(stanza);
+  if (nick === '') {
+    // COMPAT: ejabberd announces one's own removal by an `unavailable` of the bare room, which is part of it.
+    if (stanza.type === undefined) room.roomPresence = detach(stanza);
+    turn.out.fork(memberIds(room), stanza);
+    return;
+  }
+  if (!isSelf(stanza, room.nick)) {
+    noteOccupant(room.roster, stanza);
+    turn.out.fork(memberIds(room), stanza);
+    return;
+  }
+  if (stanza.type === 'unavailable') selfUnavailable(turn, room, stanza);
+  else if (stanza.type === undefined) selfAvailable(turn, room, stanza, nick);
+}
+
+function selfUnavailable(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  if (statusCodes(stanza).includes('303')) {
+    forkSelf(turn, room, stanza);
+    const item = stanza.root.child('x', NS.mucUser)?.child('item');
+    setNick(turn, room, item?.attr('nick') ?? room.nick);
+    room.self = undefined;
+    return;
+  }
+  if (isRemoval(room, stanza)) removal(turn, room, stanza);
+}
+
+function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string): void {
+  const previous = room.self;
+  if (keyOfNick(nick) !== keyOfNick(room.nick)) {
+    // COMPAT: ejabberd renames one of several sessions of a nick without a 303, and the old nick stays with the others.
+    forkSelf(turn, room, renamed(room, nick));
+    if (previous) room.roster.set(keyOfNick(room.nick), { nick: room.nick, presence: previous });
+    setNick(turn, room, nick);
+    room.roster.delete(keyOfNick(nick));
+  }
+  room.self = detach(stanza);
+  const isAsked = room.presences.some((pending) => pending.nick === nick);
+  presenceSettled(room, nick);
+  const carriers = carrierJids(turn.state);
+  // What only shows that a carrier came or went is nobody's business.
+  if (!isAsked && previous && selfDigest(previous, carriers) === selfDigest(stanza, carriers)) return;
+  forkSelf(turn, room, stanza);
+}
+
+function renamed(room: Occupancy, nick: string): Stanza {
+  return parseStanza(
+    `<presence xmlns='${NS.client}' type='unavailable' from='${escapeXml(`${room.name}/${room.nick}`)}'><x xmlns='${NS.mucUser}'>` +
+      `<item affiliation='none' role='participant' nick='${escapeXml(nick)}'/><status code='303'/></x></presence>`,
+  );
+}
+
+/** The account's own presence to each joined session, as that session's own. */
+export function forkSelf(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  const { state, out } = turn;
+  const carriers = carrierJids(state);
+  for (const id of room.members.keys()) {
+    const session = state.sessions.get(id);
+    if (!session) continue;
+    const view = { to: session.jid, id: stanza.id, carriers, add: [], remove: NO_CODES };
+    out.toSession(id, selfPresenceFor(stanza, view), stanza);
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What comes from a room on a carrier, by the state of the occupancy and the part that this carrier has in it.
+ */
+import type { Stanza } from '../../xml/stanza.ts';
+import { isSelf } from '../occupancy.ts';
+import type { Carrier, Occupancy, Turn } from '../state.ts';
+import { stray } from '../stray.ts';
+import { groupchat } from './groupchat.ts';
+import { answer, inbound, mamResult } from './iq.ts';
+import { joining } from './join-answer.ts';
+import { departed } from './leave.ts';
+import { moving } from './move.ts';
+import { message, messageError } from './private-message.ts';
+import { roomPresence } from './room-presence.ts';
+
+export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  const isAnswer = stanza.name === 'iq' && (stanza.type === 'result' || stanza.type === 'error');
+  if (isAnswer && answer(turn, room, carrier.id, stanza)) return;
+  if (room.phase === 'ended') aftermath(turn, carrier, stanza);
+  else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
+  else if (room.attempt?.carrier === carrier.id) {
+    if (isAnswer && stanza.id !== room.attempt.fenceId) stray(turn, carrier.id, stanza, 'unmatched-iq');
+    else joining(turn, room, room.attempt, stanza);
+  } else if (room.move?.carrier === carrier.id) {
+    if (isAnswer && stanza.id !== room.move.fenceId) stray(turn, carrier.id, stanza, 'unmatched-iq');
+    else moving(turn, room, room.move, stanza);
+  } else if (room.carrier === carrier.id) live(turn, room, carrier, stanza);
+  else stray(turn, carrier.id, stanza, 'carrier-stray');
+}
+
+function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  switch (stanza.name) {
+    case 'message':
+      if (stanza.type === 'groupchat') groupchat(turn, room, carrier.id, stanza);
+      else otherMessage(turn, room, carrier, stanza);
+      return;
+    case 'presence':
+      roomPresence(turn, room, stanza);
+      return;
+    default:
+      if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, carrier.id, stanza);
+      else stray(turn, carrier.id, stanza, 'unmatched-iq');
+  }
+}
+
+function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  // What is sent to the bare JID (an invitation) is the stream's own client's: the server has sent it to each device.
+  if (stanza.to !== undefined && !stanza.to.includes('/')) stray(turn, carrier.id, stanza, 'carrier-stray');
+  else if (mamResult(turn, carrier.id, stanza)) return;
+  else if (stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
+  else message(turn, room, carrier.id, stanza);
+}
+
+/** This carrier is leaving the room: its own `unavailable` ends that. Messages may come here first, or only here. */
+function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  const { out } = turn;
+  if (stanza.name === 'presence') {
+    const isEnd = (stanza.type === 'unavailable' && isSelf(stanza, room.nick)) || stanza.type === 'error';
+    if (isEnd) departed(turn, room, carrier.id);
+    else out.drop('overlap');
+  } else if (stanza.name === 'message') {
+    if (room.phase === 'leaving') {
+      if (stanza.type === 'groupchat') out.drop('left-room');
+      else otherMessage(turn, room, carrier, stanza);
+    } else if (stanza.type === 'groupchat') groupchat(turn, room, carrier.id, stanza);
+    else otherMessage(turn, room, carrier, stanza);
+  } else if (stanza.type === 'get' || stanza.type === 'set') {
+    inbound(turn, room, carrier.id, stanza);
+  } else {
+    stray(turn, carrier.id, stanza, 'unmatched-iq');
+  }
+}
+
+/** What a service still says after the end: other streams' removals are swallowed; answers to a stranger are passed. */
+function aftermath(turn: Turn, carrier: Carrier, stanza: Stanza): void {
+  const isNoise = stanza.type === 'groupchat' || (stanza.name === 'presence' && stanza.type !== 'error');
+  if (isNoise) turn.out.drop('left-room');
+  else stray(turn, carrier.id, stanza, 'left-room');
+}

@@ -1,0 +1,146 @@
+/**
+ * What a session sends to a room that it has joined or joins, or that its own stream carries for its siblings:
+ * one table of what goes where (DESIGN.md, "What passes through, what is rewritten").
+ */
+import { type BareKey, bareKey, resourceOf, splitJid } from '../../xml/address.ts';
+import { stanzaError } from '../../xml/build.ts';
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { hasMucChild, keyOfNick } from '../occupancy.ts';
+import type { Occupancy, Session, Turn } from '../state.ts';
+import { sendGroupchat } from './groupchat.ts';
+import { inboundAnswer, request } from './iq.ts';
+import { join } from './join.ts';
+import { leave } from './leave.ts';
+import { rename } from './nick.ts';
+import { fits } from './outbound.ts';
+import { sendMessage } from './private-message.ts';
+import { status } from './status.ts';
+
+/** Stanzas of one session that may wait for a carrier or a join's answer. */
+const MOST_WAITING = 200;
+
+export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): void {
+  const key = bareKey(stanza.to ?? '');
+  if (key === undefined) {
+    turn.out.push({ kind: 'relay-upstream', session: session.id, stanza });
+    return;
+  }
+  const isLeave = stanza.name === 'presence' && stanza.type === 'unavailable';
+  if (!isLeave && !fits(turn, session, stanza)) return;
+  if (
+    stanza.name === 'presence' &&
+    stanza.type === undefined &&
+    resourceOf(stanza.to ?? '') !== '' &&
+    hasMucChild(stanza)
+  ) {
+    join(turn, session, key, stanza);
+    return;
+  }
+  const room = turn.state.rooms.get(key);
+  const waiting = room?.waiting.find((wait) => wait.session === session.id);
+  if (room && waiting) {
+    if (isLeave) leave(turn, room, session, stanza);
+    else if (room.challenged && room.carrier !== undefined && stanza.name === 'iq') iq(turn, room, session, stanza);
+    else if (waiting.behind.length < MOST_WAITING) waiting.behind.push(stanza);
+    else refuseFull(turn, session, stanza);
+    return;
+  }
+  if (room?.members.has(session.id)) {
+    if (room.carrier === undefined && !isLeave) waitForCarrier(turn, room, session, stanza);
+    else memberStanza(turn, room, session, stanza);
+    return;
+  }
+  strangerStanza(turn, key, session, stanza);
+}
+
+function waitForCarrier(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  if (room.queue.length < MOST_WAITING) room.queue.push({ session: session.id, stanza });
+  else refuseFull(turn, session, stanza);
+}
+
+function refuseFull(turn: Turn, session: Session, stanza: Stanza): void {
+  turn.out.drop('queue-full');
+  if (stanza.type === 'error' || stanza.type === 'result') return;
+  const text = 'Too many stanzas wait for this room.';
+  turn.out.toSession(session.id, stanzaError(stanza, { type: 'wait', condition: 'resource-constraint', text }), stanza);
+}
+
+function memberStanza(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  switch (stanza.name) {
+    case 'presence':
+      memberPresence(turn, room, session, stanza);
+      return;
+    case 'message':
+      // On every server measured a message error throws the occupant out (M10).
+      if (stanza.type === 'error') turn.out.drop('client-error-reply');
+      else if (stanza.type === 'groupchat') sendGroupchat(turn, room, session, stanza);
+      else sendMessage(turn, room, session, stanza);
+      return;
+    default:
+      iq(turn, room, session, stanza);
+  }
+}
+
+function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  const member = room.members.get(session.id);
+  if (!member) return;
+  if (stanza.type === 'unavailable') leave(turn, room, session, stanza);
+  else if (stanza.type === 'error') turn.out.drop('client-error-reply');
+  else if (stanza.type !== undefined) turn.out.push({ kind: 'relay-upstream', session: session.id, stanza });
+  else {
+    const nick = resourceOf(stanza.to ?? '');
+    const isOwn = nick === '' || keyOfNick(nick) === keyOfNick(room.nick);
+    if (isOwn) status(turn, room, session, member, stanza);
+    else rename(turn, room, session, stanza, nick);
+  }
+}
+
+function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  if (stanza.type === 'get' || stanza.type === 'set') request(turn, room, session, stanza);
+  else inboundAnswer(turn, session, stanza);
+}
+
+/**
+ * A session that has not joined, although its own stream may be an occupant for its siblings: it must look like the stranger
+ * that it is. What the room would answer to a stranger is answered here where its stream is an occupant; else it goes there itself.
+ */
+function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stanza): void {
+  const { state, out } = turn;
+  const nick = resourceOf(stanza.to ?? '');
+  const room = state.rooms.get(key);
+  const isInside = room !== undefined && room.phase !== 'ended';
+  const isOccupant = isInside && state.carriers.get(session.carrier)?.rooms.has(key) === true;
+  if (stanza.name === 'presence' && stanza.type === undefined && nick !== '') {
+    if (isOccupant || state.services.isMuc(splitJid(key).domain)) {
+      out.toSession(session.id, notInside(session, stanza), stanza);
+      return;
+    }
+  }
+  if (!isOccupant) {
+    out.push({ kind: 'relay-upstream', session: session.id, stanza });
+    return;
+  }
+  if (stanza.type === 'error' || stanza.type === 'result' || stanza.name === 'presence') {
+    out.drop('client-error-reply');
+    return;
+  }
+  if (stanza.name === 'iq' && nick === '' && room.carrier !== undefined) {
+    request(turn, room, session, stanza);
+    return;
+  }
+  out.toSession(session.id, stanzaError(stanza, { type: 'cancel', condition: 'not-acceptable' }), stanza);
+}
+
+/**
+ * Presence without the `muc` child to a room that the session is not in: it believes to be inside and is told that it is not,
+ * with 110, 307 and 333 (XEP-0045 section 7.2.18). Relayed, it would be a groupchat-1.0 join behind our back.
+ */
+function notInside(session: Session, stanza: Stanza): string {
+  const id = stanza.id === undefined ? '' : ` id='${escapeXml(stanza.id)}'`;
+  return (
+    `<presence type='unavailable' from='${escapeXml(stanza.to ?? '')}' to='${escapeXml(session.jid)}'${id}><x xmlns='${NS.mucUser}'>` +
+    `<item affiliation='none' role='none'/><status code='110'/><status code='307'/><status code='333'/></x></presence>`
+  );
+}

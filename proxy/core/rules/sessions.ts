@@ -1,0 +1,93 @@
+/**
+ * Sessions come and go (L3): going is not leaving. What a session carried for others is handed over before its stream ends.
+ */
+import { freeIfDone } from '../carriers.ts';
+import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
+import { inboundUnanswered } from './iq.ts';
+import { abandonJoin, leave, sendLeave } from './leave.ts';
+import { reconcile } from './move.ts';
+import { deliverKept } from './strangers.ts';
+
+export function sessionBound(turn: Turn, id: SessionId, jid: string, carrier: CarrierId): void {
+  const { state, out } = turn;
+  state.sessions.set(id, {
+    id,
+    jid,
+    carrier,
+    available: false,
+    show: '',
+    priority: 0,
+    carbons: false,
+    rooms: new Set(),
+  });
+  state.carriers.set(carrier, { id: carrier, kind: 'borrowed', jid, session: id, status: 'ready', rooms: new Set() });
+  state.isLingering = false;
+  out.clearTimer('linger');
+}
+
+export function sessionGone(turn: Turn, id: SessionId): void {
+  const { state, out } = turn;
+  const session = state.sessions.get(id);
+  if (!session) return;
+  state.sessions.delete(id);
+  for (const key of session.rooms) {
+    const room = state.rooms.get(key);
+    if (!room) continue;
+    room.waiting = room.waiting.filter((waiting) => waiting.session !== id);
+    if (room.members.delete(id)) out.push({ kind: 'store-leave', room: key, session: id });
+    if (room.phase === 'joining' && room.waiting.length === 0) abandonJoin(turn, room);
+  }
+  for (const [key, pending] of [...state.inbound]) if (pending.session === id) inboundUnanswered(turn, key);
+  const carrier = state.carriers.get(session.carrier);
+  if (carrier) retire(turn, carrier);
+}
+
+/** A broadcast presence (RFC 6121 section 4). `unavailable` leaves all rooms for this session, and none for the account. */
+export function sessionPresence(
+  turn: Turn,
+  session: Session,
+  available: boolean,
+  show: string,
+  priority: number,
+): void {
+  const { state } = turn;
+  const wasAvailable = session.available;
+  session.available = available;
+  session.show = show;
+  session.priority = priority;
+  if (available) {
+    if (!wasAvailable) deliverKept(turn, session);
+    return;
+  }
+  for (const key of [...session.rooms]) {
+    const room = state.rooms.get(key);
+    if (room) leave(turn, room, session, undefined);
+  }
+  const carrier = state.carriers.get(session.carrier);
+  if (carrier) retire(turn, carrier);
+}
+
+/** The stream must be freed of its rooms; it is free at once when it has none. */
+function retire(turn: Turn, carrier: Carrier): void {
+  const { state, out } = turn;
+  carrier.status = 'retiring';
+  const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);
+  if (carrier.rooms.size > 0 && isClientGone) out.push({ kind: 'hold-carrier', carrier: carrier.id });
+  for (const key of [...carrier.rooms]) {
+    const room = state.rooms.get(key);
+    if (!room || room.phase === 'ended') carrier.rooms.delete(key);
+    else if (room.attempt?.carrier === carrier.id) restartJoin(turn, carrier, key);
+    else if (room.move?.carrier === carrier.id) room.move = undefined;
+  }
+  reconcile(turn);
+  if (state.carriers.get(carrier.id) === carrier) freeIfDone(turn, carrier);
+}
+
+/** Others wait for a join that was sent on this stream: it is taken back and sent on another. */
+function restartJoin(turn: Turn, carrier: Carrier, key: Carrier['rooms'] extends Set<infer K> ? K : never): void {
+  const room = turn.state.rooms.get(key);
+  if (!room) return;
+  room.attempt = undefined;
+  room.carrier = undefined;
+  sendLeave(turn, room, carrier.id);
+}

@@ -1,0 +1,41 @@
+/**
+ * A joined session's availability in the room (L6): the room sees that of the account's most active session.
+ */
+import { Edit } from '../../xml/edit.ts';
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { mostActive } from '../carriers.ts';
+import { detach } from '../occupancy.ts';
+import type { Member, Occupancy, Session, Turn } from '../state.ts';
+import { presentationOf } from './join.ts';
+import { throughCarrier } from './outbound.ts';
+
+export function status(turn: Turn, room: Occupancy, session: Session, member: Member, stanza: Stanza): void {
+  member.presentation = presentationOf(detach(stanza), turn.now);
+  if (mostActive(turn.state, room)?.id === session.id) {
+    room.presences.push({ id: stanza.id, nick: room.nick, session: session.id });
+    if (room.presences.length > 16) room.presences.shift();
+    throughCarrier(turn, room, session, stanza);
+  } else {
+    // The room goes on seeing the more active sibling; this client sees what it would see alone.
+    turn.out.toSession(session.id, reflection(room, session, stanza), stanza);
+  }
+}
+
+function reflection(room: Occupancy, session: Session, stanza: Stanza): Buffer {
+  const edit = new Edit(stanza);
+  const { root } = stanza;
+  edit.setAttr(root, 'from', room.self?.from ?? `${room.name}/${room.nick}`);
+  edit.setAttr(root, 'to', session.jid);
+  for (const child of root.children) {
+    if (child.name === 'x' && child.ns.startsWith(NS.muc)) edit.remove(child);
+  }
+  const item = room.self?.root.child('x', NS.mucUser)?.child('item');
+  const jid = item?.attr('jid') === undefined ? '' : ` jid='${escapeXml(session.jid)}'`;
+  edit.append(
+    root,
+    `<x xmlns='${NS.mucUser}'><item affiliation='${escapeXml(item?.attr('affiliation') ?? 'none')}' role='${escapeXml(item?.attr('role') ?? 'participant')}'${jid}/><status code='110'/></x>`,
+  );
+  return edit.toBuffer();
+}

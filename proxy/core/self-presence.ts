@@ -1,0 +1,123 @@
+/**
+ * The account's own presence in a room, as one session must see it (XEP-0045 section 7.2.2): 110 always there,
+ * the real JID its own, and not a trace of the carriers.
+ */
+import { Edit } from '../xml/edit.ts';
+import { NS } from '../xml/names.ts';
+import type { Node } from '../xml/spans.ts';
+import type { Stanza } from '../xml/stanza.ts';
+
+export interface SelfView {
+  /** Full JID of the session that gets it. */
+  readonly to: string;
+  /** Id of the join that it answers; undefined: the stanza's id is removed. */
+  readonly id: string | undefined;
+  /** Real JIDs that stand for the account's own carriers. */
+  readonly carriers: ReadonlySet<string>;
+  /** Codes to add besides 110 (210, 100 and the like). */
+  readonly add: readonly string[];
+  /** Codes to take away. */
+  readonly remove: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+export { NONE as NO_CODES };
+
+export function selfPresenceFor(stanza: Stanza, view: SelfView): Buffer {
+  const edit = new Edit(stanza);
+  const root = stanza.root;
+  edit.setAttr(root, 'to', view.to);
+  if (view.id === undefined) edit.removeAttr(root, 'id');
+  else edit.setAttr(root, 'id', view.id);
+  const x = root.child('x', NS.mucUser);
+  const add = new Set(view.add);
+  add.add('110');
+  if (!x) {
+    edit.append(
+      root,
+      `<x xmlns='${NS.mucUser}'><item affiliation='none' role='${stanza.type === 'unavailable' ? 'none' : 'participant'}'/>${statuses(add)}</x>`,
+    );
+    return edit.toBuffer();
+  }
+  readdressItems(edit, x, view);
+  for (const status of x.children) {
+    if (status.name !== 'status') continue;
+    const code = status.attr('code') ?? '';
+    if (view.remove.has(code)) edit.remove(status);
+    else add.delete(code);
+  }
+  if (add.size > 0) edit.append(x, statuses(add));
+  return edit.toBuffer();
+}
+
+/** The first item of a carrier becomes the session's; further ones of carriers go, those of other devices stay. */
+function readdressItems(edit: Edit, x: Node, view: SelfView): void {
+  let isOwnShown = false;
+  for (const item of x.children) {
+    if (item.name !== 'item') continue;
+    const jid = item.attr('jid');
+    if (jid === undefined || !view.carriers.has(jid)) continue;
+    if (isOwnShown) edit.remove(item);
+    else edit.setAttr(item, 'jid', view.to);
+    isOwnShown = true;
+  }
+}
+
+/**
+ * What of the presence matters to a session, as text: equal texts need not be sent again.
+ * Order of items and repeated items of the account's carriers, ids and addresses do not count.
+ */
+export function selfDigest(stanza: Stanza, carriers: ReadonlySet<string>): string {
+  const parts: string[] = [];
+  for (const child of stanza.root.children) {
+    if (child.name === 'x' && child.ns === NS.mucUser) {
+      const items = new Set<string>();
+      for (const node of child.children) {
+        if (node.name === 'status') continue;
+        const jid = node.attr('jid');
+        items.add(
+          node.name === 'item'
+            ? `${node.attr('affiliation')} ${node.attr('role')} ${jid === undefined || carriers.has(jid) ? '' : jid}`
+            : stanza.bytes.toString('latin1', node.start, node.end),
+        );
+      }
+      parts.push([...items].sort().join('|'));
+    } else {
+      parts.push(stanza.bytes.toString('latin1', child.start, child.end));
+    }
+  }
+  return `${stanza.type ?? ''} ${parts.sort().join('\n')}`;
+}
+
+/** What of another occupant's presence matters to a session, as text. */
+export function presenceDigest(stanza: Stanza): string {
+  const root = stanza.root;
+  const parts = root.children.map((child) => {
+    if (child.name !== 'x' || child.ns !== NS.mucUser) return stanza.bytes.toString('latin1', child.start, child.end);
+    // COMPAT: Prosody 0.12 lists the items of a shared nick in random order.
+    return child.children
+      .map((node) => stanza.bytes.toString('latin1', node.start, node.end))
+      .sort()
+      .join('');
+  });
+  return `${stanza.type ?? ''} ${parts.join('')}`;
+}
+
+/** Status codes of `<x xmlns='…muc#user'/>`. */
+export function statusCodes(stanza: Stanza): string[] {
+  const x = stanza.root.child('x', NS.mucUser);
+  if (!x) return [];
+  const codes: string[] = [];
+  for (const node of x.children) {
+    const code = node.name === 'status' ? node.attr('code') : undefined;
+    if (code !== undefined) codes.push(code);
+  }
+  return codes;
+}
+
+function statuses(codes: Iterable<string>): string {
+  let text = '';
+  for (const code of codes) text += `<status code='${code}'/>`;
+  return text;
+}

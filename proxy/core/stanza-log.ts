@@ -1,0 +1,87 @@
+/**
+ * The stanza log of an occupancy: the recent groupchat messages, for replay. Bounded by count, age and bytes.
+ */
+import { NS } from '../xml/names.ts';
+import { parseStanza, type Stanza } from '../xml/stanza.ts';
+
+export interface LogEntry {
+  /** The message as the room sent it, copied from the wire's buffers. */
+  readonly text: Buffer;
+  readonly source: Stanza['declarations'];
+  /** When it was sent, epoch ms: the room's delay stamp, else the time of arrival. */
+  readonly at: number;
+  /** Whether the text has the room's own `<delay/>` already. */
+  readonly delayed: boolean;
+}
+
+export interface LogLimits {
+  readonly stanzas: number;
+  readonly ageMs: number;
+  readonly bytes: number;
+}
+
+export class StanzaLog {
+  readonly #limits: LogLimits;
+  #entries: LogEntry[] = [];
+  /** Entries before this index are gone; cut off now and then, so that a full log costs O(1) a message. */
+  #head = 0;
+  #bytes = 0;
+
+  constructor(limits: LogLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#entries.length - this.#head;
+  }
+
+  add(stanza: Stanza, now: number): LogEntry {
+    const stamp = delayStamp(stanza);
+    const entry: LogEntry = {
+      text: Buffer.from(stanza.bytes),
+      source: stanza.declarations,
+      at: stamp ?? now,
+      delayed: stamp !== undefined,
+    };
+    this.#entries.push(entry);
+    this.#bytes += entry.text.length;
+    this.#trim(now);
+    return entry;
+  }
+
+  /** Oldest first; entries past their age are gone. */
+  entries(now: number): readonly LogEntry[] {
+    this.#trim(now);
+    return this.#entries.slice(this.#head);
+  }
+
+  #trim(now: number): void {
+    const { stanzas, ageMs, bytes } = this.#limits;
+    for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
+      if (this.size <= stanzas && this.#bytes <= bytes && entry.at >= now - ageMs) break;
+      this.#bytes -= entry.text.length;
+      this.#head += 1;
+    }
+    if (this.#head > 64 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+}
+
+/** The stanza of an entry, to be forked. */
+export function entryStanza(entry: LogEntry): Stanza {
+  return parseStanza(entry.text, entry.source);
+}
+
+/** Epoch ms of the stanza's delay stamp (XEP-0203, or XEP-0091 of old services); undefined without one. */
+export function delayStamp(stanza: Stanza): number | undefined {
+  const delay = stanza.root.child('delay', NS.delay);
+  const at = delay ? Date.parse(delay.attr('stamp') ?? '') : Number.NaN;
+  if (!Number.isNaN(at)) return at;
+  const stamp = stanza.root.child('x', NS.legacyDelay)?.attr('stamp');
+  const parts = stamp === undefined ? null : /^(\d{4})(\d\d)(\d\d)T(\d\d:\d\d:\d\d)$/.exec(stamp);
+  if (!parts) return undefined;
+  const legacy = Date.parse(`${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}Z`);
+  return Number.isNaN(legacy) ? undefined : legacy;
+}

@@ -1,0 +1,243 @@
+/**
+ * The state of one account: its sessions, carriers and occupancies. Only the rules change it, one input at a time.
+ */
+import type { BareKey } from '../xml/address.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import type { Effects } from './effects.ts';
+import type { Overlap } from './overlap.ts';
+import type { Services } from './services.ts';
+import type { StanzaLog } from './stanza-log.ts';
+
+/** Names a session within this process; not its JID, since two connections may claim one JID for a moment. */
+export type SessionId = string & { readonly __session: true };
+
+/** Names an upstream stream within this process. */
+export type CarrierId = string & { readonly __carrier: true };
+
+export type CarrierKind = 'account-stream' | 'borrowed';
+
+/** A nick, normalised for comparing (XEP-0045 section 17.5: resourceprep). */
+export type NickKey = string;
+
+/** What the operator decides; see the sample configuration for each. Durations in ms. */
+export interface Settings {
+  readonly graceMs: number;
+  readonly leaveWhen: 'auto' | 'last-session' | 'never';
+  readonly nickPolicy: 'account' | 'follow';
+  readonly lingerMs: number;
+  readonly joinTimeoutMs: number;
+  readonly iqTimeoutMs: number;
+  readonly historyStanzas: number;
+  readonly historyAgeMs: number;
+  readonly historyBytes: number;
+  readonly historyDefault: number;
+  /** Largest stanza that may go to a carrier, in bytes: below what ends or deadens the server's stream. */
+  readonly carrierStanzaBytes: number;
+}
+
+/** How a session presents itself in a room; decides who is the most active (L6). */
+export interface Presentation {
+  readonly show: string;
+  readonly priority: number;
+  /** When it was stated, epoch ms. */
+  readonly at: number;
+  /** The presence stanza as the client sent it. */
+  readonly stanza: Stanza;
+}
+
+export interface Session {
+  readonly id: SessionId;
+  readonly jid: string;
+  /** Its own upstream stream. */
+  readonly carrier: CarrierId;
+  available: boolean;
+  show: string;
+  priority: number;
+  carbons: boolean;
+  /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
+  readonly rooms: Set<BareKey>;
+}
+
+export interface Carrier {
+  readonly id: CarrierId;
+  readonly kind: CarrierKind;
+  readonly jid: string;
+  /** The session whose stream it is; undefined for account streams. */
+  readonly session: SessionId | undefined;
+  /** `retiring`: it takes no new rooms and is to be freed of those it has (client gone, or broadcast unavailable withheld). */
+  status: 'ready' | 'retiring';
+  /** Rooms in which this stream is an occupant, or may be: joins sent and leaves not yet confirmed included. */
+  readonly rooms: Set<BareKey>;
+}
+
+/** A session's wish to join, until it is answered. */
+export interface WaitingJoin {
+  readonly session: SessionId;
+  /** The join presence as the client sent it. */
+  readonly stanza: Stanza;
+  readonly nick: string;
+  /** Stanzas to the room that came behind the join, in order. */
+  readonly behind: Stanza[];
+}
+
+export interface Occupant {
+  readonly nick: string;
+  /** The latest presence of this occupant, detached from the wire's buffers. */
+  readonly presence: Stanza;
+}
+
+/** The join that is under way on a carrier: the account's first, or one of a hand-over. */
+export interface Attempt {
+  readonly carrier: CarrierId;
+  readonly joinId: string;
+  /** Id of the IQ sent right behind; its answer comes after the whole join answer. */
+  fenceId: string;
+  /** The fence was answered before the room admitted the account: it proves nothing, another is sent then. */
+  isFenceSpent: boolean;
+  self: Stanza | undefined;
+  created: boolean;
+  readonly roster: Map<NickKey, Occupant>;
+}
+
+/** A hand-over (`from` set) or a rejoin after a carrier was lost (`from` undefined). */
+export interface Move extends Attempt {
+  readonly from: CarrierId | undefined;
+  /** Messages that came before a rejoin was complete. */
+  readonly heard: Stanza[];
+}
+
+export interface Member {
+  /** The nick that it asked for. */
+  readonly asked: string;
+  presentation: Presentation;
+}
+
+export interface Occupancy {
+  readonly key: BareKey;
+  /** The room's address as first written by a client or the room. */
+  name: string;
+  nick: string;
+  phase: 'joining' | 'joined' | 'leaving' | 'ended';
+  /** The carrier through which the account occupies the room; undefined while there is none. */
+  carrier: CarrierId | undefined;
+  attempt: Attempt | undefined;
+  move: Move | undefined;
+  readonly members: Map<SessionId, Member>;
+  waiting: WaitingJoin[];
+  /** Other occupants; the account's own presence is `self`. */
+  readonly roster: Map<NickKey, Occupant>;
+  self: Stanza | undefined;
+  /** Status codes of the room that a joining session must see (100, 170), as they stand now. */
+  readonly codes: Set<string>;
+  /** Whether the service marks self-presence with 110 (old ones do not: J12). */
+  marksSelf: boolean;
+  subject: Stanza | undefined;
+  /** When the subject was heard live, epoch ms; undefined when the room replayed it with the join. */
+  subjectAt: number | undefined;
+  /** Presence of the room itself (avatar hash, capabilities). */
+  roomPresence: Stanza | undefined;
+  readonly log: StanzaLog;
+  /** Password of the room, as the join that succeeded gave it (J8). */
+  password: string | undefined;
+  /** Room stanzas of members while no carrier is in the room. */
+  readonly queue: { readonly session: SessionId; readonly stanza: Stanza }[];
+  /** Messages on their way, by id: whom an error concerns. */
+  readonly sent: Map<string, SessionId[]>;
+  /** Presences on their way (nick and status changes). */
+  readonly presences: { readonly id: string | undefined; readonly nick: string; readonly session: SessionId }[];
+  /** Carriers that are still to leave the room, or have not been confirmed to have left. */
+  readonly departing: Map<CarrierId, { sent: boolean }>;
+  overlap: Overlap | undefined;
+  /** Carriers that the room refused for a hand-over; not tried again for this occupancy. */
+  readonly refused: Set<CarrierId>;
+  /** Failed tries to rejoin in a row, and the earliest time of the next (epoch ms). */
+  tries: number;
+  retryAt: number | undefined;
+  /** The account has left on purpose to come back through another carrier (services that share no nick). */
+  isReplaced: boolean;
+  /** Private messages that came while no session was joined. */
+  readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  /** Whether a message of the room (captcha, XEP-0158) was passed to the session that joins. */
+  challenged: boolean;
+}
+
+export interface PendingRequest {
+  readonly session: SessionId;
+  readonly carrier: CarrierId;
+  readonly room: BareKey;
+  /** The address asked, as the client wrote it, and the id that the client gave. */
+  readonly to: string;
+  readonly originalId: string | undefined;
+  /** The `queryid` that the client gave to a MAM query; null: it gave none; undefined: no MAM query. */
+  readonly queryId: string | null | undefined;
+  /** The client's IQ, for an error answer. */
+  readonly stanza: Stanza;
+}
+
+/** A request from the room's side that a session has been asked to answer. */
+export interface InboundRequest {
+  readonly session: SessionId;
+  readonly carrier: CarrierId;
+  readonly room: BareKey;
+  readonly stanza: Stanza;
+}
+
+export interface AccountState {
+  /** Bare JID. */
+  readonly bare: string;
+  readonly settings: Settings;
+  readonly services: Services;
+  readonly sessions: Map<SessionId, Session>;
+  readonly carriers: Map<CarrierId, Carrier>;
+  readonly rooms: Map<BareKey, Occupancy>;
+  readonly requests: Map<string, PendingRequest>;
+  readonly inbound: Map<string, InboundRequest>;
+  /** `off`: no password known, or refused for good. */
+  accountStream: 'off' | 'possible' | 'opening' | 'ready' | 'waiting';
+  /** Messages of strangers to an account stream, until a session can take them. */
+  readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  /** Unguessable start of the ids that the proxy makes on carriers. */
+  readonly idPrefix: string;
+  nextId: number;
+  /** Tries to reopen a lost account stream, for its back-off. */
+  retries: number;
+  /** No session is left, and the time that the account stays for is running. */
+  isLingering: boolean;
+}
+
+/** One input's turn: state, effects, and the time at which it happened (epoch ms). */
+export interface Turn {
+  readonly state: AccountState;
+  readonly out: Effects;
+  readonly now: number;
+}
+
+export function createAccountState(
+  bare: string,
+  idPrefix: string,
+  settings: Settings,
+  services: Services,
+): AccountState {
+  return {
+    bare,
+    settings,
+    services,
+    sessions: new Map(),
+    carriers: new Map(),
+    rooms: new Map(),
+    requests: new Map(),
+    inbound: new Map(),
+    accountStream: 'off',
+    kept: [],
+    idPrefix,
+    nextId: 0,
+    retries: 0,
+    isLingering: false,
+  };
+}
+
+/** An id for a stanza of the proxy's own on a carrier; unique for the account and unguessable to occupants. */
+export function freshId(state: AccountState): string {
+  state.nextId += 1;
+  return `${state.idPrefix}${state.nextId.toString(36)}`;
+}
