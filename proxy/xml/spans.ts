@@ -2,7 +2,11 @@
  * A light tree of offsets over text that the framer has passed: nothing is copied, nothing is ever re-serialised.
  * Offsets count from the first byte of the text given.
  */
+import { CLASS, SPACE } from './chars.ts';
 import type { Declarations } from './declarations.ts';
+import { NS } from './names.ts';
+import { decodeAttribute, decodeCdata, decodeText } from './text.ts';
+import { BANG, COLON, EQUALS, GT, LT, matches, SLASH } from './tokens.ts';
 
 export interface Attr {
   /** As written, prefix included. */
@@ -46,6 +50,178 @@ export interface Node {
 }
 
 /** The tree of one complete element. `bytes` must have passed the framer under these declarations. */
-export function buildTree(_bytes: Buffer, _declarations: Declarations): Node {
-  throw new Error('not yet');
+export function buildTree(bytes: Buffer, declarations: Declarations): Node {
+  const outside = (prefix: string): string => (prefix === 'xml' ? NS.xml : (declarations.get(prefix) ?? ''));
+  const root = openingTag(bytes, 0, undefined, outside);
+  let open: Element | undefined = root.selfClosing ? undefined : root;
+  let p = root.openEnd;
+  while (open !== undefined) {
+    p = bytes.indexOf(LT, p);
+    const c = bytes[p + 1];
+    if (c === SLASH) {
+      open.closeStart = p;
+      p = open.end = bytes.indexOf(GT, p) + 1;
+      open = open.parent;
+    } else if (c === BANG) {
+      p = bytes.indexOf(']]>', p) + 3;
+    } else {
+      const child: Element = openingTag(bytes, p, open, outside);
+      open.children.push(child);
+      p = child.openEnd;
+      if (!child.selfClosing) open = child;
+    }
+  }
+  return root;
+}
+
+/** The attributes of an opening tag between the end of its name and its end. */
+export function readAttributes(bytes: Buffer, nameEnd: number, openEnd: number): Attr[] {
+  const attributes: Attr[] = [];
+  let p = nameEnd;
+  for (;;) {
+    while (((CLASS[bytes[p] as number] as number) & SPACE) !== 0) p++;
+    if (p >= openEnd || bytes[p] === GT || bytes[p] === SLASH) return attributes;
+    const start = p;
+    while (bytes[p] !== EQUALS && ((CLASS[bytes[p] as number] as number) & SPACE) === 0) p++;
+    const name = attributeName(bytes, start, p);
+    while (bytes[p] !== EQUALS) p++;
+    p++;
+    while (((CLASS[bytes[p] as number] as number) & SPACE) !== 0) p++;
+    const quote = bytes[p] as number;
+    const valueStart = p + 1;
+    const valueEnd = bytes.indexOf(quote, valueStart);
+    attributes.push(new WrittenAttr(bytes, name, start, valueStart, valueEnd));
+    p = valueEnd + 1;
+  }
+}
+
+class WrittenAttr implements Attr {
+  readonly name: string;
+  readonly start: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer, name: string, start: number, valueStart: number, valueEnd: number) {
+    this.#bytes = bytes;
+    this.name = name;
+    this.start = start;
+    this.valueStart = valueStart;
+    this.valueEnd = valueEnd;
+  }
+
+  get value(): string {
+    return decodeAttribute(this.#bytes, this.valueStart, this.valueEnd);
+  }
+}
+
+class Element implements Node {
+  name = '';
+  prefix = '';
+  ns = '';
+  readonly start: number;
+  end: number;
+  nameEnd: number;
+  openEnd: number;
+  selfClosing = false;
+  closeStart: number;
+  attributes: readonly Attr[] = [];
+  readonly children: Element[] = [];
+  readonly parent: Element | undefined;
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer, start: number, nameEnd: number, parent: Element | undefined) {
+    this.#bytes = bytes;
+    this.start = start;
+    this.parent = parent;
+    this.nameEnd = nameEnd;
+    this.openEnd = nameEnd;
+    this.closeStart = nameEnd;
+    this.end = nameEnd;
+  }
+
+  attr(name: string): string | undefined {
+    for (const attribute of this.attributes) if (attribute.name === name) return attribute.value;
+    return undefined;
+  }
+
+  child(name: string, ns?: string): Node | undefined {
+    for (const child of this.children) {
+      if (child.name === name && (ns === undefined || child.ns === ns)) return child;
+    }
+    return undefined;
+  }
+
+  text(): string {
+    if (this.selfClosing) return '';
+    let text = '';
+    let p = this.openEnd;
+    for (const child of this.children) {
+      text += this.#textBetween(p, child.start);
+      p = child.end;
+    }
+    return text + this.#textBetween(p, this.closeStart);
+  }
+
+  /** Character data and CDATA sections where no element is. */
+  #textBetween(from: number, to: number): string {
+    const bytes = this.#bytes;
+    let text = '';
+    let p = from;
+    while (p < to) {
+      const section = bytes.indexOf(LT, p);
+      const end = section < 0 || section > to ? to : section;
+      text += decodeText(bytes, p, end);
+      if (end === to) break;
+      const close = bytes.indexOf(']]>', section);
+      text += decodeCdata(bytes, section + 9, close);
+      p = close + 3;
+    }
+    return text;
+  }
+}
+
+function openingTag(
+  bytes: Buffer,
+  start: number,
+  parent: Element | undefined,
+  outside: (prefix: string) => string,
+): Element {
+  let p = start + 1;
+  let colon = 0;
+  for (let c = bytes[p] as number; c !== GT && c !== SLASH && ((CLASS[c] as number) & SPACE) === 0; ) {
+    if (c === COLON) colon = p;
+    c = bytes[++p] as number;
+  }
+  const node = new Element(bytes, start, p, parent);
+  node.prefix = colon === 0 ? '' : bytes.toString('utf8', start + 1, colon);
+  node.name = bytes.toString('utf8', colon === 0 ? start + 1 : colon + 1, p);
+  node.attributes = readAttributes(bytes, p, bytes.length);
+  const last = node.attributes.at(-1);
+  p = bytes.indexOf(GT, last === undefined ? p : last.valueEnd + 1);
+  node.openEnd = p + 1;
+  if (bytes[p - 1] === SLASH) {
+    node.selfClosing = true;
+    node.end = p + 1;
+    node.closeStart = p + 1;
+  }
+  node.ns = namespaceOf(node, node.prefix, outside);
+  return node;
+}
+
+function namespaceOf(node: Element, prefix: string, outside: (prefix: string) => string): string {
+  const written = prefix === '' ? 'xmlns' : `xmlns:${prefix}`;
+  for (let at: Element | undefined = node; at !== undefined; at = at.parent) {
+    // An unprefixed child that declares nothing is in its parent's namespace, if that has no prefix either.
+    if (prefix === '' && at !== node && at.prefix === '') return at.ns;
+    const declared = at.attr(written);
+    if (declared !== undefined) return declared;
+  }
+  return outside(prefix);
+}
+
+/** The name as a string, without making a new one for those that come all the time. */
+function attributeName(bytes: Buffer, start: number, end: number): string {
+  if (end - start === 5 && matches(bytes, start, 'xmlns')) return 'xmlns';
+  return bytes.toString('utf8', start, end);
 }

@@ -3,8 +3,10 @@
  * The text is never changed in place: what is passed on is this text, with at most some splices (see edit.ts).
  */
 import { type Declarations, USUAL_DECLARATIONS } from './declarations.ts';
+import { type RootTag, Scanner } from './scanner.ts';
 import { buildTree, type Node } from './spans.ts';
 import { decodeAttribute } from './text.ts';
+import { malformed } from './violation.ts';
 
 export type { Declarations } from './declarations.ts';
 
@@ -13,31 +15,6 @@ export interface StreamHeader {
   readonly attributes: ReadonlyMap<string, string>;
   /** All namespace declarations of the header. On a WebSocket: empty, as each frame stands alone (RFC 7395 section 3.3.3). */
   readonly declarations: Declarations;
-}
-
-/** What the scan of an element has found out about its opening tag; offsets are relative to the element's first byte. */
-export interface RootTag {
-  readonly name: string;
-  readonly ns: string;
-  readonly prefix: string;
-  readonly declarations: Declarations;
-  readonly inheritsDefault: boolean;
-  readonly outerPrefixes: readonly string[];
-  readonly nameEnd: number;
-  readonly openEnd: number;
-  readonly selfClosing: boolean;
-  readonly toAt: number;
-  readonly toStart: number;
-  readonly toEnd: number;
-  readonly fromAt: number;
-  readonly fromStart: number;
-  readonly fromEnd: number;
-  readonly idAt: number;
-  readonly idStart: number;
-  readonly idEnd: number;
-  readonly typeAt: number;
-  readonly typeStart: number;
-  readonly typeEnd: number;
 }
 
 export class Stanza {
@@ -149,6 +126,18 @@ export class Stanza {
   }
 }
 
-export function parseStanza(_text: string | Buffer, _declarations: Declarations = USUAL_DECLARATIONS): Stanza {
-  throw new Error('not yet');
+const NO_LIMITS = { depth: 10_000, attributes: 10_000 };
+
+/**
+ * Frames the text of one complete element, as it would stand under a stream header with these declarations. For what
+ * comes from the store, from another node, or from a test.
+ * @throws ViolationError
+ */
+export function parseStanza(text: string | Buffer, declarations: Declarations = USUAL_DECLARATIONS): Stanza {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  const scanner = new Scanner();
+  scanner.begin(declarations, NO_LIMITS);
+  if (!scanner.element(bytes, 0, bytes.length)) throw malformed('the element is not complete');
+  if (scanner.at !== bytes.length) throw malformed('something follows the element');
+  return new Stanza(bytes, 0, bytes.length, scanner);
 }

@@ -19,3 +19,23 @@ export class ViolationError extends Error {
     this.violation = violation;
   }
 }
+
+/** The text is not well-formed XML with namespaces. */
+export function malformed(text: string): ViolationError {
+  return new ViolationError({ condition: 'not-well-formed', text });
+}
+
+/** The text uses what RFC 6120 section 11.1 forbids in a stream. */
+export function restricted(text: string): ViolationError {
+  return new ViolationError({ condition: 'restricted-xml', text });
+}
+
+/** The text exceeds a limit of this service. */
+export function tooMuch(text: string): ViolationError {
+  return new ViolationError({ condition: 'policy-violation', text });
+}
+
+/** Well-formed perhaps, but nothing that may stand there in a stream. */
+export function badFormat(text: string): ViolationError {
+  return new ViolationError({ condition: 'bad-format', text });
+}

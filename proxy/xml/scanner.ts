@@ -1,0 +1,466 @@
+/**
+ * Finds the end of one element and proves on the way that it is well-formed. The hot path: plain bytes, no tree, no
+ * strings but those of the root. It may stop at any byte and go on when more has come: character data is never read
+ * twice, an unfinished tag waits for its `>` (or for a `<`, which cannot be right) and is then read once more.
+ */
+import { CLASS, SPACE } from './chars.ts';
+import { type Declarations, NO_DECLARATIONS } from './declarations.ts';
+import { NS } from './names.ts';
+import { checkDefault, LONGEST_REFUSED, Scopes, SHORTEST_REFUSED } from './scopes.ts';
+import { decodeAttribute } from './text.ts';
+import {
+  AMPERSAND,
+  APOSTROPHE,
+  attributeValue,
+  BANG,
+  COLON,
+  characterData,
+  EQUALS,
+  GT,
+  LT,
+  matches,
+  ncName,
+  QUESTION,
+  QUOTE,
+  RIGHT_BRACKET,
+  SLASH,
+  sameBytes,
+  sectionContent,
+} from './tokens.ts';
+import { badFormat, malformed, restricted, tooMuch } from './violation.ts';
+
+export interface ScanLimits {
+  /** Elements within each other, the first-level one included. */
+  readonly depth: number;
+  /** Attributes of one element, namespace declarations included. */
+  readonly attributes: number;
+}
+
+/** What is known about the root's opening tag. Offsets count from the element's first byte; -1: no such attribute. */
+export interface RootTag {
+  readonly name: string;
+  readonly ns: string;
+  readonly prefix: string;
+  readonly declarations: Declarations;
+  readonly inheritsDefault: boolean;
+  readonly outerPrefixes: readonly string[];
+  readonly nameEnd: number;
+  readonly openEnd: number;
+  readonly selfClosing: boolean;
+  readonly toAt: number;
+  readonly toStart: number;
+  readonly toEnd: number;
+  readonly fromAt: number;
+  readonly fromStart: number;
+  readonly fromEnd: number;
+  readonly idAt: number;
+  readonly idStart: number;
+  readonly idEnd: number;
+  readonly typeAt: number;
+  readonly typeStart: number;
+  readonly typeEnd: number;
+}
+
+const CDATA = '<![CDATA[';
+/** Numbers kept per attribute of the tag being read: start and end of the name, its colon (or 0), start and end of the value. */
+const STRIDE = 5;
+/** From so many attributes on, a set finds duplicates. */
+const MANY = 24;
+/** Scratch arrays that have grown beyond this are not kept. */
+const KEEP = 256;
+
+export class Scanner implements RootTag {
+  name = '';
+  ns = '';
+  prefix = '';
+  declarations: Declarations = NO_DECLARATIONS;
+  inheritsDefault = false;
+  nameEnd = 0;
+  openEnd = 0;
+  selfClosing = false;
+  toAt = -1;
+  toStart = -1;
+  toEnd = -1;
+  fromAt = -1;
+  fromStart = -1;
+  fromEnd = -1;
+  idAt = -1;
+  idStart = -1;
+  idEnd = -1;
+  typeAt = -1;
+  typeStart = -1;
+  typeEnd = -1;
+
+  /** How far the element has been read, from its first byte. After `true` from a scan: its length. */
+  at = 0;
+
+  #maxDepth = 0;
+  #maxAttributes = 0;
+  #depth = 0;
+  #inSection = false;
+  /** How far an unfinished tag has been looked through for its end; 0: there is none. */
+  #sought = 0;
+  #soughtQuote = 0;
+  /** Depth of the outermost open element that has an `xmlns` of its own; 0: none. */
+  #coverDepth = 0;
+  /** Offset and length of the name of each open element. */
+  #open: number[] = [];
+  #attributes: number[] = [];
+  #seen: Set<string> | undefined;
+  #scopes = new Scopes();
+
+  get outerPrefixes(): readonly string[] {
+    return this.#scopes.outer;
+  }
+
+  /** The next scan starts a new element, under the declarations of this stream header. */
+  begin(declarations: Declarations, limits: ScanLimits): void {
+    this.declarations = declarations;
+    this.#maxDepth = limits.depth;
+    this.#maxAttributes = limits.attributes;
+    this.#scopes.begin(declarations);
+    this.at = 0;
+    this.#depth = 0;
+    this.#inSection = false;
+    this.#sought = 0;
+    this.#coverDepth = 0;
+    this.inheritsDefault = false;
+    this.#seen = undefined;
+    if (this.#open.length > KEEP) this.#open = [];
+    if (this.#attributes.length > KEEP) this.#attributes = [];
+  }
+
+  /**
+   * Reads the element that starts at `start` (a `<`), as far as `end`. False: there must be more; call again with the
+   * same bytes and more, anywhere in memory.
+   * @throws ViolationError
+   */
+  element(b: Buffer, start: number, end: number): boolean {
+    if (this.#sought > 0 && !this.#seek(b, start, end)) return false;
+    let p = start + this.at;
+    for (;;) {
+      if (this.#inSection) {
+        p = sectionContent(b, p, end);
+        if (p + 2 >= end || b[p] !== RIGHT_BRACKET) break;
+        p += 3;
+        this.#inSection = false;
+      }
+      if (this.#depth > 0) p = characterData(b, p, end);
+      if (p + 1 >= end || b[p] !== LT) break;
+      const c = b[p + 1];
+      let next: number;
+      if (c === SLASH) next = this.#closingTag(b, start, p, end);
+      else if (c === BANG || c === QUESTION) next = this.#special(b, p, end, this.#depth > 0);
+      else next = this.#openingTag(b, start, p, end);
+      if (next < 0) break;
+      p = next;
+      if (this.#depth === 0) {
+        this.at = p - start;
+        return true;
+      }
+    }
+    this.at = p - start;
+    return false;
+  }
+
+  /** As `element`, but only the opening tag: for a stream header. */
+  openingTag(b: Buffer, start: number, end: number): boolean {
+    if (this.#sought > 0 && !this.#seek(b, start, end)) return false;
+    if (start + 1 >= end) return false;
+    const c = b[start + 1];
+    const markup = c === BANG || c === QUESTION;
+    const next = markup ? this.#special(b, start, end, false) : this.#openingTag(b, start, start, end);
+    if (next < 0) return false;
+    this.at = next - start;
+    return true;
+  }
+
+  /** Makes the next scan read an unfinished tag again as far as it has come, so that what is wrong with it is found. */
+  recheck(): void {
+    this.#sought = 0;
+  }
+
+  /** Looks for the end of the unfinished tag at `at`, from where the last look ended. */
+  #seek(b: Buffer, start: number, end: number): boolean {
+    const closing = b[start + this.at + 1] === SLASH;
+    let quote = this.#soughtQuote;
+    for (let p = start + this.#sought; p < end; p++) {
+      const c = b[p];
+      if (c === LT || (c === GT && quote === 0)) {
+        this.#sought = 0;
+        return true;
+      }
+      if (c !== QUOTE && c !== APOSTROPHE) continue;
+      if (closing) {
+        this.#sought = 0;
+        return true;
+      }
+      if (quote === 0) quote = c;
+      else if (quote === c) quote = 0;
+    }
+    this.#sought = end - start;
+    this.#soughtQuote = quote;
+    return false;
+  }
+
+  /** The tag at `p` has not come to its end. */
+  #unfinished(start: number, p: number): number {
+    this.#sought = p - start + 1;
+    this.#soughtQuote = 0;
+    return -1;
+  }
+
+  #closingTag(b: Buffer, start: number, from: number, end: number): number {
+    if (this.#depth === 0) throw malformed('a closing tag without an opening one');
+    const top = (this.#depth - 1) * 2;
+    const name = start + (this.#open[top] as number);
+    const length = this.#open[top + 1] as number;
+    let p = from + 2;
+    if (!sameBytes(b, p, name, Math.min(length, end - p))) throw malformed('tags do not match');
+    if (p + length >= end) return this.#unfinished(start, from);
+    p += length;
+    while (((CLASS[b[p] as number] as number) & SPACE) !== 0) if (++p >= end) return this.#unfinished(start, from);
+    if (b[p] !== GT) throw malformed('tags do not match');
+    this.#leave();
+    return p + 1;
+  }
+
+  #leave(): void {
+    this.#scopes.leave(this.#depth);
+    if (this.#coverDepth === this.#depth) this.#coverDepth = 0;
+    this.#depth--;
+  }
+
+  /** `<!` or `<?`: of all that could follow only CDATA is allowed (RFC 6120 section 11.1). */
+  #special(b: Buffer, from: number, end: number, inside: boolean): number {
+    if (b[from + 1] === QUESTION) throw restricted('a processing instruction');
+    if (from + 2 >= end) return -1;
+    const c = b[from + 2];
+    if (c === 0x44 /* D */) throw restricted('a document type declaration');
+    if (c === 0x2d /* - */) {
+      if (from + 3 >= end) return -1;
+      if (b[from + 3] === 0x2d) throw restricted('a comment');
+      throw malformed('bad markup');
+    }
+    for (let k = 2; k < CDATA.length; k++) {
+      if (from + k >= end) return -1;
+      if (b[from + k] !== CDATA.charCodeAt(k)) throw malformed('bad markup');
+    }
+    if (!inside) throw badFormat('character data outside a stanza');
+    this.#inSection = true;
+    return from + CDATA.length;
+  }
+
+  #openingTag(b: Buffer, start: number, from: number, end: number): number {
+    let p = ncName(b, from + 1, end);
+    let colon = 0;
+    if (p > 0 && b[p] === COLON) {
+      colon = p;
+      p = ncName(b, p + 1, end);
+    }
+    if (p < 0) return this.#unfinished(start, from);
+    const nameEnd = p;
+    if (this.#depth === 0) this.#forgetRoot();
+    let count = 0;
+    let hashes = 0;
+    let defaultAt = -1;
+    let hasPrefixes = colon > 0;
+    let selfClosing = false;
+    for (;;) {
+      const before = p;
+      while (p < end && ((CLASS[b[p] as number] as number) & SPACE) !== 0) p++;
+      if (p >= end) return this.#unfinished(start, from);
+      const c = b[p];
+      if (c === GT) {
+        p++;
+        break;
+      }
+      if (c === SLASH) {
+        if (p + 1 >= end) return this.#unfinished(start, from);
+        if (b[p + 1] !== GT) throw malformed("'/' in a tag");
+        p += 2;
+        selfClosing = true;
+        break;
+      }
+      if (p === before) throw malformed('no space before an attribute');
+      const name = p;
+      let attributeColon = 0;
+      p = ncName(b, p, end);
+      if (p > 0 && b[p] === COLON) {
+        attributeColon = p;
+        p = ncName(b, p + 1, end);
+      }
+      if (p < 0) return this.#unfinished(start, from);
+      const afterName = p;
+      while (p < end && ((CLASS[b[p] as number] as number) & SPACE) !== 0) p++;
+      if (p >= end) return this.#unfinished(start, from);
+      if (b[p++] !== EQUALS) throw malformed('an attribute without a value');
+      while (p < end && ((CLASS[b[p] as number] as number) & SPACE) !== 0) p++;
+      if (p >= end) return this.#unfinished(start, from);
+      const quote = b[p++] as number;
+      if (quote !== QUOTE && quote !== APOSTROPHE) throw malformed('an attribute without quotes');
+      const value = p;
+      p = attributeValue(b, p, end, quote);
+      if (p < 0) return this.#unfinished(start, from);
+
+      if (count >= this.#maxAttributes) throw tooMuch('too many attributes');
+      const length = afterName - name;
+      const hash = 1 << (((b[name] as number) + length * 7) & 31);
+      if ((hashes & hash) !== 0 || count >= MANY) this.#checkDuplicate(b, name, length, count);
+      hashes |= hash;
+      const slot = count * STRIDE;
+      this.#attributes[slot] = name;
+      this.#attributes[slot + 1] = afterName;
+      this.#attributes[slot + 2] = attributeColon;
+      this.#attributes[slot + 3] = value;
+      this.#attributes[slot + 4] = p;
+      if (attributeColon > 0) hasPrefixes = true;
+      else if (length === 5 && matches(b, name, 'xmlns')) defaultAt = slot;
+      else if (this.#depth === 0) this.#noteRootAttribute(b, start, name, length, value, p);
+      count++;
+      p++;
+    }
+
+    if (this.#depth >= this.#maxDepth) throw tooMuch('elements nested too deep');
+    const top = this.#depth * 2;
+    this.#depth++;
+    this.#open[top] = from + 1 - start;
+    this.#open[top + 1] = nameEnd - from - 1;
+    if (defaultAt >= 0) {
+      this.#checkDefault(b, defaultAt);
+      if (this.#coverDepth === 0) this.#coverDepth = this.#depth;
+    }
+    if (colon === 0 && this.#coverDepth === 0) this.inheritsDefault = true;
+    const namespace = hasPrefixes ? this.#resolvePrefixes(b, from + 1, colon, count) : '';
+    if (this.#depth === 1) {
+      this.nameEnd = nameEnd - start;
+      this.openEnd = p - start;
+      this.selfClosing = selfClosing;
+      if (colon === 0) {
+        this.prefix = '';
+        this.name = rootName(b, from + 1, nameEnd);
+        this.ns = defaultAt < 0 ? (this.declarations.get('') ?? '') : this.#namespaceAt(b, defaultAt);
+      } else {
+        this.prefix = b.toString('utf8', from + 1, colon);
+        this.name = rootName(b, colon + 1, nameEnd);
+        this.ns = namespace;
+      }
+    }
+    if (selfClosing) this.#leave();
+    return p;
+  }
+
+  #forgetRoot(): void {
+    this.toAt = this.toStart = this.toEnd = -1;
+    this.fromAt = this.fromStart = this.fromEnd = -1;
+    this.idAt = this.idStart = this.idEnd = -1;
+    this.typeAt = this.typeStart = this.typeEnd = -1;
+  }
+
+  #noteRootAttribute(b: Buffer, start: number, name: number, length: number, value: number, end: number): void {
+    if (length === 2) {
+      if (matches(b, name, 'to')) {
+        this.toAt = name - start;
+        this.toStart = value - start;
+        this.toEnd = end - start;
+      } else if (matches(b, name, 'id')) {
+        this.idAt = name - start;
+        this.idStart = value - start;
+        this.idEnd = end - start;
+      }
+    } else if (length === 4) {
+      if (matches(b, name, 'from')) {
+        this.fromAt = name - start;
+        this.fromStart = value - start;
+        this.fromEnd = end - start;
+      } else if (matches(b, name, 'type')) {
+        this.typeAt = name - start;
+        this.typeStart = value - start;
+        this.typeEnd = end - start;
+      }
+    }
+  }
+
+  #checkDuplicate(b: Buffer, name: number, length: number, count: number): void {
+    const attributes = this.#attributes;
+    if (count < MANY) {
+      for (let slot = 0; slot < count * STRIDE; slot += STRIDE) {
+        const other = attributes[slot] as number;
+        if ((attributes[slot + 1] as number) - other === length && sameBytes(b, name, other, length)) {
+          throw malformed('an attribute twice');
+        }
+      }
+      return;
+    }
+    if (count === MANY) {
+      this.#seen = new Set();
+      for (let slot = 0; slot < count * STRIDE; slot += STRIDE) {
+        this.#seen.add(b.toString('utf8', attributes[slot], attributes[slot + 1]));
+      }
+    }
+    const written = b.toString('utf8', name, name + length);
+    if (this.#seen?.has(written)) throw malformed('an attribute twice');
+    this.#seen?.add(written);
+  }
+
+  #namespaceAt(b: Buffer, slot: number): string {
+    const start = this.#attributes[slot + 3] as number;
+    const end = this.#attributes[slot + 4] as number;
+    if (end - start === NS.client.length && matches(b, start, NS.client)) return NS.client;
+    return decodeAttribute(b, start, end);
+  }
+
+  #checkDefault(b: Buffer, slot: number): void {
+    const start = this.#attributes[slot + 3] as number;
+    const end = this.#attributes[slot + 4] as number;
+    if (end - start < SHORTEST_REFUSED) return;
+    // As it stands, or with references in place of any of its characters.
+    let p = start;
+    if (end - start > LONGEST_REFUSED) while (p < end && b[p] !== AMPERSAND) p++;
+    if (p < end) checkDefault(this.#namespaceAt(b, slot));
+  }
+
+  /** Declares and resolves the prefixes of one tag; returns the namespace of the element if it has a prefix. */
+  #resolvePrefixes(b: Buffer, nameStart: number, colon: number, count: number): string {
+    const attributes = this.#attributes;
+    let prefixed = 0;
+    for (let slot = 0; slot < count * STRIDE; slot += STRIDE) {
+      const name = attributes[slot] as number;
+      const attributeColon = attributes[slot + 2] as number;
+      if (attributeColon === 0) continue;
+      if (attributeColon - name === 5 && matches(b, name, 'xmlns')) {
+        const prefix = b.toString('utf8', attributeColon + 1, attributes[slot + 1]);
+        this.#scopes.declare(prefix, this.#namespaceAt(b, slot), this.#depth);
+      } else {
+        prefixed++;
+      }
+    }
+    const namespace = colon > 0 ? this.#scopes.resolve(b.toString('utf8', nameStart, colon)) : '';
+    if (prefixed === 0) return namespace;
+    const expanded = prefixed > 1 ? new Set<string>() : undefined;
+    for (let slot = 0; slot < count * STRIDE; slot += STRIDE) {
+      const name = attributes[slot] as number;
+      const attributeColon = attributes[slot + 2] as number;
+      if (attributeColon === 0 || (attributeColon - name === 5 && matches(b, name, 'xmlns'))) continue;
+      // xml:lang needs no string: by far the most common one
+      if (attributeColon - name === 3 && matches(b, name, 'xml') && expanded === undefined) continue;
+      const attributeNamespace = this.#scopes.resolve(b.toString('utf8', name, attributeColon));
+      if (expanded === undefined) continue;
+      const key = `${b.toString('utf8', attributeColon + 1, attributes[slot + 1])} ${attributeNamespace}`;
+      if (expanded.has(key)) throw malformed('an attribute twice');
+      expanded.add(key);
+    }
+    return namespace;
+  }
+}
+
+/** The name as a string, without making a new one for those that come all the time. */
+function rootName(b: Buffer, start: number, end: number): string {
+  const length = end - start;
+  if (length === 7 && matches(b, start, 'message')) return 'message';
+  if (length === 8 && matches(b, start, 'presence')) return 'presence';
+  if (length === 2 && matches(b, start, 'iq')) return 'iq';
+  if (length === 1 && b[start] === 0x72) return 'r';
+  if (length === 1 && b[start] === 0x61) return 'a';
+  return b.toString('utf8', start, end);
+}
