@@ -56,8 +56,9 @@ async function start(folder: string, options: Jabberd2Options): Promise<Server> 
 
   const launch = () => startAll(folder, router, plain, tls);
   let daemons = await launch();
+  // mu-conference sleeps up to 5 s before it goes; its rooms are on disk by then.
   const halt = async (abrupt = false) => {
-    for (const daemon of [...daemons].reverse()) await (abrupt ? daemon.kill() : daemon.stop());
+    for (const daemon of [...daemons].reverse()) await (abrupt ? daemon.kill() : daemon.stop(500));
   };
   return {
     ...facts,
@@ -72,7 +73,7 @@ async function start(folder: string, options: Jabberd2Options): Promise<Server> 
       daemons = await launch();
     },
     async stop() {
-      await halt();
+      await halt(true);
       removeFolder(folder);
     },
     logTail: (lines) => facts.logs.map((file) => tail(file, lines)).join('\n'),

@@ -85,7 +85,7 @@ async function start(folder: string, options: ProsodyOptions): Promise<Server> {
       daemon = await launch();
     },
     async stop() {
-      await halt();
+      await halt(true);
       removeFolder(folder);
     },
     logTail: (lines) => facts.logs.map((file) => tail(file, lines)).join('\n'),

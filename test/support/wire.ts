@@ -1,0 +1,128 @@
+/** The transports of the test client: text of a stream in and out, over TCP, TLS or WebSocket. */
+import { connect as connectTcp, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { WebSocket } from 'ws';
+
+export interface WireHandler {
+  /** Text that arrived: any piece of a stream on TCP, one whole message on a WebSocket. */
+  text(text: string): void;
+  /** The connection is gone, for whatever reason. Called once. */
+  closed(reason: string): void;
+}
+
+/** A connection without any knowledge of XMPP. */
+export interface Wire {
+  readonly kind: 'tcp' | 'websocket';
+  handler: WireHandler;
+  write(data: string | Buffer): void;
+  /** Ends the connection in good order (FIN, or a closing frame). */
+  fin(): void;
+  /** Ends it at once by RST. */
+  drop(): void;
+  /** Stops and restarts reading from the kernel, to play a client that is stuck. */
+  pause(): void;
+  resume(): void;
+  /** Turns a plain connection into TLS. TCP only. */
+  startTls(options: ConnectionOptions): Promise<void>;
+}
+
+const nobody: WireHandler = { text: () => {}, closed: () => {} };
+/** The servers' certificates are self-signed; tests of the proxy's own pass stricter options. */
+const lenient: ConnectionOptions = { rejectUnauthorized: false, servername: 'localhost' };
+
+/** Connects by TCP; `tls` makes it direct TLS. Rejects when refused. */
+export async function dialTcp(port: number, address = '127.0.0.1', tls?: ConnectionOptions | true): Promise<Wire> {
+  const raw = connectTcp({ port, host: address, noDelay: true });
+  await opened(raw, 'connect');
+  const options = tls === true ? {} : tls;
+  let socket: Socket | TLSSocket = options ? await secure(raw, { ALPNProtocols: ['xmpp-client'], ...options }) : raw;
+  let lastError = '';
+  let isClosed = false;
+  const wire: Wire = {
+    kind: 'tcp',
+    handler: nobody,
+    write: (data) => void socket.write(data),
+    fin: () => void socket.end(),
+    drop: () => void raw.resetAndDestroy(),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    async startTls(more) {
+      detach();
+      socket = await secure(raw, more);
+      attach();
+    },
+  };
+  let detach = () => {};
+  const attach = () => {
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    const onData = (chunk: Buffer) => wire.handler.text(decoder.decode(chunk, { stream: true }));
+    socket.on('data', onData);
+    detach = () => void socket.removeListener('data', onData);
+  };
+  const onClose = () => {
+    if (isClosed) return;
+    isClosed = true;
+    wire.handler.closed(lastError || 'closed');
+  };
+  raw.on('error', (error) => {
+    lastError = error.message;
+  });
+  raw.on('close', onClose);
+  socket.on('error', (error) => {
+    lastError = error.message;
+  });
+  attach();
+  return wire;
+}
+
+/** Connects a WebSocket with the subprotocol `xmpp`. */
+export async function dialWebSocket(url: string, tls: ConnectionOptions = {}, headers = {}): Promise<Wire> {
+  const socket = new WebSocket(url, 'xmpp', { ...lenient, ...tls, headers, perMessageDeflate: false });
+  let lastError = '';
+  await new Promise<void>((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', reject);
+  });
+  const raw = (socket as unknown as { _socket: Socket & { _parent?: Socket } })._socket;
+  const wire: Wire = {
+    kind: 'websocket',
+    handler: nobody,
+    write: (data) => socket.send(data.toString()),
+    fin: () => socket.close(1000),
+    drop() {
+      if ('encrypted' in raw) raw.destroy();
+      else raw.resetAndDestroy();
+    },
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    startTls: () => Promise.reject(new Error('no STARTTLS on a WebSocket')),
+  };
+  socket.on('message', (data, isBinary) => {
+    if (isBinary) throw new Error('a binary WebSocket message arrived');
+    wire.handler.text(data.toString());
+  });
+  socket.on('error', (error) => {
+    lastError = error.message;
+  });
+  socket.on('close', (code) => wire.handler.closed(lastError || `closed with code ${code}`));
+  return wire;
+}
+
+async function secure(raw: Socket, options: ConnectionOptions): Promise<TLSSocket> {
+  const socket = connectTls({ ...lenient, ...options, socket: raw });
+  await opened(socket, 'secureConnect');
+  return socket;
+}
+
+async function opened(socket: Socket, event: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error?: Error) => reject(error ?? new Error(`closed before ${event}`));
+    socket.once('error', fail);
+    socket.once('close', fail);
+    socket.once(event, () => {
+      socket.removeListener('error', fail);
+      socket.removeListener('close', fail);
+      resolve();
+    });
+  });
+}
