@@ -1,21 +1,45 @@
-import type { ErrorType, StanzaCondition, StreamCondition } from './names.ts';
+/** The few texts that the proxy originates. All of them stand under a header that declares `jabber:client` and `stream:`. */
+import { type ErrorType, NS, type StanzaCondition, type StreamCondition } from './names.ts';
 import type { Stanza } from './stanza.ts';
+import { escapeXml } from './text.ts';
 
 export { escapeXml as escape } from './text.ts';
 
 export interface StanzaErrorOptions {
-  type: ErrorType;
-  condition: StanzaCondition;
-  text?: string | undefined;
-  from?: string | undefined;
-  extra?: string | undefined;
-  echo?: string | undefined;
+  readonly type: ErrorType;
+  readonly condition: StanzaCondition;
+  /** For humans, in English. */
+  readonly text?: string | undefined;
+  /** In whose name the error is sent; by default the address that the stanza was sent to. */
+  readonly from?: string | undefined;
+  /** Application-specific condition inside `<error/>`, as XML. */
+  readonly extra?: string | undefined;
+  /** Child of the refused stanza to be repeated before `<error/>`, as XML. */
+  readonly echo?: string | undefined;
 }
 
-export function stanzaError(_stanza: Stanza, _error: StanzaErrorOptions): string {
-  throw new Error('not yet');
+/** The error reply to a stanza (RFC 6120 section 8.3): to its sender, with its name and id. */
+export function stanzaError(stanza: Stanza, error: StanzaErrorOptions): string {
+  const addresses =
+    attribute('from', error.from ?? stanza.to) + attribute('to', stanza.from) + attribute('id', stanza.id);
+  const condition = `<${error.condition} xmlns='${NS.stanzaErrors}'/>`;
+  const text = textElement(NS.stanzaErrors, error.text);
+  return (
+    `<${stanza.name}${addresses} type='error'>${error.echo ?? ''}` +
+    `<error type='${error.type}'>${condition}${text}${error.extra ?? ''}</error></${stanza.name}>`
+  );
 }
 
-export function streamError(_condition: StreamCondition, _text?: string, _extra?: string): string {
-  throw new Error('not yet');
+/** A stream error (RFC 6120 section 4.9), with prefix `stream`, which the stream header declares. `extra` is XML. */
+export function streamError(condition: StreamCondition, text?: string, extra?: string): string {
+  const parts = `<${condition} xmlns='${NS.streamErrors}'/>${textElement(NS.streamErrors, text)}${extra ?? ''}`;
+  return `<stream:error>${parts}</stream:error>`;
+}
+
+function textElement(namespace: string, text: string | undefined): string {
+  return text === undefined ? '' : `<text xmlns='${namespace}' xml:lang='en'>${escapeXml(text)}</text>`;
+}
+
+function attribute(name: string, value: string | undefined): string {
+  return value === undefined ? '' : ` ${name}='${escapeXml(value)}'`;
 }

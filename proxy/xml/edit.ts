@@ -1,47 +1,212 @@
 /** Changes to a stanza as splices on its original bytes; what is not touched stays the text that came. */
 import type { Declarations } from './declarations.ts';
 import type { Node } from './spans.ts';
+import { type Splice, spaceBefore, splice } from './splice.ts';
 import type { Stanza } from './stanza.ts';
+import { escapeXml } from './text.ts';
 
+interface NodeChange {
+  /** By written name; null removes. */
+  readonly attributes: Map<string, string | null>;
+  readonly appended: (string | Buffer)[];
+  /** In place of the whole element. */
+  replacement: string | Buffer | undefined;
+}
+
+/**
+ * Collects changes to one stanza's elements. The last word on an attribute or on an element as a whole counts; changes
+ * inside of what is removed or replaced are lost. The stanza itself stays as it is.
+ */
 export class Edit {
-  constructor(_stanza: Stanza) {}
-  setAttr(_node: Node, _name: string, _value: string): this {
-    throw new Error('not yet');
+  readonly #stanza: Stanza;
+  readonly #changes = new Map<Node, NodeChange>();
+
+  constructor(stanza: Stanza) {
+    this.#stanza = stanza;
   }
-  removeAttr(_node: Node, _name: string): this {
-    throw new Error('not yet');
+
+  /** Sets the attribute with that written name to that value (not yet escaped). */
+  setAttr(node: Node, name: string, value: string): this {
+    this.#change(node).attributes.set(name, value);
+    return this;
   }
-  remove(_node: Node): this {
-    throw new Error('not yet');
+
+  removeAttr(node: Node, name: string): this {
+    this.#change(node).attributes.set(name, null);
+    return this;
   }
-  append(_node: Node, _xml: string | Buffer): this {
-    throw new Error('not yet');
+
+  /** Removes the element with all that is in it. */
+  remove(node: Node): this {
+    return this.replace(node, '');
   }
-  replace(_node: Node, _xml: string | Buffer): this {
-    throw new Error('not yet');
+
+  /** Adds XML behind the last child; several are added in the order of the calls. */
+  append(node: Node, xml: string | Buffer): this {
+    this.#change(node).appended.push(xml);
+    return this;
   }
+
+  /** Puts XML in place of the element. */
+  replace(node: Node, xml: string | Buffer): this {
+    this.#change(node).replacement = xml;
+    return this;
+  }
+
+  /** The text with all changes made. */
   toBuffer(): Buffer {
-    throw new Error('not yet');
+    const bytes = this.#stanza.bytes;
+    const splices: Splice[] = [];
+    for (const [node, change] of this.#changes) {
+      if (change.replacement !== undefined) {
+        splices.push({ start: node.start, end: node.end, text: change.replacement });
+        continue;
+      }
+      for (const [name, value] of change.attributes) {
+        const written = node.attributes.find((attribute) => attribute.name === name);
+        if (written === undefined) {
+          if (value !== null) splices.push(insertion(node.nameEnd, name, value));
+        } else if (value === null) {
+          splices.push({ start: spaceBefore(bytes, written.start), end: written.valueEnd + 1, text: '' });
+        } else {
+          splices.push({ start: written.valueStart, end: written.valueEnd, text: escapeXml(value) });
+        }
+      }
+      if (change.appended.length > 0) splices.push(...appending(bytes, node, change.appended));
+    }
+    return splice(bytes, 0, bytes.length, splices);
+  }
+
+  #change(node: Node): NodeChange {
+    let change = this.#changes.get(node);
+    if (change === undefined) {
+      change = { attributes: new Map(), appended: [], replacement: undefined };
+      this.#changes.set(node, change);
+    }
+    return change;
   }
 }
 
+function appending(bytes: Buffer, node: Node, appended: readonly (string | Buffer)[]): Splice[] {
+  const xml = Buffer.concat(appended.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+  if (!node.selfClosing) return [{ start: node.closeStart, end: node.closeStart, text: xml }];
+  const name = bytes.toString('utf8', node.start + 1, node.nameEnd);
+  const parts = [Buffer.from('>'), xml, Buffer.from(`</${name}>`)];
+  return [{ start: node.openEnd - 2, end: node.openEnd, text: Buffer.concat(parts) }];
+}
+
+/** For each of them: undefined leaves it, null removes it, a string (not yet escaped) sets it. */
 export interface AddressChange {
   to?: string | null | undefined;
   from?: string | null | undefined;
   id?: string | null | undefined;
 }
 
-export function readdress(_stanza: Stanza, _change: AddressChange): Buffer {
-  throw new Error('not yet');
+/** A copy of the stanza's text with other addresses on its root. */
+export function readdress(stanza: Stanza, change: AddressChange): Buffer {
+  const splices: Splice[] = [];
+  addressing(splices, stanza, 'to', change.to, stanza.toAt, stanza.toStart, stanza.toEnd);
+  addressing(splices, stanza, 'from', change.from, stanza.fromAt, stanza.fromStart, stanza.fromEnd);
+  addressing(splices, stanza, 'id', change.id, stanza.idAt, stanza.idStart, stanza.idEnd);
+  return splice(stanza.source, stanza.start, stanza.end, splices);
 }
 
-export class Fork {
-  constructor(_stanza: Stanza) {}
-  for(_to: string, _own: Declarations | 'websocket'): Buffer {
-    throw new Error('not yet');
+function addressing(
+  splices: Splice[],
+  stanza: Stanza,
+  name: string,
+  value: string | null | undefined,
+  at: number,
+  start: number,
+  end: number,
+): void {
+  if (value === undefined) return;
+  if (value === null) {
+    if (at >= 0) splices.push({ start: spaceBefore(stanza.source, at), end: end + 1, text: '' });
+  } else if (at < 0) {
+    splices.push(insertion(stanza.nameEnd, name, value));
+  } else {
+    splices.push({ start, end, text: escapeXml(value) });
   }
 }
 
-export function bridge(_stanza: Stanza, _target: Declarations | 'websocket'): Buffer | undefined {
-  throw new Error('not yet');
+function insertion(at: number, name: string, value: string): Splice {
+  return { start: at, end: at, text: ` ${name}='${escapeXml(value)}'` };
+}
+
+interface Template {
+  readonly declared: string;
+  readonly head: Buffer;
+  readonly tail: Buffer;
+}
+
+/** One stanza for many recipients: what they have in common is prepared once. */
+export class Fork {
+  readonly #stanza: Stanza;
+  #template: Template | undefined;
+
+  constructor(stanza: Stanza) {
+    this.#stanza = stanza;
+  }
+
+  /** The text with that `to`, fit for a stream whose header declares `own`: three copies into one new buffer. */
+  for(to: string, own: Declarations | 'websocket'): Buffer {
+    const declared = missingDeclarations(this.#stanza, own);
+    let template = this.#template;
+    if (template === undefined || template.declared !== declared) template = this.#template = this.#prepare(declared);
+    const { head, tail } = template;
+    const value = escapeXml(to);
+    const length = Buffer.byteLength(value);
+    const result = Buffer.allocUnsafe(head.length + length + tail.length);
+    result.set(head, 0);
+    result.write(value, head.length);
+    result.set(tail, head.length + length);
+    return result;
+  }
+
+  #prepare(declared: string): Template {
+    const { source, start, end, nameEnd, toAt, toStart, toEnd } = this.#stanza;
+    if (toAt >= 0 && declared === '') {
+      return { declared, head: source.subarray(start, toStart), tail: source.subarray(toEnd, end) };
+    }
+    const before = Buffer.from(declared + (toAt < 0 ? " to='" : ''));
+    const head = [source.subarray(start, nameEnd), before];
+    if (toAt < 0) {
+      return {
+        declared,
+        head: Buffer.concat(head),
+        tail: Buffer.concat([Buffer.from("'"), source.subarray(nameEnd, end)]),
+      };
+    }
+    head.push(source.subarray(nameEnd, toStart));
+    return { declared, head: Buffer.concat(head), tail: source.subarray(toEnd, end) };
+  }
+}
+
+/**
+ * What a stanza needs in order to move from the stream that it came from to one whose header declares `target`.
+ * Undefined: its text can pass as it is. Otherwise the text with the missing declarations added to its root.
+ */
+export function bridge(stanza: Stanza, target: Declarations | 'websocket'): Buffer | undefined {
+  const declared = missingDeclarations(stanza, target);
+  if (declared === '') return undefined;
+  const { source, start, end, nameEnd } = stanza;
+  return splice(source, start, end, [{ start: nameEnd, end: nameEnd, text: declared }]);
+}
+
+/** Declarations that the stanza took from its stream header and that the other one does not make, as attributes. */
+function missingDeclarations(stanza: Stanza, target: Declarations | 'websocket'): string {
+  const outside = target === 'websocket' ? undefined : target;
+  let missing = '';
+  if (stanza.inheritsDefault) {
+    const namespace = stanza.declarations.get('') ?? '';
+    if (namespace !== (outside?.get('') ?? '')) missing = ` xmlns='${escapeXml(namespace)}'`;
+  }
+  for (const prefix of stanza.outerPrefixes) {
+    const namespace = stanza.declarations.get(prefix);
+    if (namespace !== undefined && namespace !== outside?.get(prefix)) {
+      missing += ` xmlns:${prefix}='${escapeXml(namespace)}'`;
+    }
+  }
+  return missing;
 }
