@@ -2,25 +2,31 @@
  * From an accepted connection to a bound session: runs the negotiation of proxy/stream on the client's leg and on the
  * upstream leg that it opens for it. Knows sockets and timers; what is said to whom is decided in proxy/stream.
  */
-import type { Config, HostConfig } from '../config.ts';
-import type { Leg } from '../net/leg.ts';
+import type { Config, HostConfig, ListenerConfig } from '../config.ts';
+import type { Leg, LegHandler } from '../net/leg.ts';
+import type { TlsContext } from '../net/tls.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { ServerFeatures } from '../stream/features.ts';
+import type { BoundStream, Effect, Input, ResourceRequest, Side } from '../stream/negotiation/io.ts';
+import { NegotiationMachine } from '../stream/negotiation/machine.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
-import type { StreamHeader, Violation } from '../xml/index.ts';
-import type { UpstreamDeps } from './upstream.ts';
+import { readStreamError } from '../stream/stream-error.ts';
+import type { Violation } from '../xml/framer.ts';
+import type { Stanza, StreamHeader } from '../xml/stanza.ts';
+import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, SILENT, type UpstreamDeps, UpstreamError } from './upstream.ts';
 
-/** One listener of the configuration. */
-export type Listener = Config['listeners'][number];
+export type { ServerFeatures } from '../stream/features.ts';
+export type { ResourceRequest } from '../stream/negotiation/io.ts';
+export type { Credentials } from '../stream/sasl-relay.ts';
 
 /** What a negotiation needs from the rest of the process. One object serves all connections. */
 export interface NegotiationDeps extends UpstreamDeps {
   readonly config: Pick<Config, 'hosts' | 'sasl' | 'limits'>;
   readonly log: Log;
-  readonly metrics: Metrics;
-  /** The TLS context (with SNI) for STARTTLS on an accepted leg; whatever `Leg.startTls` takes. */
-  readonly serverTls: (listener: Listener) => Parameters<Leg['startTls']>[0];
+  readonly metrics: Pick<Metrics, 'sasl' | 'drops' | 'streamErrors'>;
+  /** For STARTTLS on an accepted leg. */
+  readonly serverTls: (listener: ListenerConfig) => TlsContext;
   /** An unguessable id for a stream header that the proxy writes itself. */
   readonly newStreamId: () => string;
   /**
@@ -30,13 +36,6 @@ export interface NegotiationDeps extends UpstreamDeps {
   readonly resourceFor?: (request: ResourceRequest) => string | undefined;
   /** Leaves the server's XEP-0198 features in what clients are offered. Off until the sessions translate them. */
   readonly offerStreamManagement?: boolean;
-}
-
-export interface ResourceRequest {
-  readonly userHint: string | undefined;
-  readonly domain: string;
-  /** The resource that the client asks for; undefined when it leaves it to the server. */
-  readonly asked: string | undefined;
 }
 
 /**
@@ -50,7 +49,7 @@ export interface BoundSession {
   readonly client: Leg;
   readonly server: Leg;
   readonly host: HostConfig;
-  readonly listener: Listener;
+  readonly listener: ListenerConfig;
   /** SASL mechanism, or 'jabber:iq:auth'. */
   readonly mechanism: string;
   /** Only after PLAIN or plain legacy authentication that the server accepted. Keep in memory only. */
@@ -69,15 +68,279 @@ export interface Negotiation {
   end(violation: Violation): void;
 }
 
+/** Servers let a dozen and more pass; beyond this many failed attempts on one stream somebody is guessing (X1). */
+const MAX_FAILURES = 20;
+
 /**
  * Negotiates on an accepted leg until the server has bound a resource; then calls `onBound` exactly once, right after the
  * bind result was written to the client, and forgets everything. A negotiation that fails, is given up or takes longer
  * than `limits.authTimeoutMs` ends both legs with the proper stream error; then `onOver` is called instead.
  */
-export declare function negotiate(
+export function negotiate(
   clientLeg: Leg,
-  listener: Listener,
+  listener: ListenerConfig,
   deps: NegotiationDeps,
   onBound: (session: BoundSession) => void,
   onOver?: (reason: string) => void,
-): Negotiation;
+): Negotiation {
+  return new Runner(clientLeg, listener, deps, onBound, onOver);
+}
+
+class Runner implements Negotiation {
+  readonly clientLeg: Leg;
+  readonly #listener: ListenerConfig;
+  readonly #deps: NegotiationDeps;
+  readonly #log: Log;
+  readonly #machine: NegotiationMachine;
+  #onBound: ((session: BoundSession) => void) | undefined;
+  #onOver: ((reason: string) => void) | undefined;
+  #server: Leg | undefined;
+  #dialing: AbortController | undefined;
+  #authTimer: NodeJS.Timeout | undefined;
+  #openTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    clientLeg: Leg,
+    listener: ListenerConfig,
+    deps: NegotiationDeps,
+    onBound: (session: BoundSession) => void,
+    onOver: ((reason: string) => void) | undefined,
+  ) {
+    const { config } = deps;
+    this.clientLeg = clientLeg;
+    this.#listener = listener;
+    this.#deps = deps;
+    this.#onBound = onBound;
+    this.#onOver = onOver;
+    this.#log = deps.log.child({ client: clientLeg.id, remoteAddress: clientLeg.remoteAddress });
+    this.#machine = new NegotiationMachine({
+      hosts: new Set(Object.keys(config.hosts)),
+      startTls: listener.kind === 'tcp' && listener.tls === 'starttls',
+      trusted: listener.trusted,
+      encrypted: clientLeg.encrypted,
+      plainOnly: config.sasl.mode === 'plain-only',
+      streamManagement: deps.offerStreamManagement ?? false,
+      newStreamId: deps.newStreamId,
+      resourceFor: deps.resourceFor,
+      maxFailures: MAX_FAILURES,
+    });
+    clientLeg.handler = new Ear(this, 'client');
+    const { authTimeoutMs } = config.limits;
+    this.#authTimer = setTimeout(() => this.take({ type: 'timeout', of: 'client' }), authTimeoutMs);
+    if (clientLeg.isClosed) this.take({ type: 'closed', from: 'client' });
+  }
+
+  end(violation: Violation): void {
+    this.take({ type: 'stop', violation });
+  }
+
+  take(input: Input): void {
+    this.#count(input);
+    const effects = this.#machine.step(input);
+    for (const effect of effects) this.#carryOut(effect);
+    this.#watchOpening();
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.do) {
+      case 'header':
+        this.#leg(effect.to)?.header(effect.attributes, effect.header?.declarations);
+        break;
+      case 'forward':
+        this.#leg(effect.to)?.forward(effect.stanza);
+        break;
+      case 'send':
+        this.#leg(effect.to)?.send(effect.xml);
+        break;
+      case 'error':
+        this.#leaveWith(effect.to, effect.violation);
+        break;
+      case 'end':
+        this.#leaveWith(effect.to, undefined);
+        break;
+      case 'hold':
+        this.#leg(effect.on)?.hold();
+        break;
+      case 'release':
+        this.#leg(effect.on)?.release();
+        break;
+      case 'restart':
+        this.#leg(effect.on)?.restart();
+        break;
+      case 'start-tls':
+        this.#startTls();
+        break;
+      case 'dial':
+        this.#dial(effect);
+        break;
+      case 'authenticated': {
+        const { stanzaBytes, depth, attributes } = this.#deps.config.limits;
+        this.clientLeg.setLimits({ stanzaBytes, depth, attributes });
+        break;
+      }
+      case 'refused':
+        this.#log.debug({ reason: effect.reason }, 'refused before binding');
+        this.#deps.metrics.drops.inc({ reason: effect.reason });
+        break;
+      case 'sasl':
+        this.#log.debug({ mechanism: effect.mechanism, result: effect.result }, 'authentication');
+        this.#deps.metrics.sasl.inc({ mechanism: effect.mechanism, result: effect.result });
+        break;
+      case 'bound':
+        this.#hand(effect.session);
+        break;
+      case 'over':
+        this.#finish(effect.reason);
+        break;
+    }
+  }
+
+  #leg(side: Side): Leg | undefined {
+    return side === 'client' ? this.clientLeg : this.#server;
+  }
+
+  #startTls(): void {
+    this.clientLeg.startTls(this.#deps.serverTls(this.#listener)).then(
+      () => this.take({ type: 'encrypted' }),
+      // The leg is closing, which its handler hears too.
+      (error: unknown) => this.#log.debug({ error }, 'no TLS with the client'),
+    );
+  }
+
+  #dial(effect: Extract<Effect, { do: 'dial' }>): void {
+    const host = this.#deps.config.hosts[effect.host];
+    if (host === undefined) throw new Error('dial for a host that is not configured');
+    const dialing = new AbortController();
+    this.#dialing = dialing;
+    const { attributes, header } = effect;
+    const { remoteAddress } = this.clientLeg;
+    openUpstream(
+      { host, attributes, declarations: header.declarations, remoteAddress },
+      this.#deps,
+      dialing.signal,
+    ).then(
+      (leg) => {
+        if (dialing.signal.aborted) {
+          leg.destroy();
+          return;
+        }
+        this.#dialing = undefined;
+        this.#server = leg;
+        leg.handler = new Ear(this, 'server');
+        this.take({ type: 'dialed' });
+      },
+      (error: unknown) => {
+        if (dialing.signal.aborted) return;
+        this.#dialing = undefined;
+        this.#log.warn(
+          { host: host.name, error, cause: error instanceof Error ? error.cause : undefined },
+          'no upstream',
+        );
+        this.take({ type: 'dial-failed', violation: toViolation(error) });
+      },
+    );
+  }
+
+  /** Ends a leg; what it still has to say is of no interest. */
+  #leaveWith(side: Side, violation: Violation | undefined): void {
+    if (side === 'server') this.#dialing?.abort();
+    const leg = this.#leg(side);
+    if (side === 'server') this.#server = undefined;
+    if (leg === undefined) return;
+    leg.handler = SILENT;
+    if (violation === undefined) leg.end();
+    else leg.error(violation);
+  }
+
+  #hand(session: BoundStream): void {
+    const { jid, mechanism, credentials, features, clientHeader, serverHeader } = session;
+    const client = this.clientLeg;
+    const server = this.#server;
+    const host = this.#deps.config.hosts[session.host];
+    const onBound = this.#onBound;
+    this.#log.info({ server: server?.id, jid, mechanism }, 'session bound');
+    this.#release();
+    if (server === undefined || host === undefined) throw new Error('bound without an upstream');
+    const listener = this.#listener;
+    const password = credentials;
+    onBound?.({ jid, client, server, host, listener, mechanism, password, features, clientHeader, serverHeader });
+  }
+
+  #finish(reason: string): void {
+    const onOver = this.#onOver;
+    this.#log.info({ reason }, 'no session');
+    this.clientLeg.handler = SILENT;
+    this.#release();
+    onOver?.(reason);
+  }
+
+  /** Nothing of the negotiation is to be reached from a timer or a callback any more. */
+  #release(): void {
+    clearTimeout(this.#authTimer);
+    clearTimeout(this.#openTimer);
+    this.#authTimer = undefined;
+    this.#openTimer = undefined;
+    this.#server = undefined;
+    this.#onBound = undefined;
+    this.#onOver = undefined;
+  }
+
+  /** A server that takes the connection and says nothing is as good as none. */
+  #watchOpening(): void {
+    if (this.#machine.isOpening === (this.#openTimer !== undefined)) return;
+    if (this.#machine.isOpening) {
+      const { openTimeoutMs = DEFAULT_OPEN_TIMEOUT_MS } = this.#deps;
+      this.#openTimer = setTimeout(() => this.take({ type: 'timeout', of: 'server' }), openTimeoutMs);
+    } else {
+      clearTimeout(this.#openTimer);
+      this.#openTimer = undefined;
+    }
+  }
+
+  /** Those sent are counted where they are sent. */
+  #count(input: Input): void {
+    if (input.type !== 'stanza') return;
+    const error = readStreamError(input.stanza);
+    if (error === undefined) return;
+    const leg = input.from === 'client' ? 'downstream' : 'upstream';
+    this.#deps.metrics.streamErrors.inc({ condition: error.condition, leg });
+  }
+}
+
+/** Hears one leg for a negotiation. */
+class Ear implements LegHandler {
+  readonly #runner: Runner;
+  readonly #side: Side;
+
+  constructor(runner: Runner, side: Side) {
+    this.#runner = runner;
+    this.#side = side;
+  }
+
+  header(header: StreamHeader): void {
+    this.#runner.take({ type: 'header', from: this.#side, header });
+  }
+
+  stanza(stanza: Stanza): void {
+    this.#runner.take({ type: 'stanza', from: this.#side, stanza });
+  }
+
+  end(): void {
+    this.#runner.take({ type: 'end', from: this.#side });
+  }
+
+  violation(violation: Violation): void {
+    this.#runner.take({ type: 'violation', from: this.#side, violation });
+  }
+
+  closed(): void {
+    this.#runner.take({ type: 'closed', from: this.#side });
+  }
+
+  drain(): void {}
+}
+
+function toViolation(error: unknown): Violation {
+  if (error instanceof UpstreamError) return error.violation;
+  return { condition: 'remote-connection-failed', text: 'The server cannot be reached' };
+}

@@ -3,12 +3,18 @@
  * steps stay in here.
  */
 import type { HostConfig } from '../config.ts';
-import type { Leg } from '../net/leg.ts';
-import type { Declarations, Violation } from '../xml/index.ts';
+import type { Leg, LegHandler } from '../net/leg.ts';
+import { isFeatures, readFeatures } from '../stream/features.ts';
+import { readStreamError } from '../stream/stream-error.ts';
+import type { Violation } from '../xml/framer.ts';
+import { NS } from '../xml/names.ts';
+import type { Declarations, Stanza } from '../xml/stanza.ts';
 
 export interface UpstreamDeps {
-  /** Connects; the leg's first stream is not opened yet. */
+  /** Connects; the leg's first stream is not opened yet. The address is the client's, for servers that are told (S4). */
   readonly dial: (host: HostConfig, remoteAddress: string | undefined) => Promise<Leg>;
+  /** How long a connected server may take for its next step in opening the stream. Default 10 s. */
+  readonly openTimeoutMs?: number;
 }
 
 export interface UpstreamRequest {
@@ -16,7 +22,6 @@ export interface UpstreamRequest {
   /** Attributes of our stream header: to, from, version, xml:lang. */
   readonly attributes: Readonly<Record<string, string | undefined>>;
   readonly declarations?: Declarations;
-  /** The client's address, for servers that are told (S4). */
   readonly remoteAddress?: string;
 }
 
@@ -28,15 +33,101 @@ export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode;
   readonly violation: Violation;
 
-  constructor(code: UpstreamErrorCode, violation: Violation) {
-    super(violation.text);
+  constructor(code: UpstreamErrorCode, violation: Violation, cause?: unknown) {
+    super(violation.text, { cause });
     this.code = code;
     this.violation = violation;
   }
 }
 
+export const DEFAULT_OPEN_TIMEOUT_MS = 10_000;
+
+/** A handler for a leg that nobody is interested in any more. */
+export const SILENT: LegHandler = Object.freeze({
+  header() {},
+  stanza() {},
+  end() {},
+  violation() {},
+  closed() {},
+  drain() {},
+});
+
 /**
  * Resolves with a leg on which our stream header has been written and the server's has not been seen yet: set its handler
  * in the continuation. Rejects with an UpstreamError; no connection stays behind then.
  */
-export declare function openUpstream(request: UpstreamRequest, deps: UpstreamDeps, signal?: AbortSignal): Promise<Leg>;
+export async function openUpstream(request: UpstreamRequest, deps: UpstreamDeps, signal?: AbortSignal): Promise<Leg> {
+  const leg = await dial(request, deps);
+  try {
+    if (signal?.aborted) throw failure('aborted', 'Given up');
+    if (request.host.upstream.scheme === 'xmpp+starttls') await secure(leg, request, deps, signal);
+    if (leg.isClosed) throw failure('unreachable', 'The server has closed the connection');
+    leg.header(request.attributes, request.declarations);
+    return leg;
+  } catch (error) {
+    leg.handler = SILENT;
+    leg.destroy();
+    throw error instanceof UpstreamError ? error : failure('unreachable', 'The server cannot be reached', error);
+  }
+}
+
+async function dial(request: UpstreamRequest, deps: UpstreamDeps): Promise<Leg> {
+  try {
+    return await deps.dial(request.host, request.remoteAddress);
+  } catch (error) {
+    const isTls = error instanceof Error && 'code' in error && error.code === 'tls';
+    throw failure(isTls ? 'tls' : 'unreachable', 'The server cannot be reached', error);
+  }
+}
+
+/** STARTTLS as a client, RFC 6120 section 5.4. Afterwards the server waits for the header of a new stream. */
+async function secure(leg: Leg, request: UpstreamRequest, deps: UpstreamDeps, signal?: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const timeoutMs = deps.openTimeoutMs ?? DEFAULT_OPEN_TIMEOUT_MS;
+    const giveUp = (error: UpstreamError) => settle(() => reject(error));
+    const onAbort = () => giveUp(failure('aborted', 'Given up'));
+    const timer = setTimeout(() => giveUp(failure('timeout', 'The server does not answer')), timeoutMs);
+    const settle = (then: () => void) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      leg.handler = SILENT;
+      then();
+    };
+    signal?.addEventListener('abort', onAbort);
+    leg.handler = {
+      ...SILENT,
+      stanza: (stanza) => {
+        const step = startTlsStep(stanza);
+        if (step === 'wait') return;
+        if (step instanceof UpstreamError) giveUp(step);
+        else if (step === 'proceed') settle(resolve);
+        else leg.send(step);
+      },
+      end: () => giveUp(failure('unreachable', 'The server has closed the stream')),
+      violation: ({ text }) => giveUp(failure('unreachable', `The server breaks the rules: ${text}`)),
+      closed: (error) => giveUp(failure('unreachable', 'The server has closed the connection', error)),
+    };
+    // The attributes of the client's header are for the stream behind TLS; without a version no features would come.
+    leg.header({ to: request.attributes.to, version: '1.0' });
+  });
+  try {
+    await leg.startTls();
+  } catch (error) {
+    throw failure('tls', 'The server cannot be reached', error);
+  }
+}
+
+function startTlsStep(stanza: Stanza): string | 'proceed' | 'wait' | UpstreamError {
+  const error = readStreamError(stanza);
+  if (error !== undefined) return new UpstreamError('stream-error', error);
+  if (isFeatures(stanza)) {
+    if (readFeatures(stanza).startTls === 'absent') return failure('tls', 'The server has no TLS');
+    return `<starttls xmlns='${NS.tls}'/>`;
+  }
+  if (stanza.ns !== NS.tls) return 'wait';
+  return stanza.name === 'proceed' ? 'proceed' : failure('tls', 'The server refuses TLS');
+}
+
+function failure(code: UpstreamErrorCode, text: string, cause?: unknown): UpstreamError {
+  return new UpstreamError(code, { condition: 'remote-connection-failed', text }, cause);
+}

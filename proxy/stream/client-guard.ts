@@ -3,7 +3,7 @@ import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 
 export interface Refusal {
-  /** For logs and counters. */
+  /** For logs and counters: one word of a bounded set. */
   readonly reason: string;
   readonly xml: string;
 }
@@ -24,7 +24,7 @@ export function guard(stanza: Stanza): Refusal | undefined {
   if ((ns === NS.sm2 || ns === NS.sm3) && (name === 'resume' || name === 'enable')) {
     const condition = name === 'resume' ? 'item-not-found' : 'unexpected-request';
     return {
-      reason: `stream management ${name}`,
+      reason: `sm-${name}`,
       xml: `<failed xmlns='${ns}'><${condition} xmlns='${NS.stanzaErrors}'/></failed>`,
     };
   }

@@ -57,13 +57,14 @@ export function saslAnswer(state: State, stanza: Stanza): Effect[] {
       state.greeted = false;
       return [
         forward,
+        { do: 'sasl', mechanism: state.sasl?.mechanism ?? '', result: 'success' },
         { do: 'restart', on: 'client' },
         { do: 'restart', on: 'server' },
         { do: 'authenticated' },
         ...letGo(state, 'restart'),
       ];
     case 'failure':
-      return [forward, ...(attemptFailed(state) ?? letGo(state, 'open'))];
+      return [forward, ...counted(state, stanza), ...(attemptFailed(state) ?? letGo(state, 'open'))];
     default:
       return [forward];
   }
@@ -81,7 +82,8 @@ export function abortAnswer(state: State, stanza: Stanza): Effect[] {
 /** A failure of our own making, of which the server hears nothing. */
 export function refuseSasl(state: State, condition: SaslCondition): Effect[] {
   return [
-    { do: 'refused', reason: condition },
+    { do: 'sasl', mechanism: state.sasl?.mechanism ?? '', result: condition === 'aborted' ? 'aborted' : 'refused' },
+    { do: 'refused', reason: `sasl-${condition}` },
     { do: 'send', to: 'client', xml: `<failure xmlns='${NS.sasl}'><${condition}/></failure>` },
     ...(attemptFailed(state) ?? []),
   ];
@@ -91,9 +93,14 @@ export function refuseSasl(state: State, condition: SaslCondition): Effect[] {
 export function refuseSecondSasl(): Effect[] {
   const text = `<text xml:lang='en'>This stream is authenticated already</text>`;
   return [
-    { do: 'refused', reason: 'authenticated already' },
+    { do: 'refused', reason: 'sasl-again' },
     { do: 'send', to: 'client', xml: `<failure xmlns='${NS.sasl}'><malformed-request/>${text}</failure>` },
   ];
+}
+
+function counted(state: State, failure: Stanza): Effect[] {
+  const isAborted = failure.root.child('aborted') !== undefined;
+  return [{ do: 'sasl', mechanism: state.sasl?.mechanism ?? '', result: isAborted ? 'aborted' : 'failure' }];
 }
 
 /**

@@ -113,7 +113,7 @@ export function answersRequest(stanza: Stanza, request: PendingRequest): boolean
 
 function refuseBind(stanza: Stanza): Effect[] {
   return [
-    { do: 'refused', reason: 'bind request' },
+    { do: 'refused', reason: 'bind-request' },
     { do: 'send', to: 'client', xml: stanzaError(stanza, { type: 'modify', condition: 'bad-request' }) },
   ];
 }

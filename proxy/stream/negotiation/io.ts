@@ -43,11 +43,15 @@ export type Effect =
   | { readonly do: 'dial'; readonly host: string; readonly attributes: HeaderAttributes; readonly header: StreamHeader }
   /** The client has authenticated: the larger limits hold from now on. */
   | { readonly do: 'authenticated' }
-  /** Something of the client's was refused here. For the log and the counters. */
+  /** Something of the client's was refused here, and reached nobody. `reason` is one word of a bounded set. */
   | { readonly do: 'refused'; readonly reason: string }
+  /** How an attempt to authenticate has ended; `refused`: here. */
+  | { readonly do: 'sasl'; readonly mechanism: string; readonly result: SaslResult }
   | { readonly do: 'bound'; readonly session: BoundStream }
   /** The negotiation has failed or was given up; both sides have been told. */
   | { readonly do: 'over'; readonly reason: string };
+
+export type SaslResult = 'success' | 'failure' | 'aborted' | 'refused';
 
 /** A session at the moment it exists. */
 export interface BoundStream {

@@ -37,15 +37,19 @@ export function loginRequest(state: State, stanza: Stanza, query: Node): Effect[
 export function loginAnswer(state: State, stanza: Stanza): Effect[] {
   const { request } = state;
   if (request === undefined || !answersRequest(stanza, request)) return [{ do: 'forward', to: 'client', stanza }];
-  if (stanza.type === 'result') return becomeBound(state, stanza, request.jid ?? '', NS.iqAuth, request.credentials);
+  const result = stanza.type === 'result' ? 'success' : 'failure';
+  const counted: Effect = { do: 'sasl', mechanism: NS.iqAuth, result };
+  if (result === 'success') {
+    return [counted, ...becomeBound(state, stanza, request.jid ?? '', NS.iqAuth, request.credentials)];
+  }
   state.request = undefined;
-  return [{ do: 'forward', to: 'client', stanza }, ...(attemptFailed(state) ?? letGo(state, 'open'))];
+  return [counted, { do: 'forward', to: 'client', stanza }, ...(attemptFailed(state) ?? letGo(state, 'open'))];
 }
 
 /** XEP-0078 section 5: "required information not provided" is the nearest of its three errors. */
 export function refuseLogin(stanza: Stanza, reason: string): Effect[] {
   return [
-    { do: 'refused', reason: 'legacy authentication' },
+    { do: 'refused', reason: 'legacy-auth' },
     {
       do: 'send',
       to: 'client',

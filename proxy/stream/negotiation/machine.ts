@@ -7,6 +7,7 @@ import type { Stanza, StreamHeader } from '../../xml/stanza.ts';
 import { guard } from '../client-guard.ts';
 import { isFeatures } from '../features.ts';
 import { legacyQuery, withoutDigest } from '../legacy-auth.ts';
+import { isStreamError } from '../stream-error.ts';
 import { abortAnswer, refuseSecondSasl, saslAnswer, saslRequest } from './authentication.ts';
 import { bindAnswer, bindingRequest, clientReopens, lastFeatures, serverReopens } from './binding.ts';
 import { clientGone, crossError, crossViolation, serverGone } from './closing.ts';
@@ -51,7 +52,7 @@ const table: Readonly<Record<Phase, Moves>> = {
 };
 
 /** Phases in which a server that is silent is taken for unreachable, long before the client's time is over. */
-const opening: ReadonlySet<Phase> = new Set(['dial', 'greeting', 'features']);
+const opening: ReadonlySet<Phase> = new Set(['greeting', 'features']);
 
 export class NegotiationMachine {
   readonly #state: State;
@@ -64,7 +65,7 @@ export class NegotiationMachine {
     return this.#state.phase;
   }
 
-  /** The server has not opened its stream yet. */
+  /** The server has been connected to, and has not opened its stream yet. */
   get isOpening(): boolean {
     return opening.has(this.#state.phase);
   }
@@ -138,8 +139,4 @@ function outOfTurn(state: State, from: Side): Effect[] {
   return from === 'client'
     ? failWith(state, 'not-authorized', 'Out of turn')
     : failWith(state, 'remote-connection-failed', 'The server speaks out of turn');
-}
-
-function isStreamError(stanza: Stanza): boolean {
-  return stanza.name === 'error' && stanza.ns === NS.streams;
 }
