@@ -1,0 +1,186 @@
+/**
+ * Listens for clients that come by WebSocket (RFC 7395), and tells web clients where to come (XEP-0156). Every other HTTP
+ * request is turned away.
+ */
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { addressOf } from './addresses.ts';
+import type { Certificates } from './certificates.ts';
+import type { LegContext, RefusalReason } from './context.ts';
+import { answerHostMeta } from './host-meta.ts';
+import { closed, type Listener, type ListenOptions, open, refused } from './listen-tcp.ts';
+import { MIN_VERSION } from './tls.ts';
+import { LegWebSocket, SUBPROTOCOL, WEBSOCKET_OPTIONS, WsLeg } from './ws-leg.ts';
+
+export interface ListenWsOptions extends ListenOptions {
+  /** Path of the endpoint, such as `/xmpp-websocket`. */
+  readonly path: string;
+  /** `wss` and `https` with these certificates. */
+  readonly tls?: Certificates | undefined;
+  /**
+   * The endpoint as clients reach it, for host-meta: `wss://...`. Absent: made from the request's Host header, with `wss` on
+   * TLS and behind a trusted balancer that says so.
+   */
+  readonly url?: string | undefined;
+  /** Believes `X-Forwarded-Proto`: only a balancer can reach this listener. */
+  readonly trusted?: boolean | undefined;
+}
+
+/** Resolves when the port is open; rejects with the system's error otherwise. */
+export async function listenWs(options: ListenWsOptions): Promise<Listener> {
+  const { tls, context } = options;
+  const { server, unsubscribe } = tls === undefined ? plainServer(context) : tlsServer(context, tls);
+  const webSockets = new WebSocketServer({
+    ...WEBSOCKET_OPTIONS,
+    noServer: true,
+    clientTracking: false,
+    maxPayload: context.limits.stanzaBytes,
+    handleProtocols: () => SUBPROTOCOL,
+    WebSocket: LegWebSocket,
+  });
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => admit(socket, context));
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => onRequest(request, response, options));
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+    onUpgrade(request, socket as Socket, head, webSockets, options),
+  );
+  const { host, port } = await open(server, options);
+  const close = async (): Promise<void> => {
+    unsubscribe();
+    await closed(server);
+    server.closeIdleConnections();
+  };
+  return { kind: 'websocket', host, port, close };
+}
+
+interface Opened {
+  readonly server: HttpServer | HttpsServer;
+  readonly unsubscribe: () => void;
+}
+
+function plainServer(context: LegContext): Opened {
+  return { server: createServer(serverOptions(context)), unsubscribe: () => {} };
+}
+
+function tlsServer(context: LegContext, certificates: Certificates): Opened {
+  const { handshakeTimeoutMs } = context.limits;
+  const server = createTlsServer({
+    ...serverOptions(context),
+    ...certificates.defaultPair(),
+    minVersion: MIN_VERSION,
+    handshakeTimeout: handshakeTimeoutMs,
+    ALPNProtocols: ['http/1.1'],
+    SNICallback: (servername, done) => done(null, certificates.contextFor(servername)),
+  });
+  server.on('tlsClientError', (error, socket) => {
+    refused(context, 'websocket', 'tls-handshake', addressOf(socket), error);
+  });
+  const unsubscribe = certificates.onReload(() =>
+    server.setSecureContext({ ...certificates.defaultPair(), minVersion: MIN_VERSION }),
+  );
+  return { server, unsubscribe };
+}
+
+function serverOptions(context: LegContext) {
+  const { handshakeTimeoutMs } = context.limits;
+  return {
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: context.keepAliveMs,
+    headersTimeout: handshakeTimeoutMs,
+    requestTimeout: handshakeTimeoutMs,
+    connectionsCheckingInterval: Math.min(5_000, handshakeTimeoutMs),
+    maxHeaderSize: 16 * 1024,
+  };
+}
+
+/** Connections beyond their address's share; they are told so when they ask for something. */
+const REFUSED = Symbol('refused');
+
+interface CountedSocket extends Socket {
+  [REFUSED]?: boolean;
+}
+
+function admit(socket: CountedSocket, context: LegContext): void {
+  if (!context.addresses.admit(socket)) socket[REFUSED] = true;
+}
+
+function onRequest(request: IncomingMessage, response: ServerResponse, options: ListenWsOptions): void {
+  const { context } = options;
+  if ((request.socket as CountedSocket)[REFUSED]) {
+    refused(context, 'websocket', 'address-limit', addressOf(request.socket));
+    response.writeHead(429, { Connection: 'close', 'Retry-After': '60' }).end('Too many connections\n');
+  } else if (answerHostMeta(request, response, endpointOf(request, options))) {
+    context.log.debug({ remoteAddress: addressOf(request.socket), path: request.url }, 'host-meta');
+  } else if (pathOf(request) === options.path) {
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Content-Type': 'text/plain' };
+    response.writeHead(426, headers).end('This is an XMPP endpoint for WebSocket clients (RFC 7395)\n');
+  } else response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Nothing here\n');
+}
+
+function onUpgrade(
+  request: IncomingMessage,
+  socket: CountedSocket,
+  head: Buffer,
+  webSockets: WebSocketServer<typeof LegWebSocket>,
+  options: ListenWsOptions,
+): void {
+  const { context } = options;
+  const remoteAddress = addressOf(socket);
+  const refusal = refusalOf(request, socket, options);
+  if (refusal !== undefined) {
+    refused(context, 'websocket', refusal, remoteAddress);
+    socket.on('error', () => {});
+    socket.once('finish', () => socket.destroy());
+    socket.end(`HTTP/1.1 ${STATUS[refusal]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    return;
+  }
+  webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+    context.metrics.connectionsAccepted.inc({ kind: 'websocket' });
+    const encrypted = options.tls !== undefined;
+    options.accept(new WsLeg({ webSocket, socket, role: 'accepted', context, remoteAddress, encrypted }));
+  });
+}
+
+type UpgradeRefusal = Exclude<RefusalReason, 'tls-handshake'>;
+
+const STATUS: Record<UpgradeRefusal, string> = {
+  'address-limit': '429 Too Many Requests',
+  'bad-path': '404 Not Found',
+  'bad-upgrade': '400 Bad Request',
+  'bad-subprotocol': '400 Bad Request',
+};
+
+/** Why a request to upgrade is turned away. Both sides MUST name the subprotocol, RFC 7395 section 3.1. */
+function refusalOf(
+  request: IncomingMessage,
+  socket: CountedSocket,
+  options: ListenWsOptions,
+): UpgradeRefusal | undefined {
+  if (socket[REFUSED]) return 'address-limit';
+  if (pathOf(request) !== options.path) return 'bad-path';
+  if (request.headers.upgrade?.toLowerCase() !== 'websocket') return 'bad-upgrade';
+  return offersXmpp(request) ? undefined : 'bad-subprotocol';
+}
+
+function offersXmpp(request: IncomingMessage): boolean {
+  const offered = request.headers['sec-websocket-protocol'] ?? '';
+  return offered.split(',').some((name) => name.trim() === SUBPROTOCOL);
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').split('?')[0] ?? '';
+}
+
+function endpointOf(request: IncomingMessage, options: ListenWsOptions): string {
+  if (options.url !== undefined) return options.url;
+  const isForwardedTls = options.trusted === true && request.headers['x-forwarded-proto'] === 'https';
+  const scheme = options.tls !== undefined || isForwardedTls ? 'wss' : 'ws';
+  const host = request.headers.host ?? '';
+  return `${scheme}://${HOST.test(host) ? host : 'localhost'}${options.path}`;
+}
+
+/** Goes into a document: nothing but a name or an address, with a port. */
+const HOST = /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
