@@ -29,6 +29,11 @@ export function startEjabberd(options: EjabberdOptions = {}): Promise<Server> {
   return inFolder('ejabberd', (folder) => start(folder, options));
 }
 
+/** Creates an account. */
+export async function addEjabberdUser({ ports, host }: ServerFacts, user: string, password = user): Promise<void> {
+  await callEjabberd(ports.api as number, 'register', { user, host, password });
+}
+
 async function start(folder: string, options: EjabberdOptions): Promise<Server> {
   const found = (await freePorts(7)) as [number, number, number, number, number, number, number];
   const [plain, tls, ws, wss, proxy, api, distribution] = found;
@@ -66,7 +71,6 @@ async function start(folder: string, options: EjabberdOptions): Promise<Server> 
   const config = configuration(facts, options);
   options.edit?.(config);
   await writeFile(join(folder, 'ejabberd.yml'), stringify(config, { aliasDuplicateObjects: false }));
-  const addUser = (user: string, password = user) => call(api, 'register', { user, host: facts.host, password });
 
   const launch = async (): Promise<Daemon> => {
     const daemon = new Daemon(folder, 'ejabberd', 'erl', erlangArguments(folder, distribution), environment(folder));
@@ -79,7 +83,7 @@ async function start(folder: string, options: EjabberdOptions): Promise<Server> 
     return daemon;
   };
   let daemon = await launch();
-  for (const name of facts.users) await addUser(name);
+  for (const name of facts.users) await addEjabberdUser(facts, name);
   const halt = (abrupt = false) => (abrupt ? daemon.kill() : daemon.stop(10_000));
   return {
     ...facts,
@@ -87,7 +91,7 @@ async function start(folder: string, options: EjabberdOptions): Promise<Server> 
       return [daemon.pid];
     },
     upstream: (access) => upstreamUrl(facts, access),
-    addUser,
+    addUser: (name, password) => addEjabberdUser(facts, name, password),
     halt,
     async restart() {
       await halt();
@@ -194,7 +198,7 @@ function librariesFolder(): string {
 }
 
 /** A command of ejabberd over its HTTP API: some milliseconds, where a control program takes a second. */
-function call(port: number, command: string, parameters: object): Promise<void> {
+export function callEjabberd(port: number, command: string, parameters: object): Promise<void> {
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port, path: `/api/${command}`, method: 'POST', agent: false } as const;
     const sent = request(options, (response) => {

@@ -19,6 +19,11 @@ export function startJabberd2(options: Jabberd2Options = {}): Promise<Server> {
   return inFolder('jabberd2', (folder) => start(folder, options));
 }
 
+/** Creates an account. */
+export async function addJabberd2User({ folder }: ServerFacts, name: string, password = name): Promise<void> {
+  sqlite(folder, accountSql(name, password));
+}
+
 async function start(folder: string, options: Jabberd2Options): Promise<Server> {
   const [plain, tls, router] = (await freePorts(3)) as [number, number, number];
   const facts: ServerFacts = {
@@ -66,7 +71,7 @@ async function start(folder: string, options: Jabberd2Options): Promise<Server> 
       return daemons.map((daemon) => daemon.pid);
     },
     upstream: (access) => upstreamUrl(facts, access),
-    addUser: async (name, password = name) => sqlite(folder, accountSql(name, password)),
+    addUser: (name, password) => addJabberd2User(facts, name, password),
     halt,
     async restart() {
       await halt();

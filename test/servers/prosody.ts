@@ -22,6 +22,16 @@ export function startProsody(options: ProsodyOptions = {}): Promise<Server> {
   return inFolder('prosody', (folder) => start(folder, options));
 }
 
+/** Creates an account. Prosody reads the file at the user's first login, so that it may be written at any time. */
+export async function addProsodyUser(facts: ServerFacts, name: string, password = name): Promise<void> {
+  const content = `return { ["password"] = ${JSON.stringify(password)} };\n`;
+  await writeFile(join(accountsFolder(facts), `${name}.dat`), content);
+}
+
+function accountsFolder({ folder, host }: ServerFacts): string {
+  return join(folder, 'data', host, 'accounts');
+}
+
 async function start(folder: string, options: ProsodyOptions): Promise<Server> {
   const [plain, tls, ws, wss] = (await freePorts(4)) as [number, number, number, number];
   const isPlain = options.passwordFormat === 'plain';
@@ -52,13 +62,9 @@ async function start(folder: string, options: ProsodyOptions): Promise<Server> {
       proxyProtocol: false,
     },
   };
-  const accounts = join(folder, 'data', facts.host, 'accounts');
-  mkdirSync(accounts, { recursive: true });
+  mkdirSync(accountsFolder(facts), { recursive: true });
   await writeFile(join(folder, 'prosody.cfg.lua'), configuration(facts, options));
-  // Read at a user's first login, so that accounts can be added at any time.
-  const addUser = (name: string, password = name) =>
-    writeFile(join(accounts, `${name}.dat`), `return { ["password"] = ${JSON.stringify(password)} };\n`);
-  await Promise.all(facts.users.map((name) => addUser(name)));
+  await Promise.all(facts.users.map((name) => addProsodyUser(facts, name)));
 
   const launch = async (): Promise<Daemon> => {
     const daemon = new Daemon(folder, 'prosody', 'prosody', ['--config', join(folder, 'prosody.cfg.lua'), '-F']);
@@ -78,7 +84,7 @@ async function start(folder: string, options: ProsodyOptions): Promise<Server> {
       return [daemon.pid];
     },
     upstream: (access) => upstreamUrl(facts, access),
-    addUser,
+    addUser: (name, password) => addProsodyUser(facts, name, password),
     halt,
     async restart() {
       await halt();

@@ -1,0 +1,72 @@
+/**
+ * The servers of a test run. A run starts each kind once and hands it to its test processes (variable `TEST_SERVERS`, a
+ * JSON file); a test file that is started alone starts what it uses itself. What a test must change or stop it starts for
+ * itself with `startProsody` and the like.
+ */
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { addEjabberdUser, startEjabberd } from './ejabberd.ts';
+import { addJabberd2User, startJabberd2 } from './jabberd2.ts';
+import { tail } from './process.ts';
+import { addProsodyUser, startProsody } from './prosody.ts';
+import { type Server, type ServerFacts, type ServerName, type StartOptions, upstreamUrl } from './server.ts';
+
+export { type EjabberdConfig, type EjabberdOptions, startEjabberd } from './ejabberd.ts';
+export { type Jabberd2Options, startJabberd2 } from './jabberd2.ts';
+export { type ProsodyOptions, startProsody } from './prosody.ts';
+export { type RedisServer, startRedis } from './redis.ts';
+export type { Access, Features, Mechanism, Server, ServerFacts, ServerName, StartOptions } from './server.ts';
+
+export const serverNames: readonly ServerName[] = ['prosody', 'ejabberd', 'jabberd2'];
+
+/** Starts a server of that kind for the caller alone. */
+export function startServer(name: ServerName, options: StartOptions = {}): Promise<Server> {
+  if (name === 'prosody') return startProsody(options);
+  if (name === 'ejabberd') return startEjabberd(options);
+  return startJabberd2(options);
+}
+
+/** Starts servers of several kinds at once; if one fails, none is left. */
+export async function startServers(names: readonly ServerName[], options: StartOptions = {}): Promise<Server[]> {
+  const results = await Promise.allSettled(names.map((name) => startServer(name, options)));
+  const failed = results.find((result) => result.status === 'rejected');
+  const servers = results.filter((result) => result.status === 'fulfilled').map((result) => result.value);
+  if (!failed) return servers;
+  await Promise.all(servers.map((server) => server.stop()));
+  throw failed.reason;
+}
+
+/** The run's server of that kind, or a new one where there is no run. Its `stop` leaves the run's server alone. */
+export async function sharedServers(names: readonly ServerName[]): Promise<Server[]> {
+  const file = process.env.TEST_SERVERS;
+  if (!file) return await startServers(names);
+  const all = JSON.parse(readFileSync(file, 'utf8')) as ServerFacts[];
+  return names.map((name) => {
+    const facts = all.find((one) => one.name === name);
+    if (!facts) throw new Error(`the run has started no ${name}`);
+    return attach(facts);
+  });
+}
+
+/** What another process needs to know of servers, for `TEST_SERVERS`. */
+export function describeServers(servers: readonly Server[]): string {
+  return JSON.stringify(servers.map(({ pids: _, ...facts }) => facts));
+}
+
+const adders = { prosody: addProsodyUser, ejabberd: addEjabberdUser, jabberd2: addJabberd2User };
+
+function attach(facts: ServerFacts): Server {
+  const refuse = async (): Promise<never> => {
+    throw new Error('this server is shared: a test that stops or restarts one starts its own');
+  };
+  return {
+    ...facts,
+    pids: [],
+    upstream: (access) => upstreamUrl(facts, access),
+    addUser: (name, password) => adders[facts.name](facts, name, password),
+    restart: refuse,
+    halt: refuse,
+    stop: async () => {},
+    logTail: (lines) => facts.logs.map((file) => tail(file, lines)).join('\n'),
+  };
+}
