@@ -57,7 +57,7 @@ export const SILENT: LegHandler = Object.freeze({
  * in the continuation. Rejects with an UpstreamError; no connection stays behind then.
  */
 export async function openUpstream(request: UpstreamRequest, deps: UpstreamDeps, signal?: AbortSignal): Promise<Leg> {
-  const leg = await dial(request, deps);
+  const leg = await dial(request, deps, signal);
   try {
     if (signal?.aborted) throw failure('aborted', 'Given up');
     if (request.host.upstream.scheme === 'xmpp+starttls') await secure(leg, request, deps, signal);
@@ -71,12 +71,27 @@ export async function openUpstream(request: UpstreamRequest, deps: UpstreamDeps,
   }
 }
 
-async function dial(request: UpstreamRequest, deps: UpstreamDeps): Promise<Leg> {
+/** A connection that comes after the signal is closed again. */
+async function dial(request: UpstreamRequest, deps: UpstreamDeps, signal?: AbortSignal): Promise<Leg> {
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(failure('aborted', 'Given up'));
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort);
+  });
+  const dialed = deps.dial(request.host, request.remoteAddress);
+  dialed.then(
+    (leg) => signal?.aborted && leg.destroy(),
+    () => {},
+  );
   try {
-    return await deps.dial(request.host, request.remoteAddress);
+    return await Promise.race([dialed, aborted]);
   } catch (error) {
+    if (error instanceof UpstreamError) throw error;
     const isTls = error instanceof Error && 'code' in error && error.code === 'tls';
     throw failure(isTls ? 'tls' : 'unreachable', 'The server cannot be reached', error);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
