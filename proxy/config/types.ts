@@ -153,4 +153,6 @@ export interface ConfigError {
   readonly allowed: string;
   /** Where the value came from: `FILE:LINE`, `--flag` or the name of an environment variable. */
   readonly source: string | undefined;
+  /** All of the above in one line. */
+  readonly message: string;
 }

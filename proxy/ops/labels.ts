@@ -1,7 +1,11 @@
 /** Guards for labels: whatever comes from outside, a label takes a bounded set of words. */
 
 /** Turns any text into a value that a label may have. */
-export type Guard = (value: string) => string;
+export interface Guard {
+  (value: string): string;
+  /** All values, where they are known beforehand: their series exist from the start, at 0. */
+  readonly values?: readonly string[];
+}
 
 const other = 'other';
 const maxWords = 64;
@@ -71,4 +75,10 @@ export function createGuard(): Guard {
     seen.add(value);
     return value;
   };
+}
+
+/** A closed set of values. */
+export function oneOf(...values: string[]): Guard {
+  const known = new Set(values);
+  return Object.assign((value: string) => (known.has(value) ? value : other), { values });
 }

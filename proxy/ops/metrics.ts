@@ -3,7 +3,7 @@
  * Labels take a bounded set of words: whatever does not look like one (a JID, say) is counted as `other`.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { conditionLabel, createGuard, type Guard, mechanismLabel } from './labels.ts';
+import { conditionLabel, createGuard, type Guard, mechanismLabel, oneOf } from './labels.ts';
 
 /** Values of labels; keys are the labels' names. */
 export type Labels = Readonly<Record<string, string>>;
@@ -88,7 +88,9 @@ export interface Metrics {
 
   /** Called before each scrape: the place to set gauges from what is true now. */
   onScrape(update: () => void): void;
-  /** The text for Prometheus. Process and event-loop metrics are collected from the first call on. */
+  /** Starts to collect process and event-loop metrics; once is enough. Their observers stay until the process ends. */
+  watchProcess(): void;
+  /** The text for Prometheus. */
   render(): Promise<string>;
   /** The media type of that text. */
   readonly contentType: string;
@@ -104,7 +106,7 @@ export function createMetrics(): Metrics {
   const registry = new Registry();
   const updates: (() => void)[] = [];
   const hot = createHot(registry);
-  let isProcessCollected = false;
+  let isProcessWatched = false;
 
   const count = <L extends Labels>(name: string, help: string, guards: Guards<L>): Count<L> =>
     labelledCount(registry, { name, help }, guards);
@@ -122,39 +124,48 @@ export function createMetrics(): Metrics {
   return {
     registry,
     hot,
-    sessions: level('sessions', 'Sessions, by transport of the client.', { transport: asGiven }),
+    sessions: level('sessions', 'Sessions, by transport of the client.', { transport: kind }),
     accounts: plainLevel('accounts', 'Accounts that have a session or an occupancy.'),
     occupancies: plainLevel('occupancies', 'Rooms occupied by accounts.'),
-    carriers: level('carriers', 'Upstream streams that carry rooms.', { kind: asGiven }),
+    carriers: level('carriers', 'Upstream streams that carry rooms.', {
+      kind: oneOf('account-stream', 'borrowed', 'parked'),
+    }),
     legs: level('legs', 'Open connections to clients (accepted) and servers (dialed).', {
-      role: asGiven,
-      kind: asGiven,
+      role: oneOf('accepted', 'dialed'),
+      kind,
     }),
     iqPending: plainLevel('iq_pending', 'Requests sent through a carrier and not answered yet.'),
-    connectionsAccepted: count('connections_accepted_total', 'Connections accepted.', { kind: asGiven }),
+    connectionsAccepted: count('connections_accepted_total', 'Connections accepted.', { kind }),
     connectionsRefused: count('connections_refused_total', 'Connections refused.', {
-      kind: asGiven,
+      kind,
       reason: createGuard(),
     }),
-    joins: count('joins_total', 'Joins of sessions, by how they were answered.', { result: asGiven }),
+    joins: count('joins_total', 'Joins of sessions, by how they were answered.', {
+      result: oneOf('upstream', 'local', 'refused', 'timeout'),
+    }),
     joinsSaved: plainCount('joins_saved_total', 'Joins that the account did not repeat at the room.'),
     handovers: count('handovers_total', 'Occupancies moved between carriers.', { result: createGuard() }),
     accountStreamsOpened: plainCount('account_streams_opened_total', 'Account streams opened.'),
     accountStreamsFailed: count('account_streams_failed_total', 'Account streams that could not be opened.', {
       reason: createGuard(),
     }),
-    sasl: count('sasl_total', 'SASL exchanges of clients.', { mechanism: mechanismLabel, result: asGiven }),
+    sasl: count('sasl_total', 'SASL exchanges of clients.', {
+      mechanism: mechanismLabel,
+      result: oneOf('success', 'failure', 'aborted', 'refused'),
+    }),
     drops: count('drops_total', 'Stanzas dropped.', { reason: createGuard() }),
     streamErrors: count('stream_errors_total', 'Stream errors sent or received.', {
       condition: conditionLabel,
-      leg: asGiven,
+      leg: oneOf('downstream', 'upstream'),
     }),
     violations: count('violations_total', 'Streams ended for bad XML or a limit.', { condition: conditionLabel }),
     iqTimeouts: plainCount('iq_timeouts_total', 'Requests sent through a carrier that were never answered.'),
     onScrape: (update) => void updates.push(update),
+    watchProcess() {
+      if (!isProcessWatched) collectDefaultMetrics({ register: registry });
+      isProcessWatched = true;
+    },
     async render() {
-      if (!isProcessCollected) collectDefaultMetrics({ register: registry });
-      isProcessCollected = true;
       for (const update of updates) update();
       return registry.metrics();
     },
@@ -164,8 +175,16 @@ export function createMetrics(): Metrics {
 
 type Guards<L extends Labels> = { readonly [K in keyof L]: Guard };
 
-/** For labels whose type is a closed set already. */
-const asGiven: Guard = (value) => value;
+const kind = oneOf('tcp', 'websocket');
+
+/** Every combination of labels, if all of them are closed sets; else none. */
+function combinations<L extends Labels>(guards: Guards<L>): L[] {
+  let result: Record<string, string>[] = [{}];
+  for (const [name, guard] of Object.entries<Guard>(guards)) {
+    result = result.flatMap((labels) => (guard.values ?? []).map((value) => ({ ...labels, [name]: value })));
+  }
+  return result as L[];
+}
 
 function guarded<L extends Labels>(labels: L, guards: Guards<L>): Record<string, string> {
   const result: Record<string, string> = {};
@@ -181,12 +200,14 @@ function labelledCount<L extends Labels>(registry: Registry, what: Definition, g
     labelNames: Object.keys(guards),
     registers: [registry],
   });
+  for (const labels of combinations(guards)) counter.inc(labels, 0);
   return { inc: (labels, by = 1) => counter.inc(guarded(labels, guards), by) };
 }
 
 function labelledLevel<L extends Labels>(registry: Registry, what: Definition, guards: Guards<L>): Level<L> {
   const { name, help } = what;
   const gauge = new Gauge({ name: `minimix_${name}`, help, labelNames: Object.keys(guards), registers: [registry] });
+  for (const labels of combinations(guards)) gauge.set(labels, 0);
   return {
     inc: (labels, by = 1) => gauge.inc(guarded(labels, guards), by),
     dec: (labels, by = 1) => gauge.dec(guarded(labels, guards), by),

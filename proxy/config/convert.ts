@@ -1,0 +1,177 @@
+/** From the file's names to the program's, and the checks that concern more than one key. */
+import type { Settings } from './schema.ts';
+import type { Config, HostConfig, LimitsConfig, ListenerConfig, RateLimit } from './types.ts';
+import { defaultPath } from './urls.ts';
+import { formatAddress, hostKey, isDomain, isLoopback } from './values.ts';
+
+/** A fault that shows only when keys are seen together. */
+export interface Conflict {
+  readonly path: readonly (string | number)[];
+  readonly allowed: string;
+}
+
+/** The frozen configuration, or everything that does not fit together. */
+export function convert(settings: Settings): Config | Conflict[] {
+  const conflicts: Conflict[] = [];
+  const listeners = settings.listeners.map((one, index) => toListener(one, index, conflicts));
+  checkAddresses(listeners, conflicts);
+  const hosts = toHosts(settings.hosts, conflicts);
+  const limits = toLimits(settings.limits);
+  checkLimits(limits, conflicts);
+  if (conflicts.length > 0) return conflicts;
+  return deepFreeze<Config>({
+    listeners,
+    hosts,
+    store: settings.store,
+    http: settings.http,
+    sasl: settings.sasl,
+    lingerMs: settings.linger,
+    leave: { graceMs: settings.leave.grace, when: settings.leave.when },
+    nick: settings.nick,
+    join: { timeoutMs: settings.join.timeout },
+    iq: { timeoutMs: settings.iq.timeout },
+    history: {
+      stanzas: settings.history.stanzas,
+      ageMs: settings.history.age,
+      bytes: settings.history.bytes,
+      defaultStanzas: settings.history.default,
+    },
+    exclude: settings.rooms.exclude,
+    limits,
+    rate: {
+      stanzas: toRate(settings.rate.stanzas),
+      bytes: toRate(settings.rate.bytes),
+      carrier: toRate(settings.rate.carrier),
+    },
+    log: settings.log,
+    stateDirectory: settings['state-directory'],
+  });
+}
+
+/** What is allowed but probably not meant, a sentence each. */
+export function warningsFor(config: Config): string[] {
+  const warnings: string[] = [];
+  const bare = Object.values(config.hosts).filter((host) => host.certificate === undefined);
+  for (const [index, listener] of config.listeners.entries()) {
+    const where = `listeners[${index}] (${formatAddress(listener)})`;
+    if (listener.tls === 'none' && !listener.trusted) {
+      warnings.push(`${where} has no TLS and is not trusted: clients cannot send passwords (SASL PLAIN) there`);
+    }
+    // On a trusted listener STARTTLS is a mere offer: nobody misses it.
+    if (listener.tls === 'none' || (listener.tls === 'starttls' && listener.trusted)) continue;
+    for (const host of bare) warnings.push(`${where} is to use TLS, but hosts.${host.name}.certificate is not set`);
+  }
+  for (const { name, upstream } of Object.values(config.hosts)) {
+    const isTls = upstream.scheme !== 'xmpp' && upstream.scheme !== 'ws';
+    if (!isTls && (!upstream.verify || upstream.ca !== undefined)) {
+      warnings.push(`hosts.${name}.upstream-tls has no effect: ${upstream.scheme}:// uses no TLS`);
+    }
+    if (isTls && !upstream.verify)
+      warnings.push(`hosts.${name}.upstream-tls.verify is off: anybody can be that server`);
+  }
+  return warnings;
+}
+
+function toListener(one: Settings['listeners'][number], index: number, conflicts: Conflict[]): ListenerConfig {
+  const { kind, address, path, trusted } = one;
+  const tls = one.tls ?? (kind === 'tcp' ? 'starttls' : 'none');
+  if (kind === 'websocket' && tls === 'starttls') {
+    conflicts.push({ path: ['listeners', index, 'tls'], allowed: 'direct, none (a WebSocket knows no STARTTLS)' });
+  }
+  if (kind === 'tcp' && path !== undefined) {
+    conflicts.push({ path: ['listeners', index, 'path'], allowed: 'no path: only kind websocket has one' });
+  }
+  return {
+    kind,
+    host: address.host,
+    port: address.port,
+    path: kind === 'websocket' ? (path ?? defaultPath) : '',
+    tls,
+    trusted: trusted ?? isLoopback(address.host),
+  };
+}
+
+function checkAddresses(listeners: ListenerConfig[], conflicts: Conflict[]): void {
+  if (listeners.length === 0) {
+    const allowed = 'at least one, such as --listen tcp://127.0.0.1:5222, or the same in the file under listeners';
+    conflicts.push({ path: ['listeners'], allowed });
+  }
+  const seen = new Map<string, number>();
+  for (const [index, listener] of listeners.entries()) {
+    const address = formatAddress(listener);
+    const first = seen.get(address);
+    if (first !== undefined && listener.port !== 0) {
+      conflicts.push({ path: ['listeners', index], allowed: `an address that listeners[${first}] does not use` });
+    }
+    seen.set(address, first ?? index);
+  }
+}
+
+function toHosts(settings: Settings['hosts'], conflicts: Conflict[]): Record<string, HostConfig> {
+  // Looked up with names that strangers choose: nothing may be inherited.
+  const hosts: Record<string, HostConfig> = Object.create(null);
+  for (const [given, one] of Object.entries(settings)) {
+    const name = hostKey(given);
+    if (!isDomain(name)) conflicts.push({ path: ['hosts', given], allowed: 'a domain, such as example.org' });
+    if (name in hosts) conflicts.push({ path: ['hosts', given], allowed: `${name} only once` });
+    hosts[name] = {
+      name,
+      upstream: { ...one.upstream, verify: one['upstream-tls'].verify, ca: one['upstream-tls'].ca },
+      certificate: one.certificate,
+      carrierStanzaBytes: one['carrier-stanza-size'],
+      accountStreams: one['account-streams'],
+    };
+  }
+  if (Object.keys(hosts).length === 0) {
+    const allowed =
+      'at least one, such as --host example.org --upstream xmpp://10.0.0.5:5222, or in the file under hosts';
+    conflicts.push({ path: ['hosts'], allowed });
+  }
+  return hosts;
+}
+
+function toLimits(settings: Settings['limits']): LimitsConfig {
+  return {
+    stanzaBytes: settings['stanza-size'],
+    preAuthStanzaBytes: settings['pre-auth-stanza-size'],
+    depth: settings.depth,
+    attributes: settings.attributes,
+    upstream: {
+      stanzaBytes: settings.upstream['stanza-size'],
+      depth: settings.upstream.depth,
+      attributes: settings.upstream.attributes,
+    },
+    outboxBytes: settings.outbox,
+    authTimeoutMs: settings['auth-time'],
+    handshakeTimeoutMs: settings['handshake-time'],
+    closeTimeoutMs: settings['close-time'],
+    pingMs: settings.ping,
+    idleMs: settings.idle,
+    connectionsPerAddress: settings['connections-per-address'],
+  };
+}
+
+function checkLimits(limits: LimitsConfig, conflicts: Conflict[]): void {
+  const atMost = (key: string, value: number, other: string, most: number): void => {
+    if (value > most)
+      conflicts.push({ path: ['limits', key], allowed: `no more than limits.${other} (${most} bytes)` });
+  };
+  atMost('pre-auth-stanza-size', limits.preAuthStanzaBytes, 'stanza-size', limits.stanzaBytes);
+  atMost('stanza-size', limits.stanzaBytes, 'outbox', limits.outboxBytes);
+  atMost('stanza-size', limits.stanzaBytes, 'upstream.stanza-size', limits.upstream.stanzaBytes);
+  if (limits.pingMs * 2 > limits.idleMs) {
+    conflicts.push({ path: ['limits', 'idle'], allowed: 'at least twice limits.ping, so that a peer can answer' });
+  }
+}
+
+function toRate(settings: { 'per-second': number; burst: number }): RateLimit | undefined {
+  if (settings['per-second'] === 0) return undefined;
+  // A bucket that holds less than a second's worth would never allow the rate.
+  return { perSecond: settings['per-second'], burst: Math.max(settings.burst, settings['per-second']) };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}

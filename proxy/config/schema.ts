@@ -1,0 +1,130 @@
+/**
+ * Every key of the configuration, with its default as it would be written. What each key means stands in
+ * deploy/minimix-proxy.example.yaml; what the program gets, in types.ts.
+ */
+import { z } from 'zod';
+import {
+  address,
+  choice,
+  duration,
+  flag,
+  integer,
+  longDuration,
+  optional,
+  path,
+  type Reader,
+  Refusal,
+  size,
+  text,
+  words,
+} from './readers.ts';
+import { listenerUrl, storeUrl, upstreamUrl } from './urls.ts';
+
+const listener = z.preprocess(
+  (value, context) => (typeof value === 'string' ? read(listenerUrl, value, context) : value),
+  z.strictObject({
+    kind: key(choice('tcp', 'websocket')),
+    address: key(address),
+    path: key(path).optional(),
+    tls: key(choice('starttls', 'direct', 'none')).optional(),
+    trusted: key(optional('auto', flag), 'auto'),
+  }),
+);
+
+const host = z.strictObject({
+  upstream: key(upstreamUrl),
+  'upstream-tls': section({
+    verify: key(flag, true),
+    ca: key(optional('system', text('a PEM file')), 'system'),
+  }),
+  certificate: z.strictObject({ cert: key(text('a PEM file')), key: key(text('a PEM file')) }).optional(),
+  'account-streams': key(flag, true),
+  'carrier-stanza-size': key(optional('auto', size('1 KiB', '1 GiB')), 'auto'),
+});
+
+/** The file's form; parsing it gives values in the program's units, under the file's names. */
+export const schema = z.strictObject({
+  listeners: z.array(listener).prefault([]),
+  hosts: z.record(z.string(), host).prefault({}),
+  store: key(storeUrl, 'memory'),
+  http: key(optional('off', address), 'off'),
+  'state-directory': key(optional('off', text('a directory')), 'off'),
+  sasl: section({ mode: key(choice('relay', 'plain-only'), 'relay') }),
+  linger: key(longDuration, '7d'),
+  leave: section({
+    grace: key(duration(), '10s'),
+    when: key(choice('auto', 'last-session', 'never'), 'auto'),
+  }),
+  nick: key(choice('account', 'follow'), 'account'),
+  join: section({ timeout: key(duration('1s', '10 min'), '30s') }),
+  iq: section({ timeout: key(duration('1s', '1h'), '60s') }),
+  history: section({
+    stanzas: key(integer(0, 1_000_000), 500),
+    age: key(longDuration, '7d'),
+    bytes: key(size('0', '1 GiB'), '1 MiB'),
+    default: key(integer(0, 1_000_000), 20),
+  }),
+  rooms: section({
+    exclude: key(
+      words('domains of services, or rooms as name@service', (word) => /^([^\s@/]+@)?[^\s@/]+$/.test(word)),
+      [],
+    ),
+  }),
+  limits: section({
+    // RFC 6120 section 13.12: nobody may refuse stanzas below 10000 bytes for their size.
+    'stanza-size': key(size('10000 B', '1 GiB'), '1 MiB'),
+    'pre-auth-stanza-size': key(size('10000 B', '1 GiB'), '64 KiB'),
+    depth: key(integer(16, 65_536), 256),
+    attributes: key(integer(16, 65_536), 1000),
+    upstream: section({
+      'stanza-size': key(size('10000 B', '1 GiB'), '16 MiB'),
+      depth: key(integer(16, 1_000_000), 65536),
+      attributes: key(integer(16, 1_000_000), 65536),
+    }),
+    outbox: key(size('64 KiB', '1 GiB'), '4 MiB'),
+    'auth-time': key(duration('1s', '1h'), '60s'),
+    'handshake-time': key(duration('100ms', '5 min'), '10s'),
+    'close-time': key(duration('0', '5 min'), '5s'),
+    ping: key(duration('1s', '1d'), '5min'),
+    idle: key(duration('2s', '7d'), '10min'),
+    'connections-per-address': key(integer(0, 1_000_000), 0),
+  }),
+  rate: section({
+    stanzas: bucket(integer(0, 1_000_000), 0, 200),
+    bytes: bucket(size('0', '1 GiB'), 0, '1 MiB'),
+    carrier: bucket(integer(0, 1_000_000), 50, 200),
+  }),
+  log: section({
+    level: key(choice('debug', 'info', 'warn', 'error', 'silent'), 'info'),
+    format: key(choice('json', 'pretty'), 'json'),
+  }),
+});
+
+/** What parsing gives. */
+export type Settings = z.output<typeof schema>;
+
+/** A default, as it would be written. */
+type Preset = string | number | boolean | string[];
+
+/** A key with one value. Without a default it must be given, unless it is made optional. */
+function key<T>(reader: Reader<T>, preset?: Preset) {
+  const type = z.unknown().transform((value, context) => read(reader, value, context));
+  return preset === undefined ? type : type.prefault(preset);
+}
+
+/** Keys that belong together; all of them have defaults, and with nothing under it the section counts as absent. */
+function section<S extends z.core.$ZodLooseShape>(shape: S) {
+  return z.preprocess((value) => value ?? {}, z.strictObject(shape)).prefault({});
+}
+
+/** A rate; 0 per second switches it off. */
+function bucket(reader: Reader<number>, perSecond: Preset, burst: Preset) {
+  return section({ 'per-second': key(reader, perSecond), burst: key(reader, burst) });
+}
+
+function read<T>(reader: Reader<T>, value: unknown, context: z.core.$RefinementCtx): T {
+  const result = reader(value);
+  if (!(result instanceof Refusal)) return result;
+  context.addIssue({ code: 'custom', message: result.allowed, input: value });
+  return z.NEVER;
+}
