@@ -82,15 +82,19 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const errors: ConfigError[] = [];
   const listeners: string[] = [];
   let host: string | undefined;
+  let isAfterUnknown = false;
 
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
-      errors.push(plainError('', `unexpected argument ${JSON.stringify(token.value)}`));
+      // Most likely the value of the unknown flag before it: told once is enough.
+      if (!isAfterUnknown) errors.push(plainError('', `unexpected argument ${JSON.stringify(token.value)}`));
+      isAfterUnknown = false;
       continue;
     }
     const flag = token.rawName;
     const name = Object.hasOwn(options, token.name) ? (token.name as OptionName) : undefined;
+    isAfterUnknown = name === undefined;
     const fault = name === undefined ? unknownFlag(token.name) : valueFault(name, token.value, token.inlineValue);
     if (name === undefined || fault !== undefined) {
       errors.push(plainError(flag, fault ?? ''));

@@ -1,0 +1,329 @@
+/**
+ * Composition root: builds one proxy from a configuration. Keeps no state of its own outside the app it returns, so that
+ * several can run in one process.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Config, HostConfig, ListenerConfig } from './config.ts';
+import { Services } from './core/services.ts';
+import type { Settings } from './core/state.ts';
+import { Certificates } from './net/certificates.ts';
+import { LegContext } from './net/context.ts';
+import { DialError, Dialer } from './net/dial.ts';
+import type { Leg } from './net/leg.ts';
+import { type Listener, listenTcp } from './net/listen-tcp.ts';
+import { listenWs } from './net/listen-ws.ts';
+import { createOpsServer, type OpsServer, type Readiness } from './ops/http.ts';
+import { createLog, type Log } from './ops/log.ts';
+import { createMetrics, type Metrics } from './ops/metrics.ts';
+import { Accounts } from './runtime/accounts.ts';
+import type { AccountDeps, CarrierProfile } from './runtime/deps.ts';
+import { MembershipRecorder } from './runtime/membership-recorder.ts';
+import { type Negotiation, type NegotiationDeps, negotiate } from './runtime/negotiation.ts';
+import { createMemoryStore } from './store/memory.ts';
+import type { Store } from './store/store.ts';
+
+export interface AppAddress {
+  readonly kind: ListenerConfig['kind'];
+  readonly host: string;
+  /** The real one, where the configuration says 0. */
+  readonly port: number;
+  readonly tls: ListenerConfig['tls'];
+  readonly path: string;
+}
+
+export interface AppDeps {
+  /** Made from the configuration unless given. */
+  readonly log?: Log;
+}
+
+export interface App {
+  /** Opens the listeners. Rejects with an error that names what cannot be opened; nothing stays open then. */
+  start(): Promise<void>;
+  /** Closes the listeners, tells clients that the proxy shuts down, ends all streams in order; bounded in time. */
+  stop(): Promise<void>;
+  /** Reads certificates again; connections stay. */
+  reload(): Promise<void>;
+  /** Where it listens, in the order of the configuration; empty before `start`. */
+  readonly addresses: readonly AppAddress[];
+  readonly httpAddress: { readonly host: string; readonly port: number } | undefined;
+  readonly metrics: Metrics;
+  /** What the app holds, for operators and tests: nothing of it may stay when all clients have gone. */
+  census(): Census;
+}
+
+export interface Census {
+  readonly sessions: number;
+  readonly accounts: number;
+  readonly occupancies: number;
+  readonly carriers: number;
+  readonly legs: number;
+  readonly negotiations: number;
+}
+
+/** How often certificate files are looked at for changes (ms). */
+const CERTIFICATE_WATCH_MS = 60_000;
+/** How long `stop` waits for streams to close (ms). */
+const STOP_MS = 5000;
+/** What is assumed to be safe on a carrier of a server whose limit is not configured: below jabberd2's 65,535 (SERVER_FACTS l). */
+const CARRIER_STANZA_BYTES = 65_000;
+
+/** Creates an app that does nothing until `start`. */
+export function createApp(config: Config, deps: AppDeps = {}): App {
+  return new ProxyApp(config, deps.log ?? createLog(config.log));
+}
+
+class ProxyApp implements App {
+  readonly metrics = createMetrics();
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #context: LegContext;
+  readonly #upstreamContext: LegContext;
+  readonly #dialer: Dialer;
+  readonly #store: Store;
+  readonly #accounts: Accounts;
+  readonly #negotiations = new Set<Negotiation>();
+  readonly #listeners: { readonly listener: Listener; readonly config: ListenerConfig }[] = [];
+  /** Hosts whose server could not be reached when last tried, with the reason. */
+  readonly #unreachable = new Map<string, string>();
+  #certificates: Certificates | undefined;
+  #ops: OpsServer | undefined;
+  #isStopping = false;
+
+  constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    const { metrics } = this;
+    const { limits } = config;
+    this.#context = new LegContext({ limits, log, metrics });
+    // The proxy relays what the server has let through: its own limits towards servers are far above.
+    this.#upstreamContext = new LegContext({
+      limits: { ...limits, ...limits.upstream, preAuthStanzaBytes: limits.upstream.stanzaBytes },
+      log,
+      metrics,
+    });
+    this.#dialer = new Dialer(this.#upstreamContext);
+    this.#store = createMemoryStore({ now: () => performance.now() });
+    this.#accounts = new Accounts(this.#accountDeps());
+    metrics.onScrape(() => this.#updateGauges());
+  }
+
+  #accountDeps(): AccountDeps {
+    let serial = 0;
+    return {
+      config: this.#config,
+      settingsFor: (host) => settingsOf(this.#config, host),
+      services: new Services(),
+      log: this.#log,
+      metrics: this.metrics,
+      store: new MembershipRecorder(this.#store.memberships, token(), this.#log),
+      now: Date.now,
+      token,
+      serial: () => {
+        serial += 1;
+        return serial.toString(36);
+      },
+      profiles: new Map<HostConfig, CarrierProfile>(),
+      dial: (host) => this.#dial(host),
+    };
+  }
+
+  async #dial(host: HostConfig): Promise<Leg> {
+    try {
+      const leg = await this.#dialer.dial(host.upstream, host.name);
+      this.#unreachable.delete(host.name);
+      return leg;
+    } catch (error) {
+      this.#unreachable.set(host.name, error instanceof DialError ? error.code : 'unreachable');
+      throw error;
+    }
+  }
+
+  async start(): Promise<void> {
+    const { config } = { config: this.#config };
+    try {
+      if (config.listeners.some((listener) => listener.tls !== 'none')) await this.#loadCertificates();
+      for (const listener of config.listeners) {
+        this.#listeners.push({ listener: await this.#listen(listener), config: listener });
+      }
+      if (config.http) await this.#startOps(config.http);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    for (const address of this.addresses) this.#log.info({ ...address }, 'listening');
+    await this.#probe();
+  }
+
+  async #loadCertificates(): Promise<void> {
+    const { hosts, stateDirectory } = this.#config;
+    this.#certificates = await Certificates.load({ hosts, stateDirectory, log: this.#log });
+    this.#certificates.watch(CERTIFICATE_WATCH_MS);
+  }
+
+  async #listen(listener: ListenerConfig): Promise<Listener> {
+    const { host, port, path, trusted } = listener;
+    const tls = listener.tls === 'direct' ? this.#certificates : undefined;
+    const shared = { host, port, context: this.#context, accept: (leg: Leg) => this.#accept(leg, listener) };
+    try {
+      return await (listener.kind === 'tcp'
+        ? listenTcp({ ...shared, directTls: tls })
+        : listenWs({ ...shared, path, tls, trusted }));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`cannot listen on ${listener.kind} ${host}:${port}: ${reason}`, { cause: error });
+    }
+  }
+
+  async #startOps(http: NonNullable<Config['http']>): Promise<void> {
+    const { metrics } = this;
+    this.#ops = createOpsServer({ ...http, metrics, log: this.#log, readiness: () => this.#readiness() });
+    try {
+      await this.#ops.start();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`cannot listen on http ${http.host}:${http.port}: ${reason}`, { cause: error });
+    }
+  }
+
+  #accept(leg: Leg, listener: ListenerConfig): void {
+    const deps: NegotiationDeps = {
+      config: this.#config,
+      log: this.#log,
+      metrics: this.metrics,
+      dial: (host) => this.#dial(host),
+      serverTls: () => this.#certificates,
+      newStreamId: token,
+      resourceFor: (request) => this.#accounts.resourceFor(request),
+    };
+    const over = (): void => void this.#negotiations.delete(negotiation);
+    const negotiation = negotiate(
+      leg,
+      listener,
+      deps,
+      (bound) => {
+        over();
+        this.#accounts.bound(bound);
+      },
+      over,
+    );
+    this.#negotiations.add(negotiation);
+  }
+
+  /** Asks each server whether it is there, so that an operator sees at once what will fail. */
+  async #probe(): Promise<void> {
+    for (const host of Object.values(this.#config.hosts)) {
+      try {
+        (await this.#dial(host)).destroy();
+      } catch (error) {
+        const { scheme, host: name, port } = host.upstream;
+        this.#log.warn(
+          { host: host.name, upstream: `${scheme}://${name}:${port}`, error },
+          'the server cannot be reached',
+        );
+      }
+    }
+  }
+
+  #readiness(): Readiness {
+    const reasons: string[] = [];
+    if (this.#isStopping) reasons.push('The proxy is shutting down.');
+    if (this.#listeners.length < this.#config.listeners.length) reasons.push('Not all listeners are open.');
+    for (const [host, reason] of this.#unreachable)
+      reasons.push(`The server of ${host} could not be reached: ${reason}.`);
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#certificates?.unwatch();
+    await Promise.all(this.#listeners.map(({ listener }) => listener.close()));
+    for (const negotiation of [...this.#negotiations]) {
+      negotiation.end({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
+    }
+    this.#accounts.shutDown();
+    await this.#untilClosed();
+    await this.#ops?.stop();
+    await this.#store.close();
+  }
+
+  async #untilClosed(): Promise<void> {
+    const end = performance.now() + STOP_MS;
+    while (this.#context.liveness.size + this.#upstreamContext.liveness.size > 0 && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async reload(): Promise<void> {
+    await this.#certificates?.reload();
+    this.#dialer.reload();
+  }
+
+  get addresses(): readonly AppAddress[] {
+    return this.#listeners.map(({ listener, config }) => ({
+      kind: config.kind,
+      host: listener.host,
+      port: listener.port,
+      tls: config.tls,
+      path: config.path,
+    }));
+  }
+
+  get httpAddress(): { readonly host: string; readonly port: number } | undefined {
+    return this.#ops?.address;
+  }
+
+  census(): Census {
+    let occupancies = 0;
+    let carriers = 0;
+    for (const runner of this.#accounts.runners()) {
+      for (const room of runner.state.rooms.values()) if (room.phase !== 'ended') occupancies += 1;
+      carriers += runner.state.carriers.size;
+    }
+    return {
+      sessions: this.#accounts.sessionCount,
+      accounts: this.#accounts.size,
+      occupancies,
+      carriers,
+      legs: this.#context.liveness.size + this.#upstreamContext.liveness.size,
+      negotiations: this.#negotiations.size,
+    };
+  }
+
+  #updateGauges(): void {
+    const { accounts, occupancies, carriers, iqPending } = this.metrics;
+    let rooms = 0;
+    let pending = 0;
+    const kinds = { 'account-stream': 0, borrowed: 0 };
+    for (const runner of this.#accounts.runners()) {
+      for (const room of runner.state.rooms.values()) if (room.phase !== 'ended') rooms += 1;
+      pending += runner.state.requests.size;
+      for (const kind of runner.carrierKinds) kinds[kind] += 1;
+    }
+    accounts.set(this.#accounts.size);
+    occupancies.set(rooms);
+    iqPending.set(pending);
+    carriers.set({ kind: 'account-stream' }, kinds['account-stream']);
+    carriers.set({ kind: 'borrowed' }, kinds.borrowed);
+  }
+}
+
+function token(): string {
+  return randomBytes(9).toString('hex');
+}
+
+function settingsOf(config: Config, host: HostConfig): Settings {
+  return {
+    graceMs: config.leave.graceMs,
+    leaveWhen: config.leave.when,
+    nickPolicy: config.nick,
+    lingerMs: config.lingerMs,
+    joinTimeoutMs: config.join.timeoutMs,
+    iqTimeoutMs: config.iq.timeoutMs,
+    historyStanzas: config.history.stanzas,
+    historyAgeMs: config.history.ageMs,
+    historyBytes: config.history.bytes,
+    historyDefault: config.history.defaultStanzas,
+    carrierStanzaBytes: host.carrierStanzaBytes ?? CARRIER_STANZA_BYTES,
+  };
+}
