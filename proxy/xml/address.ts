@@ -92,7 +92,7 @@ const PLAIN: Readonly<Uint8Array> = Uint8Array.from({ length: 128 }, (_, c) =>
 );
 
 /** Table B.1 of RFC 3454. */
-const MAPPED_TO_NOTHING = /[\u00ad\u034f\u1806\u180b\u180c\u180d\u200b\u200c\u200d\u2060\ufe00-\ufe0f\ufeff]/gu;
+const MAPPED_TO_NOTHING = /[\u00ad\u1806\u200b\u2060\ufeff]|\u034f|\u200c|\u200d|[\u180b-\u180d]|[\ufe00-\ufe0f]/gu;
 const NOT_IN_RESOURCE = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;
 const NOT_IN_LOCAL = /["&'/:<>@\p{Z}\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;
 const NOT_IN_DOMAIN = /["&'/<>@\\\p{Z}\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;

@@ -369,24 +369,27 @@ export class Framer {
 
   /** `</stream:stream>`, from its `</`. */
   #closing(): boolean {
+    const b = this.#data;
+    const isLong = this.#end - this.#pos > this.limits.stanzaBytes;
+    const end = isLong ? this.#pos + this.limits.stanzaBytes : this.#end;
     const name = Buffer.from(this.#rootName);
     const nameStart = this.#pos + 2;
-    const there = Math.min(name.length, this.#end - nameStart);
-    if (this.#closingRead === 0 && name.compare(this.#data, nameStart, nameStart + there, 0, there) !== 0) {
+    const nameEnd = Math.min(nameStart + name.length, end);
+    if (this.#closingRead === 0 && name.compare(b, nameStart, nameEnd, 0, nameEnd - nameStart) !== 0) {
       return this.#refuse(malformed('tags do not match'));
     }
-    let p = this.#closingRead > 0 ? this.#pos + this.#closingRead : nameStart + there;
-    if (there === name.length) {
-      while (p < this.#end && ((CLASS[this.#data[p] as number] as number) & SPACE) !== 0) p++;
-      if (p < this.#end) {
-        if (this.#data[p] !== GT) return this.#refuse(malformed('tags do not match'));
+    if (nameEnd - nameStart === name.length) {
+      let p = Math.max(nameEnd, this.#pos + this.#closingRead);
+      while (p < end && ((CLASS[b[p] as number] as number) & SPACE) !== 0) p++;
+      if (p < end) {
+        if (b[p] !== GT) return this.#refuse(malformed('tags do not match'));
         this.stop();
         this.#handler.end();
         return false;
       }
       this.#closingRead = p - this.#pos;
     }
-    return this.#end - this.#pos > this.limits.stanzaBytes ? this.#refuse(new ViolationError(TOO_BIG)) : false;
+    return isLong ? this.#refuse(new ViolationError(TOO_BIG)) : false;
   }
 
   /** Why a byte that starts neither markup nor white space is wrong here. */

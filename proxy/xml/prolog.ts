@@ -15,7 +15,7 @@ const GRAMMAR =
 export function xmlDeclaration(b: Buffer, from: number, end: number): number {
   const text = b.toString('latin1', from, Math.min(end, from + MAX_BYTES));
   const head = text.slice(0, START.length + 1);
-  if (!START.startsWith(head) && !/^<\?xml[ \t\r\n]/.test(head)) throw restricted('a processing instruction');
+  if (!START.startsWith(head) && !/^<\?xml[ \t\r\n?]/.test(head)) throw restricted('a processing instruction');
   const close = text.indexOf('?>');
   if (close < 0) {
     if (text.length >= MAX_BYTES) throw tooMuch('an XML declaration of excessive length');
