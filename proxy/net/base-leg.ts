@@ -52,6 +52,8 @@ export abstract class BaseLeg implements Leg, Watched {
   /** For the sweep: how many bytes the kernel had taken when it was last seen to take any, and when that was. */
   #taken = -1;
   #takenAt = 0;
+  /** What waits for the release of a hold. */
+  #due: (() => void) | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
   /** What the peer calls us (accepted) or we call the peer (dialed): goes into a header that only carries an error. */
   #host: string | undefined;
@@ -117,6 +119,7 @@ export abstract class BaseLeg implements Leg, Watched {
     this.phase = 'ending';
     this.turnDeaf();
     this.kill();
+    this.#doDue();
   }
 
   pause(cause: string): void {
@@ -144,7 +147,9 @@ export abstract class BaseLeg implements Leg, Watched {
       this.#fault(error);
     }
     // What came out of the framer may have made the owner hold again.
-    if (!this.framer.held) this.resume(HOLD);
+    if (this.framer.held) return;
+    this.resume(HOLD);
+    this.#doDue();
   }
 
   restart(): void {
@@ -278,7 +283,7 @@ export abstract class BaseLeg implements Leg, Watched {
 
   /** The connection is gone. */
   protected finish(): void {
-    if (this.phase === 'closed') return;
+    if (this.phase === 'closed' || this.isDeferred(() => this.finish())) return;
     this.phase = 'closed';
     clearTimeout(this.#closeTimer);
     this.framer.stop();
@@ -289,6 +294,13 @@ export abstract class BaseLeg implements Leg, Watched {
     handler.closed(this.failure);
   }
 
+  /** The end of a connection must not overtake what is held: then true, and the work is done after the release. */
+  protected isDeferred(work: () => void): boolean {
+    if (this.isDeaf || !this.framer.held || this.framer.buffered === 0) return false;
+    this.#due = work;
+    return true;
+  }
+
   /** Reads on, so that the peer gets to see our last words and no reset, but listens no more. */
   protected turnDeaf(): void {
     if (this.isDeaf) return;
@@ -297,6 +309,13 @@ export abstract class BaseLeg implements Leg, Watched {
     const { isPaused } = this;
     this.#pauses = undefined;
     if (isPaused) this.setReading(true);
+  }
+
+  #doDue(): void {
+    const due = this.#due;
+    if (due === undefined) return;
+    this.#due = undefined;
+    process.nextTick(due);
   }
 
   #fault(error: unknown): void {

@@ -55,6 +55,8 @@ export async function listenWs(options: ListenWsOptions): Promise<Listener> {
   return { kind: 'websocket', host, port, close };
 }
 
+type Upgrader = InstanceType<typeof WebSocketServer<typeof LegWebSocket>>;
+
 interface Opened {
   readonly server: HttpServer | HttpsServer;
   readonly unsubscribe: () => void;
@@ -124,7 +126,7 @@ function onUpgrade(
   request: IncomingMessage,
   socket: CountedSocket,
   head: Buffer,
-  webSockets: WebSocketServer<typeof LegWebSocket>,
+  webSockets: Upgrader,
   options: ListenWsOptions,
 ): void {
   const { context } = options;

@@ -144,6 +144,7 @@ export class TcpLeg extends BaseLeg {
 
   /** The peer has closed its side. What it had sent has been handled; so there is nothing left to wait for. */
   onEnd(): void {
+    if (this.isDeferred(() => this.onEnd())) return;
     this.isPeerOpen = false;
     if (this.phase !== 'open') this.shut();
     else {
