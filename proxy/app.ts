@@ -16,11 +16,13 @@ import { createOpsServer, type OpsServer, type Readiness } from './ops/http.ts';
 import { createLog, type Log } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { Accounts } from './runtime/accounts.ts';
-import type { AccountDeps, CarrierProfile } from './runtime/deps.ts';
+import { carrierStanzaBytes } from './runtime/carrier-profile.ts';
+import type { AccountDeps } from './runtime/deps.ts';
 import { MembershipRecorder } from './runtime/membership-recorder.ts';
 import { type Negotiation, type NegotiationDeps, negotiate } from './runtime/negotiation.ts';
 import { createMemoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
+import type { StreamHeader } from './xml/stanza.ts';
 
 export interface AppAddress {
   readonly kind: ListenerConfig['kind'];
@@ -64,9 +66,6 @@ export interface Census {
 const CERTIFICATE_WATCH_MS = 60_000;
 /** How long `stop` waits for streams to close (ms). */
 const STOP_MS = 5000;
-/** What is assumed to be safe on a carrier of a server whose limit is not configured: below jabberd2's 65,535 (SERVER_FACTS l). */
-const CARRIER_STANZA_BYTES = 65_000;
-
 /** Creates an app that does nothing until `start`. */
 export function createApp(config: Config, deps: AppDeps = {}): App {
   return new ProxyApp(config, deps.log ?? createLog(config.log));
@@ -111,7 +110,7 @@ class ProxyApp implements App {
     let serial = 0;
     return {
       config: this.#config,
-      settingsFor: (host) => settingsOf(this.#config, host),
+      settingsFor: (host, serverHeader) => settingsOf(this.#config, host, serverHeader),
       services: new Services(),
       log: this.#log,
       metrics: this.metrics,
@@ -122,7 +121,6 @@ class ProxyApp implements App {
         serial += 1;
         return serial.toString(36);
       },
-      profiles: new Map<HostConfig, CarrierProfile>(),
       dial: (host) => this.#dial(host),
     };
   }
@@ -139,7 +137,7 @@ class ProxyApp implements App {
   }
 
   async start(): Promise<void> {
-    const { config } = { config: this.#config };
+    const config = this.#config;
     try {
       if (config.listeners.some((listener) => listener.tls !== 'none')) await this.#loadCertificates();
       for (const listener of config.listeners) {
@@ -191,7 +189,7 @@ class ProxyApp implements App {
       log: this.#log,
       metrics: this.metrics,
       dial: (host) => this.#dial(host),
-      serverTls: () => this.#certificates,
+      serverTls: () => this.#serverTls(),
       newStreamId: token,
       resourceFor: (request) => this.#accounts.resourceFor(request),
     };
@@ -207,6 +205,11 @@ class ProxyApp implements App {
       over,
     );
     this.#negotiations.add(negotiation);
+  }
+
+  #serverTls(): Certificates {
+    if (!this.#certificates) throw new Error('TLS on a listener without TLS');
+    return this.#certificates;
   }
 
   /** Asks each server whether it is there, so that an operator sees at once what will fail. */
@@ -312,7 +315,7 @@ function token(): string {
   return randomBytes(9).toString('hex');
 }
 
-function settingsOf(config: Config, host: HostConfig): Settings {
+function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader): Settings {
   return {
     graceMs: config.leave.graceMs,
     leaveWhen: config.leave.when,
@@ -324,6 +327,6 @@ function settingsOf(config: Config, host: HostConfig): Settings {
     historyAgeMs: config.history.ageMs,
     historyBytes: config.history.bytes,
     historyDefault: config.history.defaultStanzas,
-    carrierStanzaBytes: host.carrierStanzaBytes ?? CARRIER_STANZA_BYTES,
+    carrierStanzaBytes: host.carrierStanzaBytes ?? carrierStanzaBytes(serverHeader),
   };
 }

@@ -81,7 +81,7 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   if (room && carrier.rooms.has(room.key)) {
     roomStanza(turn, room, carrier, stanza);
     if (carrier.status === 'retiring' && room.departing.size === 0) reconcile(turn);
-  } else if (carrier.kind === 'account-stream') {
+  } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {
     stranger(turn, id, stanza);
   }
 }

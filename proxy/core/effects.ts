@@ -3,7 +3,7 @@
  * Effects are carried out in order, at once and without waiting, by the runtime.
  */
 import type { Stanza } from '../xml/stanza.ts';
-import type { CarrierId, SessionId } from './state.ts';
+import type { CarrierId, CarrierKind, SessionId } from './state.ts';
 
 /** Why a stanza was dropped: the label of the metric `minimix_drops_total` (X6). */
 export type DropReason =
@@ -60,7 +60,13 @@ export type Effect =
   /** Session-room membership and occupancies, as they go to the store. */
   | { readonly kind: 'store-join'; readonly room: string; readonly session: SessionId }
   | { readonly kind: 'store-leave'; readonly room: string; readonly session: SessionId }
-  | { readonly kind: 'store-occupancy'; readonly room: string; readonly name: string; readonly nick: string }
+  | {
+      readonly kind: 'store-occupancy';
+      readonly room: string;
+      readonly name: string;
+      readonly nick: string;
+      readonly carrier: CarrierKind;
+    }
   | { readonly kind: 'store-end'; readonly room: string }
   /** Nothing is left of the account: its state may be forgotten. */
   | { readonly kind: 'idle' };

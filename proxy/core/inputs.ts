@@ -21,7 +21,7 @@ export type Input =
   | { readonly kind: 'session-carbons'; readonly session: SessionId; readonly enabled: boolean }
   /** A stanza from the client that concerns a room (see rules/route.ts for which do). */
   | { readonly kind: 'session-stanza'; readonly session: SessionId; readonly stanza: Stanza }
-  /** A stanza from a room that this carrier occupies, or on an account stream: any stanza. */
+  /** A stanza from a room that this carrier occupies; on a stream without a client (account stream, held): any stanza. */
   | { readonly kind: 'carrier-stanza'; readonly carrier: CarrierId; readonly stanza: Stanza }
   /** What is needed to open an account stream is known, or known no longer. */
   | { readonly kind: 'credentials'; readonly known: boolean }

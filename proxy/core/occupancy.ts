@@ -96,6 +96,13 @@ export function isSelf(stanza: Stanza, nick: string): boolean {
   return keyOfNick(nickOf(stanza)) === keyOfNick(nick) || statusCodes(stanza).includes('110');
 }
 
+/** The occupancy as it stands now, to the store. */
+export function recordOccupancy(turn: Turn, room: Occupancy): void {
+  const kind = room.carrier === undefined ? undefined : turn.state.carriers.get(room.carrier)?.kind;
+  const { name, nick } = room;
+  turn.out.push({ kind: 'store-occupancy', room: room.key, name, nick, carrier: kind ?? 'borrowed' });
+}
+
 /** The account is not in the room any more. Sessions must have been told before. */
 export function endOccupancy(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;

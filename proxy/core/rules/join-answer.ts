@@ -13,6 +13,7 @@ import {
   nickOf,
   noteOccupant,
   noteRoomCodes,
+  recordOccupancy,
   serviceOf,
 } from '../occupancy.ts';
 import { replay } from '../replay.ts';
@@ -115,7 +116,7 @@ function settle(turn: Turn, room: Occupancy): void {
     return;
   }
   room.phase = 'joined';
-  out.push({ kind: 'store-occupancy', room: room.key, name: room.name, nick: room.nick });
+  recordOccupancy(turn, room);
   const liveFrom = firstLive(room, now);
   for (const [index, wait] of waiting.entries()) {
     const session = state.sessions.get(wait.session);

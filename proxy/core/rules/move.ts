@@ -8,7 +8,7 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, chooseCarrier, memberIds } from '../carriers.ts';
-import { detach, keyOfNick, nickOf, noteOccupant, noteRoomCodes, serviceOf } from '../occupancy.ts';
+import { detach, keyOfNick, nickOf, noteOccupant, noteRoomCodes, recordOccupancy, serviceOf } from '../occupancy.ts';
 import { Overlap } from '../overlap.ts';
 import { presenceDigest, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
@@ -170,6 +170,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.retryAt = undefined;
   noteRoomCodes(room.codes, move.self);
   tellDifferences(turn, room, move);
+  recordOccupancy(turn, room);
   for (const stanza of move.heard) passMissed(turn, room, move, stanza);
   if (move.from !== undefined) {
     beginDepart(turn, room, move.from);

@@ -6,7 +6,7 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, memberIds } from '../carriers.ts';
-import { detach, isSelf, keyOfNick, nickOf, noteOccupant } from '../occupancy.ts';
+import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy } from '../occupancy.ts';
 import { NO_CODES, selfDigest, selfPresenceFor, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
@@ -15,7 +15,7 @@ import { isRemoval, removal } from './removal.ts';
 /** The account's nick in the store and in mind. */
 function setNick(turn: Turn, room: Occupancy, nick: string): void {
   room.nick = nick;
-  turn.out.push({ kind: 'store-occupancy', room: room.key, name: room.name, nick });
+  recordOccupancy(turn, room);
 }
 
 export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void {

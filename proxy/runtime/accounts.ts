@@ -1,0 +1,110 @@
+/**
+ * The accounts of this node and their sessions; what happens when a client is bound, and when it comes back while its old
+ * connection lingers (DESIGN "Resources").
+ */
+import { type BareKey, bareKey, bareOf, resourceOf, splitJid } from '../xml/address.ts';
+import { AccountRunner } from './account-runner.ts';
+import type { AccountDeps } from './deps.ts';
+import type { BoundSession, ResourceRequest } from './negotiation.ts';
+import { ClientSession } from './session.ts';
+
+/** Renamed resources whose binding has not come yet; beyond this many the oldest is forgotten. */
+const MOST_RENAMED = 1000;
+
+export class Accounts {
+  readonly #deps: AccountDeps;
+  readonly #runners = new Map<BareKey, AccountRunner>();
+  readonly #sessions = new Set<ClientSession>();
+  /** Resource given in place of one that a carrier has: to the one that was asked for. */
+  readonly #renamed = new Map<string, string>();
+
+  constructor(deps: AccountDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#runners.size;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  runners(): Iterable<AccountRunner> {
+    return this.#runners.values();
+  }
+
+  /** A client has bound a resource. */
+  bound(bound: BoundSession): void {
+    const bare = bareOf(bound.jid);
+    const key = bareKey(bare) ?? (bare as BareKey);
+    const runner = this.#runner(key, bare, bound);
+    const session: ClientSession = new ClientSession(bound, runner, this.#deps, () => this.#sessions.delete(session));
+    this.#sessions.add(session);
+    if (bound.password) runner.offerCredentials(bound.password, bound.host);
+    this.#endGhost(session);
+    session.start();
+  }
+
+  #runner(key: BareKey, bare: string, { host, serverHeader }: BoundSession): AccountRunner {
+    let runner = this.#runners.get(key);
+    if (!runner) {
+      const created = new AccountRunner(bare, this.#deps.settingsFor(host, serverHeader), this.#deps, () => {
+        if (this.#runners.get(key) === created) this.#runners.delete(key);
+      });
+      runner = created;
+      this.#runners.set(key, runner);
+    }
+    return runner;
+  }
+
+  /**
+   * A client that asks for the resource of a stream which carries rooms gets another one: the server would end that stream,
+   * and other occupants would see the account leave. The user name is a hint: it decides a name, never access.
+   */
+  resourceFor(request: ResourceRequest): string | undefined {
+    const { asked, userHint, domain } = request;
+    if (asked === undefined || asked === '' || userHint === undefined) return asked;
+    const local = splitJid(userHint).local || userHint;
+    const key = bareKey(`${local}@${domain}`);
+    const runner = key === undefined ? undefined : this.#runners.get(key);
+    if (!runner || !this.#carriesRooms(runner, asked)) return asked;
+    const given = `${asked}-${this.#deps.token().slice(0, 6)}`;
+    if (this.#renamed.size >= MOST_RENAMED) {
+      const oldest = this.#renamed.keys().next();
+      if (!oldest.done) this.#renamed.delete(oldest.value);
+    }
+    this.#renamed.set(given, asked);
+    return given;
+  }
+
+  #carriesRooms(runner: AccountRunner, resource: string): boolean {
+    const { carriers, services } = runner.state;
+    for (const carrier of carriers.values()) {
+      if (resourceOf(carrier.jid) !== resource) continue;
+      for (const room of carrier.rooms) {
+        // Where a nick cannot be shared, binding the same resource anew is what clears the ghost out of the room.
+        if (!services.facts(splitJid(room).domain).refusesSharedNick) return true;
+      }
+    }
+    return false;
+  }
+
+  #endGhost(session: ClientSession): void {
+    const resource = resourceOf(session.jid);
+    const asked = this.#renamed.get(resource);
+    if (asked === undefined) return;
+    this.#renamed.delete(resource);
+    const ghostJid = `${session.bare}/${asked}`;
+    for (const other of this.#sessions) {
+      if (other !== session && other.jid === ghostJid) other.replace();
+    }
+  }
+
+  /** Ends every session and account stream, at the end of the process. */
+  shutDown(): void {
+    for (const session of [...this.#sessions]) session.shutDown();
+    for (const runner of [...this.#runners.values()]) runner.close();
+    this.#runners.clear();
+  }
+}

@@ -1,0 +1,25 @@
+/** What sessions and accounts need from the rest of the process. One object serves them all. */
+import type { Config, HostConfig } from '../config.ts';
+import type { Services } from '../core/services.ts';
+import type { Settings } from '../core/state.ts';
+import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { StreamHeader } from '../xml/stanza.ts';
+import type { MembershipRecorder } from './membership-recorder.ts';
+import type { UpstreamDeps } from './upstream.ts';
+
+export interface AccountDeps extends UpstreamDeps {
+  readonly config: Config;
+  /** For an account of that host; `serverHeader` tells which server it is. */
+  readonly settingsFor: (host: HostConfig, serverHeader: StreamHeader) => Settings;
+  readonly services: Services;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly store: MembershipRecorder;
+  /** Epoch ms. */
+  readonly now: () => number;
+  /** A short unguessable word of letters and digits. */
+  readonly token: () => string;
+  /** A number that is unique in this process, as a word. */
+  readonly serial: () => string;
+}

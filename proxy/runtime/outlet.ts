@@ -1,0 +1,73 @@
+/**
+ * The way out through a carrier's leg, shared by the account's sessions. While the leg is congested each source waits in a
+ * queue of its own, and they take turns when it drains: a device that floods delays itself, not its siblings (M9a).
+ */
+import type { Leg } from '../net/leg.ts';
+
+/** Who sends; a source whose queue is long is asked to rest. */
+export interface OutletSource {
+  /** Nothing more shall come from it until `resume`. */
+  rest(): void;
+  resume(): void;
+}
+
+/** Queue length at which a source must rest, in bytes. */
+const REST_BYTES = 32 * 1024;
+
+interface Lane {
+  readonly queue: (string | Buffer)[];
+  bytes: number;
+  isResting: boolean;
+}
+
+export class Outlet {
+  readonly leg: Leg;
+  readonly #lanes = new Map<OutletSource | undefined, Lane>();
+
+  constructor(leg: Leg) {
+    this.leg = leg;
+  }
+
+  /** Sends a complete element in the terms of `Leg.send`; `source` undefined: the proxy itself. */
+  send(source: OutletSource | undefined, xml: string | Buffer): void {
+    if (this.#lanes.size === 0 && !this.leg.congested) {
+      this.leg.send(xml);
+      return;
+    }
+    let lane = this.#lanes.get(source);
+    if (!lane) {
+      lane = { queue: [], bytes: 0, isResting: false };
+      this.#lanes.set(source, lane);
+    }
+    lane.queue.push(xml);
+    lane.bytes += xml.length;
+    if (lane.bytes > REST_BYTES && !lane.isResting) {
+      lane.isResting = true;
+      source?.rest();
+    }
+  }
+
+  /** The leg has drained: one stanza of each source in turn, until it is congested again. */
+  drain(): void {
+    while (this.#lanes.size > 0 && !this.leg.congested) {
+      for (const [source, lane] of this.#lanes) {
+        const xml = lane.queue.shift();
+        if (xml !== undefined) {
+          lane.bytes -= xml.length;
+          this.leg.send(xml);
+        }
+        if (lane.isResting && lane.bytes <= REST_BYTES / 2) {
+          lane.isResting = false;
+          source?.resume();
+        }
+        if (lane.queue.length === 0) this.#lanes.delete(source);
+      }
+    }
+  }
+
+  /** The leg is gone: what waits is lost with it, and nobody rests for it any more. */
+  close(): void {
+    for (const [source, lane] of this.#lanes) if (lane.isResting) source?.resume();
+    this.#lanes.clear();
+  }
+}
