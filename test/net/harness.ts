@@ -249,7 +249,7 @@ export async function tcpPair(
   const { context } = made;
   const listener = await listenTcp({ host: '127.0.0.1', port: 0, context, accept: door.accept, ...options });
   t.after(() => listener.close());
-  const peer = await dialPeer(test, listener.port);
+  const peer = await dialPeer(t, listener.port);
   const owner = await door.owner();
   t.after(() => owner.leg.destroy());
   return { ...made, owner, peer, listener };
