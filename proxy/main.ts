@@ -72,16 +72,15 @@ async function run({ config, warnings }: Loaded): Promise<number> {
   const app = createApp(config, { log });
   const asked = watchSignals(app, log);
   try {
-    await app.start();
+    // A server that does not answer can make the start long: whoever wants to stop need not wait for it.
+    await Promise.race([app.start(), asked]);
   } catch (error) {
     process.stderr.write(`minimix-proxy: ${failureOf(error)}\n`);
-    // What had been opened by then is closed; that this fails too adds nothing.
-    await app.stop().catch(() => {});
     log.flush();
     return 1;
   }
-  log.info({ version: readVersion(), addresses: app.addresses }, 'started');
   for (const warning of warnings) log.warn({}, warning);
+  log.info({ version: readVersion(), http: app.httpAddress }, 'started');
   return end(app, log, await asked);
 }
 
@@ -119,34 +118,17 @@ function watchSignals(app: App, log: RootLog): Promise<string> {
   });
 }
 
-/** Why it could not start, in words for the operator; what is not a system's error shows its stack. */
+/** Why it could not start. What does not come from the system is a fault of ours and shows its stack. */
 function failureOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { address, port, path, syscall } = error as NodeJS.ErrnoException & { address?: string; port?: number };
-  if (syscall === 'listen' || syscall === 'bind') {
-    const where = port === undefined ? address : `${address?.includes(':') ? `[${address}]` : address}:${port}`;
-    return `cannot listen on ${where}: ${reasonOf(error)}`;
-  }
-  if (syscall === 'open' || syscall === 'read') return `cannot read ${path}: ${reasonOf(error)}`;
-  return 'code' in error ? error.message : (error.stack ?? error.message);
+  const isExpected = 'code' in error || (error.cause instanceof Error && 'code' in error.cause);
+  return isExpected ? error.message : (error.stack ?? error.message);
 }
 
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  switch (code) {
-    case 'EADDRINUSE':
-      return 'address already in use';
-    case 'EADDRNOTAVAIL':
-      return 'this machine does not have that address';
-    case 'EACCES':
-      return 'permission denied';
-    case 'ENOENT':
-      return 'no such file';
-    case 'ENOTFOUND':
-      return 'no such host';
-    default:
-      return message;
-  }
+  if (code === 'ENOENT') return 'no such file';
+  return code === 'EACCES' ? 'permission denied' : message;
 }
 
 /** From the package's own file: one level up in a checkout, two levels up when built. */

@@ -74,54 +74,95 @@ MINIMIX_LIMITS_STANZA_SIZE for limits.stanza-size.
 Exit codes: 0 ended as asked, 1 failed while running (such as an address in use), 2 wrong usage or configuration.
 `;
 
+/** What has been read so far. */
+interface State {
+  help: boolean;
+  version: boolean;
+  checkConfig: boolean;
+  file: string | undefined;
+  /** A host that waits for its upstream. */
+  host: string | undefined;
+  readonly listeners: string[];
+  readonly overrides: Override[];
+  readonly errors: ConfigError[];
+}
+
 /** Reads the command line; never throws. */
 export function parseArguments(argv: readonly string[]): Arguments {
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
-  const result = { help: false, version: false, checkConfig: false, file: undefined as string | undefined };
-  const overrides: Override[] = [];
-  const errors: ConfigError[] = [];
-  const listeners: string[] = [];
-  let host: string | undefined;
+  const state: State = {
+    help: false,
+    version: false,
+    checkConfig: false,
+    file: undefined,
+    host: undefined,
+    listeners: [],
+    overrides: [],
+    errors: [],
+  };
   let isAfterUnknown = false;
-
   for (const token of tokens) {
-    if (token.kind === 'option-terminator') continue;
-    if (token.kind === 'positional') {
-      // Most likely the value of the unknown flag before it: told once is enough.
-      if (!isAfterUnknown) errors.push(plainError('', `unexpected argument ${JSON.stringify(token.value)}`));
-      isAfterUnknown = false;
-      continue;
+    // Behind an unknown flag it is most likely its value: told once is enough.
+    if (token.kind === 'positional' && !isAfterUnknown) {
+      state.errors.push(plainError('', `unexpected argument ${JSON.stringify(token.value)}`));
     }
-    const flag = token.rawName;
-    const name = Object.hasOwn(options, token.name) ? (token.name as OptionName) : undefined;
-    isAfterUnknown = name === undefined;
-    const fault = name === undefined ? unknownFlag(token.name) : valueFault(name, token.value, token.inlineValue);
-    if (name === undefined || fault !== undefined) {
-      errors.push(plainError(flag, fault ?? ''));
-      continue;
-    }
-    const value = token.value ?? '';
-    const path = simple[name];
-    if (path) overrides.push({ path, value, source: flag });
-    else if (name === 'help') result.help = true;
-    else if (name === 'version') result.version = true;
-    else if (name === 'check-config') result.checkConfig = true;
-    else if (name === 'config') result.file = value;
-    else if (name === 'listen') listeners.push(value);
-    else if (name === 'set') addSetting(value, overrides, errors);
-    else if (name === 'host') {
-      if (host !== undefined) errors.push(lonelyHost(host));
-      host = value;
-    } else if (host === undefined) {
-      errors.push(configError({ path: flag, value, allowed: 'behind the --host that it belongs to' }));
-    } else {
-      overrides.push({ path: ['hosts', host, 'upstream'], value, source: flag });
-      host = undefined;
-    }
+    isAfterUnknown = token.kind === 'option' && !isKnown(token.name);
+    if (token.kind === 'option') takeOption(token, state);
   }
-  if (host !== undefined) errors.push(lonelyHost(host));
-  if (listeners.length > 0) overrides.push({ path: ['listeners'], value: listeners, source: '--listen' });
-  return { ...result, overrides, errors };
+  if (state.host !== undefined) state.errors.push(lonelyHost(state.host));
+  const { help, version, checkConfig, file, listeners, errors } = state;
+  // First, so that --set can still change one of them.
+  const overrides = [...listenOverride(listeners), ...state.overrides];
+  return { help, version, checkConfig, file, overrides, errors };
+}
+
+interface Option {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+function takeOption(option: Option, state: State): void {
+  const { name, rawName: source, value = '' } = option;
+  const fault = isKnown(name) ? valueFault(name, option.value, option.inlineValue) : unknownFlag(name);
+  if (fault !== undefined) {
+    state.errors.push(plainError(source, fault));
+    return;
+  }
+  const path = simple[name as OptionName];
+  if (path) state.overrides.push({ path, value, source });
+  else if (name === 'help') state.help = true;
+  else if (name === 'version') state.version = true;
+  else if (name === 'check-config') state.checkConfig = true;
+  else if (name === 'config') state.file = value;
+  else if (name === 'listen') state.listeners.push(value);
+  else if (name === 'set') addSetting(value, state);
+  else if (name === 'host') addHost(value, state);
+  else addUpstream(value, state);
+}
+
+function addHost(name: string, state: State): void {
+  if (state.host !== undefined) state.errors.push(lonelyHost(state.host));
+  state.host = name;
+}
+
+function addUpstream(value: string, state: State): void {
+  const { host } = state;
+  if (host === undefined) {
+    state.errors.push(configError({ path: '--upstream', value, allowed: 'behind the --host that it belongs to' }));
+    return;
+  }
+  state.overrides.push({ path: ['hosts', host, 'upstream'], value, source: '--upstream' });
+  state.host = undefined;
+}
+
+function listenOverride(listeners: string[]): Override[] {
+  return listeners.length === 0 ? [] : [{ path: ['listeners'], value: listeners, source: '--listen' }];
+}
+
+function isKnown(name: string): name is OptionName {
+  return Object.hasOwn(options, name);
 }
 
 /** `a.b`, `hosts[example.org].upstream`, `listeners[0].tls`. Undefined: not a path. */
@@ -131,14 +172,15 @@ export function parsePath(text: string): Path | undefined {
   return [...parts].map(([, index, name, plain]) => (index === undefined ? (name ?? plain ?? '') : Number(index)));
 }
 
-function addSetting(text: string, overrides: Override[], errors: ConfigError[]): void {
+function addSetting(text: string, state: State): void {
   const end = text.indexOf('=');
   const path = end > 0 ? parsePath(text.slice(0, end).trim()) : undefined;
-  if (path) overrides.push({ path, value: text.slice(end + 1).trim(), source: '--set' });
-  else
-    errors.push(
-      plainError('--set', 'takes KEY=VALUE, such as leave.when=never or hosts[example.org].account-streams=false'),
-    );
+  if (path) {
+    state.overrides.push({ path, value: text.slice(end + 1).trim(), source: '--set' });
+    return;
+  }
+  const example = 'leave.when=never or hosts[example.org].account-streams=false';
+  state.errors.push(plainError('--set', `takes KEY=VALUE, such as ${example}`));
 }
 
 function unknownFlag(name: string): string {

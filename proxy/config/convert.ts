@@ -57,17 +57,19 @@ export function warningsFor(config: Config): string[] {
     if (listener.tls === 'none' && !listener.trusted) {
       warnings.push(`${where} has no TLS and is not trusted: clients cannot send passwords (SASL PLAIN) there`);
     }
-    // On a trusted listener STARTTLS is a mere offer: nobody misses it.
+    // On a trusted listener STARTTLS is a mere offer: nobody minds its certificate.
     if (listener.tls === 'none' || (listener.tls === 'starttls' && listener.trusted)) continue;
-    for (const host of bare) warnings.push(`${where} is to use TLS, but hosts.${host.name}.certificate is not set`);
+    for (const host of bare) {
+      warnings.push(`hosts[${host.name}].certificate is not set: clients of ${where} are shown a self-signed one`);
+    }
   }
   for (const { name, upstream } of Object.values(config.hosts)) {
     const isTls = upstream.scheme !== 'xmpp' && upstream.scheme !== 'ws';
     if (!isTls && (!upstream.verify || upstream.ca !== undefined)) {
-      warnings.push(`hosts.${name}.upstream-tls has no effect: ${upstream.scheme}:// uses no TLS`);
+      warnings.push(`hosts[${name}].upstream-tls has no effect: ${upstream.scheme}:// uses no TLS`);
     }
     if (isTls && !upstream.verify)
-      warnings.push(`hosts.${name}.upstream-tls.verify is off: anybody can be that server`);
+      warnings.push(`hosts[${name}].upstream-tls.verify is off: anybody can be that server`);
   }
   return warnings;
 }
