@@ -71,6 +71,8 @@ function readdressItems(edit: Edit, x: Node, view: SelfView): void {
 export function selfDigest(stanza: Stanza, carriers: ReadonlySet<string>): string {
   const parts: string[] = [];
   for (const child of stanza.root.children) {
+    // COMPAT: mu-conference shows everybody the join's own `muc` child.
+    if (child.name === 'x' && child.ns === NS.muc) continue;
     if (child.name === 'x' && child.ns === NS.mucUser) {
       const items = new Set<string>();
       for (const node of child.children) {

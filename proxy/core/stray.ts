@@ -7,6 +7,11 @@ import type { DropReason } from './effects.ts';
 import type { CarrierId, Turn } from './state.ts';
 
 export function stray(turn: Turn, id: CarrierId, stanza: Stanza, reason: DropReason): void {
+  if (stanza.id?.startsWith(turn.state.idPrefix)) {
+    // The late answer to something of the proxy's own: a fence, a request that was given up.
+    turn.out.drop(reason);
+    return;
+  }
   const carrier = turn.state.carriers.get(id);
   const session = carrier?.session === undefined ? undefined : turn.state.sessions.get(carrier.session);
   if (session) turn.out.push({ kind: 'relay-downstream', carrier: id, stanza });

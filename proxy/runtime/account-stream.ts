@@ -14,6 +14,9 @@ import { becomeReachable, profileOf } from './carrier-profile.ts';
 import type { AccountDeps } from './deps.ts';
 import { Outlet } from './outlet.ts';
 
+/** Start of the resource of every account stream; the rest is fresh each time. */
+export const ACCOUNT_RESOURCE = 'minimix-rooms-';
+
 export interface AccountStreamEvents {
   ready(carrier: CarrierId, jid: string): void;
   /** Could not be opened; `final`: trying again is pointless. */
@@ -61,7 +64,7 @@ export class AccountStream implements CarrierPort {
         username,
         domain: splitJid(this.#bare).domain,
         password: secret,
-        resource: `rooms-${this.#deps.token()}`,
+        resource: `${ACCOUNT_RESOURCE}${this.#deps.token()}`,
         signal: this.#abort.signal,
       },
       this.#deps,

@@ -10,6 +10,7 @@ import { type BareKey, bareKey, bareOf, resourceOf, splitJid } from '../xml/addr
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { AccountRunner, CarrierPort, SessionPort } from './account-runner.ts';
+import { ACCOUNT_RESOURCE } from './account-stream.ts';
 import { isCarbonOfJoined } from './carbons.ts';
 import { guard } from './carrier-guard.ts';
 import type { AccountDeps } from './deps.ts';
@@ -22,6 +23,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly carrierId: CarrierId;
   readonly jid: string;
   readonly bare: string;
+  readonly #accountResources: string;
   readonly client: Leg;
   readonly outlet: Outlet;
   readonly #server: Leg;
@@ -50,6 +52,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
     this.bare = bareOf(bound.jid);
+    this.#accountResources = `${this.bare}/${ACCOUNT_RESOURCE}`;
     this.client = bound.client;
     this.#server = bound.server;
     this.outlet = new Outlet(bound.server);
@@ -255,6 +258,10 @@ export class ClientSession implements SessionPort, CarrierPort {
       this.#deps.metrics.drops.inc({ reason: 'carbon-of-carrier' });
       return;
     }
+    if (stanza.name === 'presence' && this.#isOfAccountStream(stanza)) {
+      this.#deps.metrics.drops.inc({ reason: 'carrier-presence' });
+      return;
+    }
     if (this.#carbonRequests.size > 0 && stanza.name === 'iq') this.#carbonsAnswered(stanza);
     if (stanza.ns === NS.streams && stanza.name === 'error') {
       this.#deps.metrics.streamErrors.inc({
@@ -263,6 +270,11 @@ export class ClientSession implements SessionPort, CarrierPort {
       });
     }
     this.relayDownstream(stanza);
+  }
+
+  /** A server that needs presence from an account stream (jabberd2) shows it to the account's own sessions. */
+  #isOfAccountStream(stanza: Stanza): boolean {
+    return this.#account.state.accountStream !== 'off' && stanza.from?.startsWith(this.#accountResources) === true;
   }
 
   relayDownstream(stanza: Stanza): void {

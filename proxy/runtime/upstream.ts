@@ -11,10 +11,17 @@ import { NS } from '../xml/names.ts';
 import type { Declarations, Stanza } from '../xml/stanza.ts';
 
 export interface UpstreamDeps {
-  /** Connects; the leg's first stream is not opened yet. The address is the client's, for servers that are told (S4). */
-  readonly dial: (host: HostConfig, remoteAddress: string | undefined) => Promise<Leg>;
+  /** Connects; the leg's first stream is not opened yet. */
+  readonly dial: (host: HostConfig, options: DialRequest) => Promise<Leg>;
   /** How long a connected server may take for its next step in opening the stream. Default 10 s. */
   readonly openTimeoutMs?: number;
+}
+
+export interface DialRequest {
+  /** Gives up at once when aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** The client's address, for servers that are told (S4). */
+  readonly remoteAddress?: string | undefined;
 }
 
 export interface UpstreamRequest {
@@ -71,27 +78,12 @@ export async function openUpstream(request: UpstreamRequest, deps: UpstreamDeps,
   }
 }
 
-/** A connection that comes after the signal is closed again. */
 async function dial(request: UpstreamRequest, deps: UpstreamDeps, signal?: AbortSignal): Promise<Leg> {
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(failure('aborted', 'Given up'));
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort);
-  });
-  const dialed = deps.dial(request.host, request.remoteAddress);
-  dialed.then(
-    (leg) => signal?.aborted && leg.destroy(),
-    () => {},
-  );
   try {
-    return await Promise.race([dialed, aborted]);
+    return await deps.dial(request.host, { signal, remoteAddress: request.remoteAddress });
   } catch (error) {
-    if (error instanceof UpstreamError) throw error;
     const isTls = error instanceof Error && 'code' in error && error.code === 'tls';
     throw failure(isTls ? 'tls' : 'unreachable', 'The server cannot be reached', error);
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -86,7 +86,8 @@ export function startJoin(turn: Turn, room: Occupancy): void {
   room.carrier = carrier.id;
   room.attempt = {
     carrier: carrier.id,
-    joinId: freshId(turn.state),
+    // The client's own id, which other occupants may see, as without the proxy.
+    joinId: waiting.stanza.id ?? freshId(turn.state),
     fenceId: freshId(turn.state),
     isFenceSpent: false,
     self: undefined,
