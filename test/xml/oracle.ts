@@ -21,8 +21,9 @@ export function isAcceptable(bytes: Buffer): boolean {
   parser.on('comment', refuse);
   parser.on('processinginstruction', refuse);
   parser.on('doctype', refuse);
-  parser.on('opentag', () => {
+  parser.on('opentag', ({ name, attributes }) => {
     if (depth++ === 1) elements++;
+    for (const written of [name, ...Object.keys(attributes)]) if (!hasGoodLocalPart(written)) refuse();
   });
   parser.on('closetag', () => {
     depth--;
@@ -39,4 +40,17 @@ export function isAcceptable(bytes: Buffer): boolean {
   if (depth !== 1) return false;
   parser.write('</stream:stream>').close();
   return isGood && elements === 1;
+}
+
+/** Where saxes is laxer: `p:1` is no name (Namespaces in XML 1.0, section 4), though `1` may follow in `p1`. */
+function hasGoodLocalPart(written: string): boolean {
+  const colon = written.indexOf(':');
+  if (colon < 0) return true;
+  let isGood = true;
+  const parser = new SaxesParser();
+  parser.on('error', () => {
+    isGood = false;
+  });
+  parser.write(`<${written.slice(colon + 1)}/>`).close();
+  return isGood;
 }
