@@ -1,5 +1,5 @@
 /** Legacy authentication (XEP-0078) as it passes through: it authenticates and binds in one request. */
-import { fullKey } from '../xml/address.ts';
+import { bareKey, nickKey } from '../xml/address.ts';
 import { escape as escapeXml } from '../xml/build.ts';
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
@@ -31,7 +31,9 @@ export function readLogin(stanza: Stanza, query: Node): LegacyLogin | undefined 
 
 /** The session's JID, normalised: the protocol has no answer that would name it. */
 export function loginJid(login: LegacyLogin, domain: string): string | undefined {
-  return fullKey(`${login.username}@${domain}/${login.resource}`);
+  const bare = bareKey(`${login.username}@${domain}`);
+  const resource = nickKey(login.resource);
+  return bare === undefined || resource === undefined ? undefined : `${bare}/${resource}`;
 }
 
 /** The same login for another resource. */
