@@ -12,7 +12,7 @@ import { escape as escapeXml } from '../xml/build.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza, StreamHeader } from '../xml/stanza.ts';
 import { AccountConnectError, bindErrorCode, saslFailureCode, streamErrorCode } from './account-connect-error.ts';
-import { LegReader } from './leg-reader.ts';
+import { type LegEvent, LegReader } from './leg-reader.ts';
 import { saslCrypto } from './sasl-crypto.ts';
 import { openUpstream, SILENT, type UpstreamDeps, UpstreamError } from './upstream.ts';
 
@@ -122,7 +122,7 @@ class Conversation {
 
   async #readFeatures(): Promise<{ header: StreamHeader; features: ServerFeatures }> {
     const event = await this.#reader.next();
-    if (event.type !== 'header') throw lost();
+    if (event.type !== 'header') throw lost(event);
     for (;;) {
       const stanza = await this.#stanza();
       if (isFeatures(stanza)) return { header: event.header, features: readFeatures(stanza) };
@@ -186,13 +186,16 @@ class Conversation {
 
   async #stanza(): Promise<Stanza> {
     const event = await this.#reader.next();
-    if (event.type !== 'stanza') throw lost();
+    if (event.type !== 'stanza') throw lost(event);
     const error = readStreamError(event.stanza);
     if (error === undefined) return event.stanza;
     throw new AccountConnectError(streamErrorCode(error.condition), error.text, error.condition);
   }
 }
 
-function lost(): AccountConnectError {
+function lost(event: LegEvent): AccountConnectError {
+  if (event.type === 'over' && event.violation !== undefined) {
+    return new AccountConnectError('protocol', `the server breaks the rules: ${event.violation.text}`);
+  }
   return new AccountConnectError('unreachable', 'the server has closed the stream');
 }
