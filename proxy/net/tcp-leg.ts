@@ -159,7 +159,7 @@ export class TcpLeg extends BaseLeg {
   }
 
   onError(error: Error): void {
-    this.noteError(error);
+    if (!this.#isSecuring) this.noteError(error);
   }
 
   onClose(): void {
@@ -282,9 +282,8 @@ function attach(socket: LegSocket, leg: TcpLeg): void {
   socket.on('close', onClose);
 }
 
-/** Leaves the listener for errors: an error without one would end the process. */
+/** Leaves the listener for errors: below TLS it is the plain socket that tells of a reset. */
 function detach(socket: LegSocket): void {
-  delete socket[LEG];
   socket.off('data', onData);
   socket.off('end', onEnd);
   socket.off('drain', onDrain);
