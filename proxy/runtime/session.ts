@@ -258,6 +258,12 @@ export class ClientSession implements SessionPort, CarrierPort {
       this.#deps.metrics.drops.inc({ reason: 'carbon-of-carrier' });
       return;
     }
+    const { idPrefix, nextId } = this.#account.state;
+    if (nextId > 0 && stanza.name === 'iq' && stanza.id?.startsWith(idPrefix)) {
+      // The late answer to something of the account's own, from a room that this stream is not in any more.
+      this.#deps.metrics.drops.inc({ reason: 'unmatched-iq' });
+      return;
+    }
     if (stanza.name === 'presence' && this.#isOfAccountStream(stanza)) {
       this.#deps.metrics.drops.inc({ reason: 'carrier-presence' });
       return;
