@@ -25,7 +25,8 @@ export function startProsody(options: ProsodyOptions = {}): Promise<Server> {
 /** Creates an account. Prosody reads the file at the user's first login, so that it may be written at any time. */
 export async function addProsodyUser(facts: ServerFacts, name: string, password = name): Promise<void> {
   const content = `return { ["password"] = ${JSON.stringify(password)} };\n`;
-  await writeFile(join(accountsFolder(facts), `${name}.dat`), content);
+  const encoded = name.replace(/[^A-Za-z0-9]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+  await writeFile(join(accountsFolder(facts), `${encoded}.dat`), content);
 }
 
 function accountsFolder({ folder, host }: ServerFacts): string {

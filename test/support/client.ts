@@ -80,14 +80,26 @@ export async function connect(target: Target, name = 'client'): Promise<Client> 
 
 /** Connects, logs in and binds. */
 export async function login(target: Target, options: LoginOptions): Promise<Client> {
-  const client = await connect(target, `${options.user}${options.resource ? `/${options.resource}` : ''}`);
-  try {
-    await client.login(options);
-    return client;
-  } catch (error) {
-    if (!client.stream.isClosed) await client.drop();
-    throw error;
+  const name = `${options.user}${options.resource ? `/${options.resource}` : ''}`;
+  for (let attempt = 1; ; attempt++) {
+    const client = await connect(target, name);
+    try {
+      await client.login(options);
+      return client;
+    } catch (error) {
+      if (!client.stream.isClosed) await client.drop();
+      if (attempt === 5 || !isReusedDescriptor(await client.closed)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/**
+ * COMPAT: jabberd2 2.7.0 knows connections by their file descriptor: for some milliseconds after an RST what was meant for
+ * the old connection ends the new one that has got its number, with these words.
+ */
+function isReusedDescriptor({ error }: Ending): boolean {
+  return error?.child('internal-server-error') !== undefined && error.child('text')?.text === 'internal server error';
 }
 
 export class Client {
@@ -168,7 +180,7 @@ export class Client {
       `<auth xmlns='${ns.sasl}' mechanism='${mechanism}'>${initial === undefined ? '' : payload(initial)}</auth>`,
     );
     for (;;) {
-      const answer = await this.expect((element) => element.ns === ns.sasl, { limitMs: 10_000 });
+      const answer = await this.expect(isSaslAnswer, { limitMs: 10_000 });
       const data = Buffer.from(answer.text.trim().replace(/^=$/, ''), 'base64').toString();
       if (answer.name === 'failure') throw new LoginError(answer);
       if (answer.name === 'success') {
@@ -350,6 +362,10 @@ export class Client {
     return element.name === 'a' || element.name === 'r';
   }
 }
+
+const isSaslAnswer: Matcher = Object.assign((element: Element) => element.ns === ns.sasl, {
+  wanted: 'an answer of SASL',
+});
 
 const isSmAnswer: Matcher = Object.assign(
   (element: Element) => element.ns === ns.sm && ['enabled', 'resumed', 'failed'].includes(element.name),

@@ -1,0 +1,51 @@
+/**
+ * Cells of the scenario matrix that cannot hold, each with the reason. A scenario names the reasons that apply to it
+ * (`except`); there is no other way to leave a cell out, and every run prints how many were.
+ */
+import type { ServerName } from '../servers/index.ts';
+import type { Transport } from '../support/proxy.ts';
+
+/** How the account occupies its rooms: by a stream of its own, or through a session's. */
+export type Carrier = 'account' | 'borrowed';
+
+/** One place of the matrix. */
+export interface Cell {
+  server: ServerName;
+  carrier: Carrier;
+  transport: Transport;
+}
+
+/** The cells that a reason rules out: those that are in every list that is given. */
+export interface Impossible {
+  reason: string;
+  servers?: readonly ServerName[];
+  carriers?: readonly Carrier[];
+  transports?: readonly Transport[];
+}
+
+export const impossible = {
+  sharedNick: {
+    reason:
+      'mu-conference refuses a nick to a second session of the account: a borrowed carrier is handed over by leave and join',
+    servers: ['jabberd2'],
+    carriers: ['borrowed'],
+  },
+  streamManagement: { reason: 'jabberd2 has no XEP-0198', servers: ['jabberd2'] },
+  archive: { reason: 'mu-conference has no XEP-0313', servers: ['jabberd2'] },
+  carbons: { reason: 'jabberd2 has no XEP-0280', servers: ['jabberd2'] },
+  personalEvents: { reason: 'jabberd2 has no XEP-0163', servers: ['jabberd2'] },
+} as const satisfies Record<string, Impossible>;
+
+export type Reason = keyof typeof impossible;
+
+/** The reason that rules a cell out, if one of those named does. */
+export function ruledOut(cell: Cell, reasons: readonly Reason[]): string | undefined {
+  const found = reasons
+    .map((name): Impossible => impossible[name])
+    .find((one) => {
+      const { servers, carriers, transports } = one;
+      const holds = <T>(list: readonly T[] | undefined, value: T) => list === undefined || list.includes(value);
+      return holds(servers, cell.server) && holds(carriers, cell.carrier) && holds(transports, cell.transport);
+    });
+  return found?.reason;
+}

@@ -1,0 +1,192 @@
+/**
+ * Scenarios: one promise, played against every server, with both kinds of carrier, over both transports. Each cell has its
+ * own proxy, its own accounts and its own rooms, so that nothing of one reaches another.
+ */
+import { randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
+import process from 'node:process';
+import { type Server, type ServerName, serverNames, sharedServers } from '../../servers/index.ts';
+import { type Client, type LoginOptions, login } from '../../support/client.ts';
+import { type ConfigFile, type ProxyOptions, startProxy, type TestProxy, type Transport } from '../../support/proxy.ts';
+import { suite, type TestContext } from '../../support/suite.ts';
+import { type Carrier, type Cell, type Reason, ruledOut } from '../impossible.ts';
+import { transcript } from './transcript.ts';
+
+export * from '../../support/client.ts';
+export * from '../../support/room.ts';
+export { assert } from '../../support/suite.ts';
+export type { Carrier, Cell } from '../impossible.ts';
+
+/** How one client differs from the others of its cell. */
+export interface DeviceOptions extends Partial<Omit<LoginOptions, 'user'>> {
+  /** Resource; chosen by the server unless told. */
+  device?: string;
+  /** Transport other than the cell's. */
+  transport?: Transport;
+  /** No initial presence; else it is sent with priority 0, or the one in `presence`. */
+  isSilent?: boolean;
+  /** Through another proxy than the cell's first. */
+  through?: TestProxy;
+}
+
+/** What the body of a scenario plays with. */
+export interface Scene extends Omit<Cell, 'server'> {
+  server: Server;
+  proxy: TestProxy;
+  /** A room that nobody has used, bare JID. */
+  room: string;
+  /** Another such room. */
+  newRoom(): string;
+  /** The mechanism that makes clients of this cell have its kind of carrier. */
+  mechanism: string;
+  /** Bare JID of a role's account. The account is created when its name first falls, and belongs to this cell alone. */
+  jid(role: string): Promise<string>;
+  /** A client of the role through the proxy, available unless told. */
+  login(role: string, options?: DeviceOptions): Promise<Client>;
+  /** A client of the role straight at the server: a witness. */
+  direct(role: string, options?: DeviceOptions): Promise<Client>;
+  /** A further proxy in front of the same server. */
+  startProxy(config?: ConfigFile, options?: Omit<ProxyOptions, 'upstream' | 'config'>): Promise<TestProxy>;
+  /** Registers clean-up. */
+  after: TestContext['after'];
+}
+
+export interface ScenarioOptions {
+  /** Why certain cells cannot hold, see impossible.ts. */
+  except?: readonly Reason[];
+  /** Keys of the proxy's configuration. */
+  config?: ConfigFile;
+}
+
+/** Registers the cells of one scenario as tests. `id` is that of the requirement, `promise` what must hold. */
+export interface ScenarioSuite {
+  (id: string, promise: string, body: (scene: Scene) => Promise<void>, options?: ScenarioOptions): void;
+  /** Comes last. */
+  run(): void;
+}
+
+type Body = (scene: Scene) => Promise<void>;
+
+/** Starts a file of scenarios. `limitMs` is the time limit of each cell. */
+export function scenarios(name: string, { limitMs = 30_000 } = {}): ScenarioSuite {
+  const test = suite(name, { limitMs });
+  const servers = new Map<ServerName, Server>();
+  const ruled: { id: string; cell: Cell; reason: string }[] = [];
+  const wanted = cells().filter(isWanted);
+
+  test.before(async () => {
+    const names = serverNames.filter((one) => wanted.some((cell) => cell.server === one));
+    for (const server of await sharedServers(names)) servers.set(server.name, server);
+  });
+  test.after(async () => {
+    await Promise.all([...servers.values()].map((server) => server.stop()));
+  });
+
+  const scenario = (
+    id: string,
+    promise: string,
+    body: Body,
+    { except = [], config = {} }: ScenarioOptions = {},
+  ): void => {
+    for (const cell of wanted) {
+      const reason = ruledOut(cell, except);
+      if (reason !== undefined) {
+        ruled.push({ id, cell, reason });
+        continue;
+      }
+      const title = `${id} ${promise} [${cell.server}, ${cell.carrier}, ${cell.transport}]`;
+      test(title, (context) => play(cell, servers.get(cell.server) as Server, context, body, config));
+    }
+  };
+  return Object.assign(scenario, {
+    run() {
+      const file = process.env.TEST_REPORT;
+      if (file) appendFileSync(file, `${JSON.stringify({ impossible: ruled.length })}\n`);
+      test.run();
+    },
+  });
+}
+
+function cells(): Cell[] {
+  const carriers: Carrier[] = ['account', 'borrowed'];
+  const transports: Transport[] = ['tcp', 'websocket'];
+  return serverNames.flatMap((server) =>
+    carriers.flatMap((carrier) => transports.map((transport) => ({ server, carrier, transport }))),
+  );
+}
+
+/** While working on something: `TEST_CELLS=prosody,borrowed` plays only cells that have all of these. */
+function isWanted(cell: Cell): boolean {
+  const words = (process.env.TEST_CELLS ?? '').split(',').filter(Boolean);
+  return words.every((word) => Object.values(cell).includes(word));
+}
+
+async function play(cell: Cell, server: Server, context: TestContext, body: Body, config: ConfigFile): Promise<void> {
+  const clients: Client[] = [];
+  const tag = randomBytes(4).toString('hex');
+  const accounts = new Map<string, Promise<string>>();
+  const account = (role: string): Promise<string> => {
+    let created = accounts.get(role);
+    if (!created) {
+      const user = `${role}-${tag}`;
+      created = server.addUser(user).then(() => user);
+      accounts.set(role, created);
+    }
+    return created;
+  };
+  const open = async (role: string, target: Parameters<typeof login>[0], options: DeviceOptions): Promise<Client> => {
+    const { device, isSilent, transport: _, through: __, ...rest } = options;
+    const user = await account(role);
+    const choice = device === undefined ? {} : { resource: device };
+    const presence = isSilent ? {} : { presence: 0 };
+    const client = await login(target, { user, ...choice, ...presence, ...rest });
+    clients.push(client);
+    return client;
+  };
+  // Clients are dropped before their proxy is stopped: clean-up runs last-in first-out.
+  const begin = async (more: Omit<ProxyOptions, 'upstream'>): Promise<TestProxy> => {
+    const proxy = await startProxy({ upstream: server, ...more });
+    context.after(() => proxy.stop());
+    context.after(() => Promise.all(clients.filter((one) => !one.stream.isClosed).map((one) => one.drop())));
+    return proxy;
+  };
+  let rooms = 0;
+  const newRoom = () => `room${++rooms}-${tag}@${server.mucDomain}`;
+  const mechanism = mechanismOf(cell);
+  const proxy = await begin({ config });
+  const { plain, ws } = server.ports;
+  const scene: Scene = {
+    ...cell,
+    server,
+    proxy,
+    mechanism,
+    newRoom,
+    room: newRoom(),
+    after: context.after,
+    jid: async (role) => `${await account(role)}@${server.host}`,
+    login: (role, options = {}) => {
+      const { transport = cell.transport, through = proxy } = options;
+      return open(role, through.target(transport), { mechanism, ...options });
+    },
+    direct: (role, options = {}) => {
+      const target = {
+        tcp: { access: 'tcp', port: plain },
+        websocket: { access: 'ws', port: ws, path: server.wsPath },
+      } as const;
+      return open(role, target[options.transport ?? 'tcp'], options);
+    },
+    startProxy: (more = {}, options = {}) => begin({ config: { ...config, ...more }, ...options }),
+  };
+  try {
+    await body(scene);
+  } catch (error) {
+    if (error instanceof Error) error.stack = `${error.stack}\n${transcript(clients, proxy.log)}`;
+    throw error;
+  }
+}
+
+/** With PLAIN the proxy knows the password and opens an account stream; with the others it cannot. */
+function mechanismOf({ carrier, server }: Cell): string {
+  if (carrier === 'account') return 'PLAIN';
+  return server === 'jabberd2' ? 'DIGEST-MD5' : 'SCRAM-SHA-1';
+}

@@ -1,0 +1,91 @@
+/** Starts the proxy in this process, in front of a server. */
+import { type Config, parseConfig } from '../../proxy/config.ts';
+import { createLog, type Log } from '../../proxy/ops/log.ts';
+import type { Access, Server } from '../servers/index.ts';
+import type { Target } from './client.ts';
+
+/** How a client reaches the proxy. */
+export type Transport = 'tcp' | 'websocket';
+
+/** What a configuration file would hold, as an object. */
+export type ConfigFile = Record<string, unknown>;
+
+export interface ProxyOptions {
+  /** The server behind it, or the URL of one. */
+  upstream: Pick<Server, 'upstream'> | string;
+  /** How the proxy reaches the server; plain TCP unless told. Certificates are not checked. */
+  access?: Access;
+  /** Keys of the configuration file that are added, or that replace what stands there. */
+  config?: ConfigFile;
+  /** Adds listeners with TLS (STARTTLS, direct, wss) that use this certificate. */
+  certificate?: { cert: string; key: string };
+}
+
+/** A proxy that runs. */
+export interface TestProxy {
+  /** Where a client connects. `tls` takes the listener with STARTTLS or `wss`, where there is one. */
+  target(transport: Transport, options?: { tls?: boolean }): Target;
+  /** Lines of its log, JSON, debug level included unless the configuration says otherwise. */
+  readonly log: readonly string[];
+  stop(): Promise<void>;
+}
+
+interface Address {
+  kind: Transport;
+  host: string;
+  port: number;
+  tls: 'starttls' | 'direct' | 'none';
+}
+
+const appModule = '../../proxy/app.ts';
+
+interface App {
+  readonly addresses: readonly Address[];
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface AppModule {
+  createApp(config: Config, options: { log: Log }): Promise<App>;
+}
+
+/** Starts a proxy on free ports of 127.0.0.1. Its listeners without TLS are trusted. */
+export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
+  const { createApp } = (await import(appModule)) as AppModule;
+  const config = parseConfig(configFile(options));
+  if (Array.isArray(config)) throw new Error(config.map((error) => error.message).join('\n'));
+  const lines: string[] = [];
+  const log = createLog({ level: config.log.level, destination: { write: (line) => void lines.push(line.trimEnd()) } });
+  const app = await createApp(config, { log });
+  await app.start();
+  return {
+    target: (transport, { tls = false } = {}) => targetAt(app.addresses, transport, tls),
+    log: lines,
+    stop: () => app.stop(),
+  };
+}
+
+function configFile({ upstream, access, config = {}, certificate }: ProxyOptions): ConfigFile {
+  const url = typeof upstream === 'string' ? upstream : upstream.upstream(access);
+  const open = { address: '127.0.0.1:0', tls: 'none', trusted: true };
+  const listeners: object[] = [
+    { kind: 'tcp', ...open },
+    { kind: 'websocket', ...open, path: '/xmpp-websocket' },
+  ];
+  if (certificate) {
+    listeners.push({ kind: 'tcp', address: '127.0.0.1:0', tls: 'starttls' });
+    listeners.push({ kind: 'tcp', address: '127.0.0.1:0', tls: 'direct' });
+    listeners.push({ kind: 'websocket', address: '127.0.0.1:0', tls: 'direct', path: '/xmpp-websocket' });
+  }
+  const host = { upstream: url, 'upstream-tls': { verify: false }, ...(certificate ? { certificate } : {}) };
+  return { listeners, hosts: { localhost: host }, log: { level: 'debug' }, ...config };
+}
+
+function targetAt(addresses: readonly Address[], kind: Transport, isTls: boolean): Target {
+  const wanted = isTls ? (kind === 'tcp' ? 'starttls' : 'direct') : 'none';
+  const address = addresses.find((one) => one.kind === kind && one.tls === wanted);
+  if (!address) throw new Error(`the proxy has no ${kind} listener with tls: ${wanted}`);
+  const { port } = address;
+  if (kind === 'websocket') return { access: isTls ? 'wss' : 'ws', port };
+  return { access: isTls ? 'starttls' : 'tcp', port };
+}
