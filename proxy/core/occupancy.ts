@@ -30,11 +30,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     subject: undefined,
     subjectAt: undefined,
     roomPresence: undefined,
-    log: new StanzaLog({
-      stanzas: settings.historyStanzas,
-      ageMs: settings.historyAgeMs,
-      bytes: settings.historyBytes,
-    }),
+    log: createLog(settings),
     password: undefined,
     queue: [],
     sent: new Map(),
@@ -48,6 +44,23 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     kept: [],
     challenged: false,
   };
+}
+
+function createLog(settings: Settings): StanzaLog {
+  const { historyStanzas, historyAgeMs, historyBytes } = settings;
+  return new StanzaLog({ stanzas: historyStanzas, ageMs: historyAgeMs, bytes: historyBytes });
+}
+
+/** What is known of the room is to come anew, with the answer to a join. */
+export function forgetRoomState(room: Occupancy, settings: Settings): void {
+  room.roster.clear();
+  room.self = undefined;
+  room.codes.clear();
+  room.subject = undefined;
+  room.subjectAt = undefined;
+  room.roomPresence = undefined;
+  room.log = createLog(settings);
+  room.challenged = false;
 }
 
 /** The normalised domain of the room's service. */

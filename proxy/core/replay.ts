@@ -24,8 +24,8 @@ export interface ReplayOptions {
   readonly liveFrom: LogEntry | undefined;
 }
 
-/** Codes that belong to the join which the room answered, not to each session's. */
-const JOIN_CODES: ReadonlySet<string> = new Set(['110', '201', '210', '303']);
+/** Codes that belong to the join which the room answered, or that may have changed since. */
+const JOIN_CODES: ReadonlySet<string> = new Set(['110', '201', '210', '303', '100', '170']);
 
 export function replay(turn: Turn, room: Occupancy, session: Session, options: ReplayOptions): void {
   const { state, out, now } = turn;

@@ -136,7 +136,7 @@ export interface Occupancy {
   subjectAt: number | undefined;
   /** Presence of the room itself (avatar hash, capabilities). */
   roomPresence: Stanza | undefined;
-  readonly log: StanzaLog;
+  log: StanzaLog;
   /** Password of the room, as the join that succeeded gave it (J8). */
   password: string | undefined;
   /** Room stanzas of members while no carrier is in the room. */

@@ -45,7 +45,8 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
     noteOccupant(attempt.roster, stanza);
     return undefined;
   }
-  if (stanza.type === 'unavailable') return 'refused';
+  // COMPAT: ejabberd gives the end of an earlier session's place to the new session that has its resource.
+  if (stanza.type === 'unavailable') return attempt.self ? 'refused' : undefined;
   if (stanza.type !== undefined) return undefined;
   room.marksSelf = codes.includes('110');
   if (codes.includes('201')) attempt.created = true;

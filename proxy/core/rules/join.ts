@@ -8,7 +8,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { chooseCarrier } from '../carriers.ts';
 import { accountHistory, historyWish } from '../history.ts';
-import { createOccupancy, detach, forgetOccupancy, keyOfNick } from '../occupancy.ts';
+import { createOccupancy, detach, forgetOccupancy, forgetRoomState, keyOfNick } from '../occupancy.ts';
 import { replay } from '../replay.ts';
 import type { Carrier, Occupancy, Session, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
@@ -80,9 +80,7 @@ export function startJoin(turn: Turn, room: Occupancy): void {
   const carrier = chooseCarrier(turn, room, waiting.session);
   if (carrier === 'pending' || carrier === undefined) return;
   room.nick = waiting.nick;
-  room.roster.clear();
-  room.self = undefined;
-  room.challenged = false;
+  forgetRoomState(room, turn.state.settings);
   room.carrier = carrier.id;
   room.attempt = {
     carrier: carrier.id,

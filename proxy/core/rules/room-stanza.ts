@@ -59,7 +59,7 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
     if (isEnd) departed(turn, room, carrier.id);
     else out.drop('overlap');
   } else if (stanza.name === 'message') {
-    if (room.phase === 'leaving') {
+    if (room.phase !== 'joined') {
       if (stanza.type === 'groupchat') out.drop('left-room');
       else otherMessage(turn, room, carrier, stanza);
     } else if (stanza.type === 'groupchat') groupchat(turn, room, carrier.id, stanza);

@@ -23,6 +23,7 @@ export function sessionBound(turn: Turn, id: SessionId, jid: string, carrier: Ca
   state.carriers.set(carrier, { id: carrier, kind: 'borrowed', jid, session: id, status: 'ready', rooms: new Set() });
   state.isLingering = false;
   out.clearTimer('linger');
+  reconcile(turn);
 }
 
 export function sessionGone(turn: Turn, id: SessionId): void {
