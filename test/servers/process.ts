@@ -8,6 +8,7 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+const atExit = new Set<() => void>();
 
 /** A certificate for `localhost` and `conference.localhost` that is its own authority. Paths of PEM files. */
 export interface Certificate {
@@ -66,7 +67,6 @@ export class Daemon {
   readonly logFile: string;
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
-  readonly #killAtExit: () => void;
 
   constructor(folder: string, name: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}) {
     this.name = name;
@@ -78,11 +78,10 @@ export class Daemon {
       stdio: ['ignore', output, output],
     });
     closeSync(output);
-    this.#killAtExit = () => void this.#child.kill('SIGKILL');
-    process.once('exit', this.#killAtExit);
+    const forget = onExit(() => void this.#child.kill('SIGKILL'));
     this.#exited = new Promise((resolve) => {
       const done = () => {
-        process.removeListener('exit', this.#killAtExit);
+        forget();
         resolve();
       };
       this.#child.once('exit', done);
@@ -151,6 +150,18 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
+/** Registers work for the end of this process, whatever ends it but SIGKILL. Returns how to take it back. */
+function onExit(work: () => void): () => void {
+  if (atExit.size === 0 && !process.listeners('exit').includes(runAtExit)) process.on('exit', runAtExit);
+  atExit.add(work);
+  return () => void atExit.delete(work);
+}
+
+/** Last in, first out: servers end before their folders are removed. */
+function runAtExit(): void {
+  for (const work of [...atExit].reverse()) work();
+}
+
 /** The last lines of a file; empty when there is none. */
 export function tail(file: string, lines = 30): string {
   try {
@@ -167,9 +178,11 @@ export function tail(file: string, lines = 30): string {
 export async function inFolder<T>(name: string, start: (folder: string) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const folder = mkdtempSync(join(tmpdir(), `minimix-${name}-`));
+    const forget = onExit(() => removeFolder(folder));
     try {
       return await start(folder);
     } catch (error) {
+      forget();
       removeFolder(folder);
       if (attempt === 3) throw error;
     }

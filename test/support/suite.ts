@@ -57,6 +57,8 @@ export interface SuiteOptions {
 /** What a process reports about one suite, a line of JSON in the file that `TEST_REPORT` names. */
 export interface SuiteReport {
   suite: string;
+  /** Path below test/ of the file that is the suite's; empty where that cannot be told. */
+  file: string;
   registered: number;
   passed: number;
   failed: string[];
@@ -66,6 +68,7 @@ export interface SuiteReport {
 
 interface Tally {
   name: string;
+  file: string;
   registered: number;
   passed: number;
   failed: string[];
@@ -78,7 +81,7 @@ const tallies: Tally[] = [];
 export function suite(name: string, options: SuiteOptions = {}): Suite {
   const { limitMs = 20_000, hookLimitMs = 60_000, idleMs = 10_000 } = options;
   const inner = uvu.suite(name);
-  const tally: Tally = { name, registered: 0, passed: 0, failed: [], isRunCalled: false };
+  const tally: Tally = { name, file: callingFile(), registered: 0, passed: 0, failed: [], isRunCalled: false };
   const hooks = { before: [] as Step[], after: [] as Step[], beforeEach: [] as Body[], afterEach: [] as Body[] };
   let prepared: Promise<void> | undefined;
   watchExit();
@@ -203,17 +206,25 @@ function faultsOf(tally: Tally): string[] {
 
 function watchExit(): void {
   if (tallies.length > 0) return;
+  // Death by a signal would skip what is registered for the exit, such as the end of servers.
+  process.once('SIGTERM', () => process.exit(1));
   process.on('exit', () => {
     for (const tally of tallies) {
       const faults = faultsOf(tally);
       for (const fault of faults) console.error(`suite "${tally.name}": ${fault}`);
       if (faults.length > 0 || tally.failed.length > 0) process.exitCode = 1;
-      const { name, registered, passed, failed } = tally;
-      const report: SuiteReport = { suite: name, registered, passed, failed, faults };
-      const file = process.env.TEST_REPORT;
-      if (file) appendFileSync(file, `${JSON.stringify(report)}\n`);
+      const { name, file, registered, passed, failed } = tally;
+      const report: SuiteReport = { suite: name, file, registered, passed, failed, faults };
+      const reportFile = process.env.TEST_REPORT;
+      if (reportFile) appendFileSync(reportFile, `${JSON.stringify(report)}\n`);
     }
   });
+}
+
+/** The test file that a suite is created for, by the stack: helpers between it and here do not count. */
+function callingFile(): string {
+  const paths = [...(new Error().stack ?? '').matchAll(/\/test\/([^():]+\.test\.ts)/g)];
+  return paths[0]?.[1] ?? '';
 }
 
 /** The timer holds nothing open: it only ever fires where something else does. */
