@@ -149,6 +149,7 @@ export class WsLeg extends BaseLeg {
 
   /** A message that is longer than anything we read, RFC 7395 section 3.8 leaves the limit to us. */
   onOversize(): void {
+    if (this.#closeCode === TOO_BIG) return;
     this.#closeCode = TOO_BIG;
     const extra = `<stanza-too-big xmlns='${NS.xmppErrors}'/>`;
     this.receivedViolation({ condition: 'policy-violation', text: 'XML stanza is too big', extra });
