@@ -30,13 +30,10 @@ async function main(): Promise<number> {
   const unit = all.filter((file) => !startsWithOne(file, ownProcess));
   const others = isUnitOnly ? [] : all.filter((file) => startsWithOne(file, ownProcess));
   const folder = mkdtempSync(join(tmpdir(), 'minimix-run-'));
-  try {
-    const outcomes = unit.length > 0 ? [report(await runUnit(unit, folder))] : [];
-    if (others.length > 0) outcomes.push(...(await runWithServers(others, folder)));
-    return summarise(outcomes);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const outcomes = unit.length > 0 ? [report(await runUnit(unit, folder))] : [];
+  if (others.length > 0) outcomes.push(...(await runWithServers(others, folder)));
+  return summarise(outcomes);
 }
 
 /** All test files below test/, sorted. */

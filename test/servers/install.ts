@@ -19,12 +19,15 @@ export const packagesOf = {
 const statusFormat = '${Package} ${db:Status-Status}\n';
 const policyFile = '/usr/sbin/policy-rc.d';
 
-/** Makes sure that the packages are there. Throws an error that names the missing ones and the command to install them. */
-export function ensurePackages(packages: readonly string[]): void {
+/**
+ * Makes sure that the packages are there: installs them as root on Debian, and where that cannot be (or must not:
+ * `mayInstall`) throws an error that names the missing ones and the command to install them.
+ */
+export function ensurePackages(packages: readonly string[], mayInstall = true): void {
   const missing = missingOf(packages);
   if (missing.length === 0) return;
   const command = `apt-get install --no-install-recommends ${missing.join(' ')}`;
-  if (process.getuid?.() !== 0 || !exists('apt-get')) {
+  if (!mayInstall || process.getuid?.() !== 0 || !exists('apt-get')) {
     throw new Error(`missing Debian packages: ${missing.join(', ')}. Install them as root: ${command}`);
   }
   console.error(`installing ${missing.join(' ')}`);
