@@ -71,16 +71,16 @@ async function run({ config, warnings }: Loaded): Promise<number> {
   });
   const app = createApp(config, { log });
   const asked = watchSignals(app, log);
+  for (const warning of warnings) log.warn({}, warning);
   try {
     // A server that does not answer can make the start long: whoever wants to stop need not wait for it.
-    await Promise.race([app.start(), asked]);
+    const first = await Promise.race([app.start().then(() => 'started'), asked]);
+    if (first === 'started') log.info({ version: readVersion(), http: app.httpAddress }, 'started');
   } catch (error) {
     process.stderr.write(`minimix-proxy: ${failureOf(error)}\n`);
     log.flush();
     return 1;
   }
-  for (const warning of warnings) log.warn({}, warning);
-  log.info({ version: readVersion(), http: app.httpAddress }, 'started');
   return end(app, log, await asked);
 }
 
