@@ -35,16 +35,18 @@ export function addressKey(address: string): string {
 /** Counts connections by address while they are open. */
 export class AddressLimit {
   readonly #limit: number;
+  readonly #isLoopbackLimited: boolean;
   readonly #open = new Map<string, number>();
 
   /** 0: no limit, nothing is counted. */
-  constructor(limit: number) {
+  constructor(limit: number, isLoopbackLimited = false) {
     this.#limit = limit;
+    this.#isLoopbackLimited = isLoopbackLimited;
   }
 
   /** False when the address has its share already; else the connection counts until its socket closes. */
   admit(socket: Socket, address = addressOf(socket)): boolean {
-    if (this.#limit === 0 || isLoopback(address)) return true;
+    if (this.#limit === 0 || (isLoopback(address) && !this.#isLoopbackLimited)) return true;
     const key = addressKey(address);
     const open = this.#open.get(key) ?? 0;
     if (open >= this.#limit) return false;

@@ -50,9 +50,10 @@ export class LegContext {
       pingMs: 300_000,
       idleMs: 600_000,
       connectionsPerAddress: 0,
+      limitLoopback: false,
       ...limits,
     };
-    const { preAuthStanzaBytes, depth, attributes, pingMs, idleMs, connectionsPerAddress } = this.limits;
+    const { preAuthStanzaBytes, depth, attributes, pingMs, idleMs, connectionsPerAddress, limitLoopback } = this.limits;
     this.framerLimits = { stanzaBytes: preAuthStanzaBytes, depth, attributes };
     this.highWaterBytes = Math.min(256 * 1024, Math.floor(this.limits.outboxBytes / 2));
     this.lowWaterBytes = Math.floor(this.highWaterBytes / 4);
@@ -60,7 +61,7 @@ export class LegContext {
     this.metrics = options.metrics;
     this.now = options.now ?? (() => performance.now());
     this.liveness = new Liveness(this.now, Math.min(15_000, Math.max(20, Math.min(pingMs, idleMs) / 4)));
-    this.addresses = new AddressLimit(connectionsPerAddress);
+    this.addresses = new AddressLimit(connectionsPerAddress, limitLoopback);
   }
 
   /** A name for a new leg: `c…` towards clients, `s…` towards servers. */

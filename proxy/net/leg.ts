@@ -147,4 +147,6 @@ export interface LegLimits {
   readonly idleMs?: number;
   /** Connections from one address (IPv6: one /64) over all listeners, loopback excepted; 0 or absent: no limit. */
   readonly connectionsPerAddress?: number;
+  /** Counts loopback addresses like others. Off by default: a balancer or tunnel on this machine stands for many clients. */
+  readonly limitLoopback?: boolean;
 }
