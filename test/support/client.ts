@@ -4,11 +4,14 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { type Element, escapeXml, ns, parseOne } from './element.ts';
+import { LoginError, StanzaError } from './errors.ts';
 import { type Matcher, matches, printMatcher } from './match.ts';
+import { isOwnPresence, isRoomNoise } from './noise.ts';
 import { type Credentials, saslExchange } from './sasl.ts';
 import { type Ending, type LogEntry, type Target, XmlStream } from './stream.ts';
 
 export { Element, ns } from './element.ts';
+export { LoginError, StanzaError } from './errors.ts';
 export { allOf, exactly, type Matcher, without } from './match.ts';
 export type { Ending, Target } from './stream.ts';
 
@@ -24,38 +27,6 @@ export interface LoginOptions {
   gs2?: 'n' | 'y';
   /** Priority of the initial presence; none is sent unless this is there. */
   presence?: number;
-}
-
-/** A stanza of type `error`, thrown where a result was awaited. */
-export class StanzaError extends Error {
-  readonly stanza: Element;
-
-  constructor(stanza: Element) {
-    super(`answered with an error:\n${stanza.print()}`);
-    this.name = 'StanzaError';
-    this.stanza = stanza;
-  }
-
-  /** The defined condition, such as `conflict`. */
-  get condition(): string | undefined {
-    return this.stanza.condition;
-  }
-
-  /** The error's own type, such as `cancel`. */
-  get errorType(): string | undefined {
-    return this.stanza.child('error')?.type;
-  }
-}
-
-/** SASL refused the login. */
-export class LoginError extends Error {
-  readonly condition: string;
-
-  constructor(failure: Element) {
-    super(`login refused:\n${failure.print()}`);
-    this.name = 'LoginError';
-    this.condition = failure.elements.find((one) => one.name !== 'text')?.name ?? '';
-  }
 }
 
 const defaultLimitMs = 5_000;
@@ -108,10 +79,13 @@ export class Client {
   features: Element = parseOne('<stream:features/>');
   /** Full JID, once bound. */
   jid = '';
-  /** Presences from bare room JIDs and greetings of old room services: set aside here instead of arriving. */
+  /**
+   * What servers send of their own accord is set aside here instead of arriving: presence of the account's own resources and
+   * of bare room JIDs, greetings of old room services.
+   */
   readonly noise: Element[] = [];
   /** What counts as noise; replace by `() => false` to see everything. */
-  isNoise: (element: Element) => boolean = isRoomNoise;
+  isNoise = (element: Element): boolean => isRoomNoise(element) || isOwnPresence(element, this.bareJid);
   /** XEP-0198 counters, once enabled or resumed; `<r/>` is answered at once while `isAnswering`. */
   sm: { id: string; inbound: number; outbound: number; acked: number; isAnswering: boolean } | undefined;
   readonly #tag = randomBytes(3).toString('hex');
@@ -203,8 +177,6 @@ export class Client {
   async available(priority = 0, inner = ''): Promise<void> {
     this.send(`<presence><priority>${priority}</priority>${inner}</presence>`);
     await this.ping();
-    const isEcho = (element: Element) => element.name === 'presence' && element.from === this.jid;
-    while (this.stream.inbox.pending.some(isEcho)) await this.pick(isEcho);
   }
 
   /** Sends an element as it is, on a WebSocket with the namespace it needs. */
@@ -376,13 +348,4 @@ function isAnswer(id: string): Matcher {
   const test = (element: Element) =>
     element.name === 'iq' && element.id === id && (element.type === 'result' || element.type === 'error');
   return Object.assign(test, { wanted: `the answer to the request ${id}` });
-}
-
-/** ejabberd and Prosody send presence of the room itself, mu-conference greets by messages without an id. */
-function isRoomNoise(element: Element): boolean {
-  const from = element.from ?? '';
-  if (from.includes('/') || !/^[^@]+@conference\./.test(from)) return false;
-  if (element.name === 'presence') return !element.child('x', ns.mucUser) && element.type !== 'error';
-  const isGreeting = element.name === 'message' && element.id === undefined && element.child('body') !== undefined;
-  return isGreeting && !element.child('subject') && !element.child('x');
 }

@@ -1,6 +1,7 @@
 /** Starts the proxy in this process, in front of a server. */
-import { type Config, parseConfig } from '../../proxy/config.ts';
-import { createLog, type Log } from '../../proxy/ops/log.ts';
+import { type App, type AppAddress, createApp } from '../../proxy/app.ts';
+import { parseConfig } from '../../proxy/config.ts';
+import { createLog } from '../../proxy/ops/log.ts';
 import type { Access, Server } from '../servers/index.ts';
 import type { Target } from './client.ts';
 
@@ -27,40 +28,23 @@ export interface TestProxy {
   target(transport: Transport, options?: { tls?: boolean }): Target;
   /** Lines of its log, JSON, debug level included unless the configuration says otherwise. */
   readonly log: readonly string[];
+  /** For what a client cannot see: metrics, what is held. */
+  readonly app: App;
   stop(): Promise<void>;
-}
-
-interface Address {
-  kind: Transport;
-  host: string;
-  port: number;
-  tls: 'starttls' | 'direct' | 'none';
-}
-
-const appModule = '../../proxy/app.ts';
-
-interface App {
-  readonly addresses: readonly Address[];
-  start(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-interface AppModule {
-  createApp(config: Config, options: { log: Log }): Promise<App>;
 }
 
 /** Starts a proxy on free ports of 127.0.0.1. Its listeners without TLS are trusted. */
 export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
-  const { createApp } = (await import(appModule)) as AppModule;
   const config = parseConfig(configFile(options));
   if (Array.isArray(config)) throw new Error(config.map((error) => error.message).join('\n'));
   const lines: string[] = [];
   const log = createLog({ level: config.log.level, destination: { write: (line) => void lines.push(line.trimEnd()) } });
-  const app = await createApp(config, { log });
+  const app = createApp(config, { log });
   await app.start();
   return {
     target: (transport, { tls = false } = {}) => targetAt(app.addresses, transport, tls),
     log: lines,
+    app,
     stop: () => app.stop(),
   };
 }
@@ -81,7 +65,7 @@ function configFile({ upstream, access, config = {}, certificate }: ProxyOptions
   return { listeners, hosts: { localhost: host }, log: { level: 'debug' }, ...config };
 }
 
-function targetAt(addresses: readonly Address[], kind: Transport, isTls: boolean): Target {
+function targetAt(addresses: readonly AppAddress[], kind: Transport, isTls: boolean): Target {
   const wanted = isTls ? (kind === 'tcp' ? 'starttls' : 'direct') : 'none';
   const address = addresses.find((one) => one.kind === kind && one.tls === wanted);
   if (!address) throw new Error(`the proxy has no ${kind} listener with tls: ${wanted}`);
