@@ -1,4 +1,5 @@
 /** Changes to a stanza as splices on its original bytes; what is not touched stays the text that came. */
+import { CLASS, IN_VALUE } from './chars.ts';
 import type { Declarations } from './declarations.ts';
 import type { Node } from './spans.ts';
 import { type Splice, spaceBefore, splice } from './splice.ts';
@@ -143,7 +144,10 @@ interface Template {
 /** One stanza for many recipients: what they have in common is prepared once. */
 export class Fork {
   readonly #stanza: Stanza;
-  #template: Template | undefined;
+  /** One for each set of missing declarations: hardly ever more than two. */
+  readonly #templates: Template[] = [];
+  #last: Template | undefined;
+  #lastOwn: Declarations | 'websocket' | undefined;
 
   constructor(stanza: Stanza) {
     this.#stanza = stanza;
@@ -151,17 +155,30 @@ export class Fork {
 
   /** The text with that `to`, fit for a stream whose header declares `own`: three copies into one new buffer. */
   for(to: string, own: Declarations | 'websocket'): Buffer {
-    const declared = missingDeclarations(this.#stanza, own);
-    let template = this.#template;
-    if (template === undefined || template.declared !== declared) template = this.#template = this.#prepare(declared);
+    let template = this.#last;
+    if (template === undefined || this.#lastOwn !== own) {
+      template = this.#last = this.#templateFor(missingDeclarations(this.#stanza, own));
+      this.#lastOwn = own;
+    }
     const { head, tail } = template;
-    const value = escapeXml(to);
-    const length = Buffer.byteLength(value);
-    const result = Buffer.allocUnsafe(head.length + length + tail.length);
+    const isPlain = needsNoEscape(to);
+    const value = isPlain ? to : escapeXml(to);
+    const length = isPlain ? to.length : Buffer.byteLength(value);
+    const at = head.length;
+    const result = Buffer.allocUnsafe(at + length + tail.length);
     result.set(head, 0);
-    result.write(value, head.length);
-    result.set(tail, head.length + length);
+    // For the length of an address a plain loop is faster than a call into native code.
+    if (isPlain) for (let k = 0; k < length; k++) result[at + k] = to.charCodeAt(k);
+    else result.write(value, at);
+    result.set(tail, at + length);
     return result;
+  }
+
+  #templateFor(declared: string): Template {
+    for (const template of this.#templates) if (template.declared === declared) return template;
+    const template = this.#prepare(declared);
+    this.#templates.push(template);
+    return template;
   }
 
   #prepare(declared: string): Template {
@@ -181,6 +198,16 @@ export class Fork {
     head.push(source.subarray(nameEnd, toStart));
     return { declared, head: Buffer.concat(head), tail: source.subarray(toEnd, end) };
   }
+}
+
+/** Whether the text is ASCII that can stand in an attribute as it is. */
+function needsNoEscape(text: string): boolean {
+  const table = CLASS;
+  for (let k = 0; k < text.length; k++) {
+    const c = text.charCodeAt(k);
+    if (c < 0x20 || c > 0x7e || ((table[c] as number) & IN_VALUE) === 0) return false;
+  }
+  return true;
 }
 
 /**

@@ -260,15 +260,18 @@ export class Scanner implements RootTag {
     }
     if (p < 0) return this.#unfinished(start, from);
     const nameEnd = p;
-    if (this.#depth === 0) this.#forgetRoot();
+    const table = CLASS;
+    const attributes = this.#attributes;
+    const isRoot = this.#depth === 0;
     let count = 0;
+    if (isRoot) this.#forgetRoot();
     let hashes = 0;
     let defaultAt = -1;
     let hasPrefixes = colon > 0;
     let selfClosing = false;
     for (;;) {
       const before = p;
-      while (p < end && ((CLASS[b[p] as number] as number) & SPACE) !== 0) p++;
+      while (p < end && ((table[b[p] as number] as number) & SPACE) !== 0) p++;
       if (p >= end) return this.#unfinished(start, from);
       const c = b[p];
       if (c === GT) {
@@ -292,10 +295,10 @@ export class Scanner implements RootTag {
       }
       if (p < 0) return this.#unfinished(start, from);
       const afterName = p;
-      while (p < end && ((CLASS[b[p] as number] as number) & SPACE) !== 0) p++;
+      while (p < end && ((table[b[p] as number] as number) & SPACE) !== 0) p++;
       if (p >= end) return this.#unfinished(start, from);
       if (b[p++] !== EQUALS) throw malformed('an attribute without a value');
-      while (p < end && ((CLASS[b[p] as number] as number) & SPACE) !== 0) p++;
+      while (p < end && ((table[b[p] as number] as number) & SPACE) !== 0) p++;
       if (p >= end) return this.#unfinished(start, from);
       const quote = b[p++] as number;
       if (quote !== QUOTE && quote !== APOSTROPHE) throw malformed('an attribute without quotes');
@@ -309,14 +312,14 @@ export class Scanner implements RootTag {
       if ((hashes & hash) !== 0 || count >= MANY) this.#checkDuplicate(b, name, length, count);
       hashes |= hash;
       const slot = count * STRIDE;
-      this.#attributes[slot] = name;
-      this.#attributes[slot + 1] = afterName;
-      this.#attributes[slot + 2] = attributeColon;
-      this.#attributes[slot + 3] = value;
-      this.#attributes[slot + 4] = p;
-      if (attributeColon > 0) hasPrefixes = true;
+      attributes[slot] = name;
+      attributes[slot + 1] = afterName;
+      attributes[slot + 2] = attributeColon;
+      attributes[slot + 3] = value;
+      attributes[slot + 4] = p;
+      if (attributeColon > 0) hasPrefixes ||= !isXmlPrefix(b, name, attributeColon);
       else if (length === 5 && matches(b, name, 'xmlns')) defaultAt = slot;
-      else if (this.#depth === 0) this.#noteRootAttribute(b, start, name, length, value, p);
+      else if (isRoot) this.#noteRootAttribute(b, start, name, length, value, p);
       count++;
       p++;
     }
@@ -332,7 +335,7 @@ export class Scanner implements RootTag {
     }
     if (colon === 0 && this.#coverDepth === 0) this.inheritsDefault = true;
     const namespace = hasPrefixes ? this.#resolvePrefixes(b, from + 1, colon, count) : '';
-    if (this.#depth === 1) {
+    if (isRoot) {
       this.nameEnd = nameEnd - start;
       this.openEnd = p - start;
       this.selfClosing = selfClosing;
@@ -442,8 +445,7 @@ export class Scanner implements RootTag {
       const name = attributes[slot] as number;
       const attributeColon = attributes[slot + 2] as number;
       if (attributeColon === 0 || (attributeColon - name === 5 && matches(b, name, 'xmlns'))) continue;
-      // xml:lang needs no string: by far the most common one
-      if (attributeColon - name === 3 && matches(b, name, 'xml') && expanded === undefined) continue;
+      if (isXmlPrefix(b, name, attributeColon)) continue;
       const attributeNamespace = this.#scopes.resolve(b.toString('utf8', name, attributeColon));
       if (expanded === undefined) continue;
       const key = `${b.toString('utf8', attributeColon + 1, attributes[slot + 1])} ${attributeNamespace}`;
@@ -452,6 +454,11 @@ export class Scanner implements RootTag {
     }
     return namespace;
   }
+}
+
+/** Whether it is `xml:lang` or the like: always declared, and no other prefix can stand for the same namespace. */
+function isXmlPrefix(b: Buffer, start: number, end: number): boolean {
+  return end - start === 3 && matches(b, start, 'xml');
 }
 
 /** The name as a string, without making a new one for those that come all the time. */

@@ -10,7 +10,7 @@ export interface Splice {
 
 /** `source[start, end)` with the splices made. Of two that overlap the later-starting one is inside a removed part: it is dropped. */
 export function splice(source: Buffer, start: number, end: number, splices: readonly Splice[]): Buffer {
-  const ordered = splices.length < 2 ? splices : [...splices].sort((a, b) => a.start - b.start || a.end - b.end);
+  const ordered = isOrdered(splices) ? splices : [...splices].sort((a, b) => a.start - b.start || a.end - b.end);
   let size = end - start;
   let from = start;
   for (const { start: at, end: to, text } of ordered) {
@@ -29,6 +29,16 @@ export function splice(source: Buffer, start: number, end: number, splices: read
   }
   source.copy(result, p, from, end);
   return result;
+}
+
+function isOrdered(splices: readonly Splice[]): boolean {
+  let last: Splice | undefined;
+  for (const one of splices) {
+    if (last !== undefined && (one.start < last.start || (one.start === last.start && one.end < last.end)))
+      return false;
+    last = one;
+  }
+  return true;
 }
 
 /** Where the white space before an attribute begins: an attribute is removed from there. */

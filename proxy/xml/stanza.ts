@@ -6,6 +6,7 @@ import { type Declarations, USUAL_DECLARATIONS } from './declarations.ts';
 import { type RootTag, Scanner } from './scanner.ts';
 import { buildTree, type Node } from './spans.ts';
 import { decodeAttribute } from './text.ts';
+import { matches } from './tokens.ts';
 import { malformed } from './violation.ts';
 
 export type { Declarations } from './declarations.ts';
@@ -55,6 +56,10 @@ export class Stanza {
   readonly typeStart: number;
   readonly typeEnd: number;
 
+  #to: string | undefined;
+  #from: string | undefined;
+  #id: string | undefined;
+  #type: string | undefined;
   #root: Node | undefined;
 
   constructor(source: Buffer, start: number, end: number, tag: RootTag) {
@@ -99,19 +104,29 @@ export class Stanza {
   }
 
   get to(): string | undefined {
-    return this.toAt < 0 ? undefined : decodeAttribute(this.source, this.toStart, this.toEnd);
+    if (this.toAt < 0) return undefined;
+    this.#to ??= decodeAttribute(this.source, this.toStart, this.toEnd);
+    return this.#to;
   }
 
   get from(): string | undefined {
-    return this.fromAt < 0 ? undefined : decodeAttribute(this.source, this.fromStart, this.fromEnd);
+    if (this.fromAt < 0) return undefined;
+    this.#from ??= decodeAttribute(this.source, this.fromStart, this.fromEnd);
+    return this.#from;
   }
 
   get id(): string | undefined {
-    return this.idAt < 0 ? undefined : decodeAttribute(this.source, this.idStart, this.idEnd);
+    if (this.idAt < 0) return undefined;
+    this.#id ??= decodeAttribute(this.source, this.idStart, this.idEnd);
+    return this.#id;
   }
 
   get type(): string | undefined {
-    return this.typeAt < 0 ? undefined : decodeAttribute(this.source, this.typeStart, this.typeEnd);
+    if (this.typeAt < 0) return undefined;
+    this.#type ??=
+      knownType(this.source, this.typeStart, this.typeEnd) ??
+      decodeAttribute(this.source, this.typeStart, this.typeEnd);
+    return this.#type;
   }
 
   /** The element as a tree of offsets, built on first use; offsets count from the stanza's own first byte. */
@@ -124,6 +139,14 @@ export class Stanza {
   toString(): string {
     return this.source.toString('utf8', this.start, this.end);
   }
+}
+
+const TYPES = ['get', 'set', 'chat', 'error', 'result', 'groupchat', 'unavailable'];
+
+/** One of the values that come all the time, without making a new string. */
+function knownType(source: Buffer, start: number, end: number): string | undefined {
+  for (const type of TYPES) if (type.length === end - start && matches(source, start, type)) return type;
+  return undefined;
 }
 
 const NO_LIMITS = { depth: 10_000, attributes: 10_000 };
