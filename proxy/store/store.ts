@@ -178,7 +178,7 @@ export interface Nodes {
   alive(): Promise<readonly NodeRecord[]>;
   /** Ids of those that have expired and were not removed. */
   expired(): Promise<readonly string[]>;
-  /** Forgets a node, alive or expired: its own clean stop, or the end of a clean-up. Its claims are void. */
+  /** Forgets a node, alive or expired: its own clean stop, or the end of a clean-up. Its claims are void, and listed no more. */
   remove(id: string): Promise<void>;
 }
 
