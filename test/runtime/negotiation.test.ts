@@ -1,7 +1,9 @@
 import type { BoundSession } from '../../proxy/runtime/negotiation.ts';
 import { NS } from '../../proxy/xml/names.ts';
+import { connect } from '../support/client.ts';
+import { startFakeServer } from '../support/fake-server.ts';
 import { assert, suite, type TestContext } from '../support/suite.ts';
-import { recorder, type Speaker, Stage, type StageOptions } from './scripted.ts';
+import { recorder, relayTo, type Speaker, Stage, type StageOptions } from './scripted.ts';
 
 const test = suite('negotiation over sockets');
 
@@ -646,6 +648,33 @@ test('once bound, the negotiation is out of it', async (context) => {
   assert.is(session.client.isClosed, false);
   assert.is(cast.client.rest, '');
   assert.equal(cast.stage.over, []);
+});
+
+test('over WebSocket: no STARTTLS, each element stands alone, and the stream opens anew after success', async (context) => {
+  const ack = "xmlns:ack='urn:ack'";
+  const fake = await startFakeServer({
+    headerAttributes: ack,
+    firstFeatures: `<starttls xmlns='${NS.tls}'/><ack:ack/>`,
+  });
+  context.after(() => fake.stop());
+  const stage = await Stage.open(context, { listener: { kind: 'websocket' }, port: fake.port });
+  stage.onBound = ({ client, server }) => {
+    client.handler = relayTo(server);
+    server.handler = relayTo(client);
+    client.release();
+    server.release();
+  };
+  const client = await connect({ access: 'ws', port: stage.port });
+  assert.equal(
+    client.features.elements.map(({ name }) => name),
+    ['ack', 'mechanisms'],
+  );
+  await client.login({ user: 'alice', resource: 'web' });
+  assert.is(client.jid, 'alice@localhost/web');
+  assert.is(stage.bound[0]?.jid, 'alice@localhost/web');
+  await client.ping();
+  const ending = await client.end();
+  assert.ok(ending.isClean);
 });
 
 test('no password is ever logged', async (context) => {

@@ -5,8 +5,9 @@ import type { HostConfig, LimitsConfig, ListenerConfig } from '../../proxy/confi
 import { Certificates } from '../../proxy/net/certificates.ts';
 import { LegContext } from '../../proxy/net/context.ts';
 import { Dialer } from '../../proxy/net/dial.ts';
-import type { LegHandler } from '../../proxy/net/leg.ts';
+import type { Leg, LegHandler } from '../../proxy/net/leg.ts';
 import { listenTcp } from '../../proxy/net/listen-tcp.ts';
+import { listenWs } from '../../proxy/net/listen-ws.ts';
 import { captureLog } from '../../proxy/ops/log.ts';
 import { createMetrics } from '../../proxy/ops/metrics.ts';
 import {
@@ -173,6 +174,11 @@ export class Stage {
     return stage;
   }
 
+  /** Where clients connect. */
+  get port(): number {
+    return this.#port;
+  }
+
   /** A new client. */
   async client(): Promise<Speaker> {
     const socket = connect({ port: this.#port, host: '127.0.0.1', allowHalfOpen: true });
@@ -231,19 +237,16 @@ export class Stage {
       dial: (host, { signal }) => dialer.dial(host.upstream, host.name, { signal }),
       ...options.deps,
     };
-    const opened = await listenTcp({
-      host: '127.0.0.1',
-      port: 0,
-      context,
-      accept: (leg) => {
-        const onBound = (session: BoundSession) => {
-          this.bound.push(session);
-          this.onBound(session);
-        };
-        this.negotiations.push(negotiate(leg, listener, deps, onBound, (reason) => this.over.push(reason)));
-        after(() => leg.destroy());
-      },
-    });
+    const accept = (leg: Leg) => {
+      const onBound = (session: BoundSession) => {
+        this.bound.push(session);
+        this.onBound(session);
+      };
+      this.negotiations.push(negotiate(leg, listener, deps, onBound, (reason) => this.over.push(reason)));
+      after(() => leg.destroy());
+    };
+    const place = { host: '127.0.0.1', port: 0, context, accept };
+    const opened = await (listener.kind === 'tcp' ? listenTcp(place) : listenWs({ ...place, path: '/xmpp-websocket' }));
     this.#port = opened.port;
     after(() => opened.close());
   }
@@ -259,6 +262,18 @@ export function recorder(): LegHandler & { readonly heard: string[] } {
     end: () => void heard.push('end'),
     violation: ({ condition }) => void heard.push(`violation ${condition}`),
     closed: () => void heard.push('closed'),
+    drain: () => {},
+  };
+}
+
+/** Passes everything on to another leg. */
+export function relayTo(other: Leg): LegHandler {
+  return {
+    header: () => {},
+    stanza: (stanza) => other.forward(stanza),
+    end: () => other.end(),
+    violation: (violation) => other.error(violation),
+    closed: () => other.end(),
     drain: () => {},
   };
 }
