@@ -37,6 +37,8 @@ export interface Joined {
 export async function joinRoom(client: Client, address: string, options: JoinOptions = {}): Promise<Joined> {
   const { id = client.id(), limitMs = 10_000 } = options;
   const room = address.slice(0, address.indexOf('/'));
+  // The room writes its own address as it likes, whatever case the client has used.
+  const written = room.toLowerCase();
   const fence = client.id();
   client.send(joinPresence(address, { ...options, id }));
   client.send(`<iq type='get' id='${fence}' to='${escapeXml(room)}'><query xmlns='${ns.discoInfo}'/></iq>`);
@@ -44,7 +46,7 @@ export async function joinRoom(client: Client, address: string, options: JoinOpt
     const end = elements.findIndex((one) => one.name === 'iq' && one.id === fence);
     if (end < 0) return undefined;
     const [, ...arrived] = elements.splice(0, end + 1).reverse();
-    const isOfRoom = (one: Element) => one.from === room || one.from?.startsWith(`${room}/`);
+    const isOfRoom = ({ from = '' }: Element) => (from.split('/')[0] as string).toLowerCase() === written;
     elements.unshift(...arrived.filter((one) => !isOfRoom(one)).reverse());
     return arrived.filter(isOfRoom).reverse();
   });
