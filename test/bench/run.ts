@@ -1,0 +1,42 @@
+/**
+ * All benchmarks: `npm run bench`, with `--quick` for a first look, or with names of parts for these alone.
+ * Targets are ratios within one run, or CPU of the proxy's own process; the exit code is 1 when one is missed.
+ */
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { fork } from './fork.ts';
+import { join } from './join.ts';
+import { isMissed, type Result, table } from './measure.ts';
+import { memory } from './memory.ts';
+import { relay } from './relay.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    /** Another build, to be compared. */
+    proxy: { type: 'string', default: fileURLToPath(new URL('../../dist/proxy/main.js', import.meta.url)) },
+    /** An option for the Node that runs the proxy, such as --cpu-prof. */
+    node: { type: 'string', multiple: true, default: [] },
+  },
+});
+const { quick } = values;
+const proxy = [...values.node, values.proxy];
+
+const parts: Readonly<Record<string, () => Promise<Result[]>>> = {
+  relay: () => relay({ proxy, rounds: quick ? 1 : 5, messages: quick ? 60_000 : 200_000 }),
+  fork: () => fork({ proxy, devices: quick ? [1, 8] : [1, 2, 4, 8], messages: quick ? 300 : 2000 }),
+  join: () => join({ proxy, joins: quick ? 100 : 400 }),
+  memory: () => memory({ proxy, sessions: quick ? 1000 : 5000, joined: quick ? 200 : 1000 }),
+};
+
+const results: Result[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(parts)) {
+  const part = parts[name];
+  if (!part) throw new Error(`there is no part ${name}; there are ${Object.keys(parts).join(', ')}`);
+  process.stderr.write(`${name} ...\n`);
+  results.push(...(await part()));
+}
+process.stdout.write(`${table(results)}\n`);
+process.exitCode = results.some(isMissed) ? 1 : 0;
