@@ -1,6 +1,6 @@
 /**
- * The test run. Unit tests share one process; every other test file has its own, two at a time, and all of them share one
- * server of each kind. The last line says how many tests passed and failed.
+ * The test run. Unit tests share one process; every other test file has its own, two at a time. They share a
+ * Prosody and an ejabberd. The last line says how many tests passed and failed.
  *
  *   run.ts [--unit] [PART OF A PATH]...     only the unit tests; only files whose path has one of these parts
  */
@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { describeServers, serverNames, startServers } from './servers/index.ts';
+import { describeServers, sharedNames, startServers } from './servers/index.ts';
 import { type Outcome, runChild } from './support/run-child.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -57,7 +57,7 @@ function runUnit(files: string[], folder: string): Promise<Outcome> {
 
 async function runWithServers(files: string[], folder: string): Promise<Outcome[]> {
   const started = Date.now();
-  const servers = await startServers(serverNames);
+  const servers = await startServers(sharedNames);
   const names = servers.map((server) => server.name).join(', ');
   console.log(`${names} started in ${((Date.now() - started) / 1000).toFixed(1)} s`);
   const facts = join(folder, 'servers.json');

@@ -33,7 +33,7 @@ for (const [index, name] of serverNames.entries()) {
     'the mechanisms offered are those that the harness names, and a wrong password is refused',
     async (server, after) => {
       const client = await connect(targetOf(server, 'tcp'), 'alice');
-      after(() => client.drop());
+      after(() => client.end(1_000));
       const named = server.features.mechanisms.filter((one) => one !== 'legacy');
       assert.equal(client.mechanisms.filter((one) => !one.startsWith('SCRAM-SHA-512')).sort(), [...named].sort());
       for (const mechanism of named) {
@@ -132,7 +132,7 @@ for (const [index, name] of serverNames.entries()) {
     bob.send(`<message type='chat' to='${alice.jid}' id='missed'><body>hi</body></message>`);
     await bob.fence();
     const again = await connect(targetOf(server, 'ws'), 'alice');
-    after(() => again.drop());
+    after(() => again.end(1_000));
     await again.authenticate({ user: 'alice' });
     assert.is((await again.resume(alice)).name, 'resumed');
     assert.is(again.jid, alice.jid);
@@ -154,7 +154,7 @@ async function open(
   options: LoginOptions,
 ): Promise<Client> {
   const client = await login(targetOf(server, access), { presence: 0, ...options });
-  after(() => (client.stream.isClosed ? undefined : client.drop()));
+  after(() => client.end(1_000));
   return client;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The servers of a test run. A run starts each kind once and hands it to its test processes (variable `TEST_SERVERS`, a
- * JSON file); a test file that is started alone starts what it uses itself. What a test must change or stop it starts for
+ * The servers of a test run. A run starts some once and hands them to its test processes (variable `TEST_SERVERS`, the path
+ * of a JSON file); the others, and all when a test file is started alone, are started where they are used. What a test must change or stop it starts for
  * itself with `startProsody` and the like.
  */
 import { readFileSync } from 'node:fs';
@@ -36,16 +36,19 @@ export async function startServers(names: readonly ServerName[], options: StartO
   throw failed.reason;
 }
 
-/** The run's server of that kind, or a new one where there is no run. Its `stop` leaves the run's server alone. */
+/** The servers that a run shares; the others are started for each test file. */
+export const sharedNames: readonly ServerName[] = ['prosody', 'ejabberd'];
+
+/**
+ * A server of each kind: that of the run, where it shares one, else a new one. `stop` leaves the run's servers alone.
+ * jabberd2 is not shared: it knows connections by file descriptor, and one client's RST hits another's new connection.
+ */
 export async function sharedServers(names: readonly ServerName[]): Promise<Server[]> {
   const file = process.env.TEST_SERVERS;
-  if (!file) return await startServers(names);
-  const all = JSON.parse(readFileSync(file, 'utf8')) as ServerFacts[];
-  return names.map((name) => {
-    const facts = all.find((one) => one.name === name);
-    if (!facts) throw new Error(`the run has started no ${name}`);
-    return attach(facts);
-  });
+  const shared = file ? (JSON.parse(readFileSync(file, 'utf8')) as ServerFacts[]) : [];
+  const own = await startServers(names.filter((name) => shared.every((one) => one.name !== name)));
+  const all = [...shared.map(attach), ...own];
+  return names.map((name) => all.find((one) => one.name === name) as Server);
 }
 
 /** What another process needs to know of servers, for `TEST_SERVERS`. */

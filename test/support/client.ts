@@ -32,33 +32,26 @@ export interface LoginOptions {
 const defaultLimitMs = 5_000;
 
 /** Connects and opens the stream, up to the first features (after STARTTLS, where that is asked for). */
-export async function connect(target: Target, name = 'client'): Promise<Client> {
-  const client = new Client(await XmlStream.dial(target, name));
-  try {
-    await client.open();
-    if (target.access === 'starttls') {
-      client.send(`<starttls xmlns='${ns.tls}'/>`);
-      await client.expect(`<proceed xmlns='${ns.tls}'/>`);
-      await client.stream.startTls();
-      await client.open();
-    }
-    return client;
-  } catch (error) {
-    if (!client.stream.isClosed) await client.drop();
-    throw error;
-  }
+export function connect(target: Target, name = 'client'): Promise<Client> {
+  return establish(target, name, async () => {});
 }
 
 /** Connects, logs in and binds. */
-export async function login(target: Target, options: LoginOptions): Promise<Client> {
+export function login(target: Target, options: LoginOptions): Promise<Client> {
   const name = `${options.user}${options.resource ? `/${options.resource}` : ''}`;
+  return establish(target, name, (client) => client.login(options));
+}
+
+async function establish(target: Target, name: string, further: (client: Client) => Promise<void>): Promise<Client> {
   for (let attempt = 1; ; attempt++) {
-    const client = await connect(target, name);
+    const client = new Client(await XmlStream.dial(target, name));
     try {
-      await client.login(options);
+      await client.open();
+      if (target.access === 'starttls') await client.startTls();
+      await further(client);
       return client;
     } catch (error) {
-      if (!client.stream.isClosed) await client.drop();
+      await client.end(500);
       if (attempt === 5 || !isReusedDescriptor(await client.closed)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -131,6 +124,14 @@ export class Client {
   async open(): Promise<void> {
     await this.stream.open();
     this.features = await this.expect('<stream:features/>', { limitMs: 10_000 });
+  }
+
+  /** STARTTLS, and the new stream behind it. */
+  async startTls(): Promise<void> {
+    this.send(`<starttls xmlns='${ns.tls}'/>`);
+    await this.expect(`<proceed xmlns='${ns.tls}'/>`);
+    await this.stream.startTls();
+    await this.open();
   }
 
   async login(options: LoginOptions): Promise<void> {
@@ -271,9 +272,9 @@ export class Client {
     return await this.pick(isSmAnswer);
   }
 
-  /** `</stream:stream>`, and waits for the connection to go. */
-  end(): Promise<Ending> {
-    return this.stream.end();
+  /** `</stream:stream>`, and waits for the connection to go; drops it after `limitMs`. */
+  end(limitMs = 3_000): Promise<Ending> {
+    return this.stream.end(limitMs);
   }
 
   /** FIN without closing the stream. */

@@ -1,0 +1,97 @@
+/** The room's own view: an occupant of another account, connected straight to the server, and what it sees of the others. */
+import { type Client, createRoom, type Element, ns, type RoomConfig, type Scene, sayInRoom } from './scenario.ts';
+
+/** An independent occupant, owner of the room. */
+export interface Witness {
+  readonly client: Client;
+  readonly room: string;
+  /**
+   * What others have done since the last call, in order: `+al` has come, `-al` has gone (with the status codes, as in
+   * `-al 307`), `al>bo` has changed the nick. A presence of an occupant who is there already is none of these: it is what
+   * a hand-over is allowed to show. All else stays in the client's inbox.
+   */
+  sees(): Promise<string[]>;
+  /** Says something, waits for the reflection, and returns the id. */
+  say(body: string): Promise<string>;
+}
+
+/** Creates the room with an owner whose nick is `witness`. */
+export async function watch(
+  scene: Scene,
+  { room = scene.room, config = {} }: { room?: string; config?: RoomConfig } = {},
+): Promise<Witness> {
+  const client = await scene.direct('witness', { transport: 'tcp' });
+  await createRoom(client, `${room}/witness`, config);
+  const present = new Set<string>();
+  return {
+    client,
+    room,
+    sees: async () => {
+      const arrived = await client.fence({ room });
+      const isSeen = (one: Element): boolean => isOccupantPresence(one, room);
+      for (const one of arrived) if (!isSeen(one)) client.stream.inbox.add(one);
+      return arrived.filter(isSeen).flatMap((one) => noteChange(present, one));
+    },
+    say: async (body) => {
+      const id = sayInRoom(client, room, body);
+      await client.pick(said(room, 'witness', id));
+      return id;
+    },
+  };
+}
+
+/** The groupchat message of an occupant, with the address of who must get it where that is given. */
+export function said(room: string, nick: string, id: string, to?: string): string {
+  return `<message type='groupchat' from='${room}/${nick}' id='${id}'${to === undefined ? '' : ` to='${to}'`}/>`;
+}
+
+/** Each of the clients gets the message under its own address, and gets it once. */
+export async function heardOnce(clients: readonly Client[], room: string, nick: string, id: string): Promise<void> {
+  for (const client of clients) {
+    await client.expect(said(room, nick, id, client.jid));
+    await client.expectNothing({ room });
+  }
+}
+
+function isOccupantPresence(one: Element, room: string): boolean {
+  return (
+    one.name === 'presence' &&
+    one.type !== 'error' &&
+    one.from?.startsWith(`${room}/`) === true &&
+    !one.codes.includes(110)
+  );
+}
+
+function noteChange(present: Set<string>, presence: Element): string[] {
+  const from = presence.from ?? '';
+  const nick = from.slice(from.indexOf('/') + 1);
+  if (presence.type === undefined) {
+    if (present.has(nick)) return [];
+    present.add(nick);
+    return [`+${nick}`];
+  }
+  present.delete(nick);
+  const renamed = presence.child('x', ns.mucUser)?.child('item')?.attrs.nick;
+  if (!presence.codes.includes(303) || renamed === undefined) return [[`-${nick}`, ...presence.codes].join(' ')];
+  present.add(renamed);
+  return [`${nick}>${renamed}`];
+}
+
+/** Waits until a condition holds; `what` names it when it does not within the limit. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 8_000): Promise<void> {
+  for (const end = performance.now() + limitMs; ; ) {
+    if (await holds()) return;
+    if (performance.now() > end) throw new Error(`in vain was waited until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Waits until the proxy holds no stream but those of `clients` bound clients and the account streams. */
+export function untilSettled(scene: Scene, clients: number, accountStreams = scene.carrier === 'account' ? 1 : 0) {
+  const { app } = scene.proxy;
+  const wanted = 2 * clients + accountStreams;
+  return until(`the proxy holds ${wanted} streams (it holds ${app.census().legs})`, () => {
+    const { legs, sessions } = app.census();
+    return legs === wanted && sessions === clients;
+  });
+}
