@@ -116,6 +116,7 @@ test('variables that Kubernetes sets for a service called minimix are no setting
   const names = ['SERVICE_HOST', 'SERVICE_PORT', 'SERVICE_PORT_C2S', 'PORT', 'PORT_5222_TCP', 'PORT_5222_TCP_ADDR'];
   const env = Object.fromEntries(names.map((name) => [`MINIMIX_PROXY_${name}`, 'tcp://10.0.0.1:5222']));
   loadGood({ argv: minimal, env: { ...env, MINIMIX_PORT: 'tcp://10.0.0.1:5222' } });
+  loadBad({ argv: minimal, env: { MINIMIX_HTTP_PORT: '9090' } });
 });
 
 test('listeners given as flags replace those of the file, hosts are added to it', () => {

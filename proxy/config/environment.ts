@@ -7,7 +7,11 @@ import type { ConfigError } from './types.ts';
 const prefix = 'MINIMIX_';
 
 /** What Kubernetes sets in every container for a service whose name begins with "minimix". */
-const serviceVariable = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+const serviceVariable = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
+
+function isServiceVariable(name: string, value: string): boolean {
+  return serviceVariable.test(name) || (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value));
+}
 
 /** Values by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,7 +39,7 @@ export function readEnvironment(environment: Environment): EnvironmentSettings {
     if (!name.startsWith(prefix) || value === undefined || value === '') continue;
     const path = paths.get(name);
     if (path) overrides.push({ path, value, source: name });
-    else if (!special.includes(name) && !serviceVariable.test(name)) {
+    else if (!special.includes(name) && !isServiceVariable(name, value)) {
       const hint = nearest(name, [...special, ...paths.keys()]);
       errors.push(plainError(name, `unknown variable${hint === undefined ? '' : `; did you mean ${hint}?`}`));
     }
