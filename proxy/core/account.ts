@@ -8,7 +8,7 @@ import { Effects } from './effects.ts';
 import type { Input } from './inputs.ts';
 import { forgetOccupancy } from './occupancy.ts';
 import { accountStreamFailed, carrierLost, carrierReady, credentials, reopen } from './rules/carrier-events.ts';
-import { inboundUnanswered, requestTimeout } from './rules/iq.ts';
+import { inboundUnanswered, lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, settleTimer } from './rules/join-answer.ts';
 import { departed, graceOver, left, sendLeave } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
@@ -81,6 +81,8 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   if (room && carrier.rooms.has(room.key)) {
     roomStanza(turn, room, carrier, stanza);
     if (carrier.status === 'retiring' && room.departing.size === 0) reconcile(turn);
+  } else if (lateAnswer(turn, id, stanza)) {
+    return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {
     stranger(turn, id, stanza);
   }

@@ -258,10 +258,8 @@ export class ClientSession implements SessionPort, CarrierPort {
       this.#deps.metrics.drops.inc({ reason: 'carbon-of-carrier' });
       return;
     }
-    const { idPrefix, nextId } = this.#account.state;
-    if (nextId > 0 && stanza.name === 'iq' && stanza.id?.startsWith(idPrefix)) {
-      // The late answer to something of the account's own, from a room that this stream is not in any more.
-      this.#deps.metrics.drops.inc({ reason: 'unmatched-iq' });
+    if (this.#isLateAnswer(stanza)) {
+      this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
       return;
     }
     if (stanza.name === 'presence' && this.#isOfAccountStream(stanza)) {
@@ -276,6 +274,14 @@ export class ClientSession implements SessionPort, CarrierPort {
       });
     }
     this.relayDownstream(stanza);
+  }
+
+  /** The answer to something that went out on this stream for the account, from a room that it is not in any more. */
+  #isLateAnswer(stanza: Stanza): boolean {
+    const { idPrefix, nextId, requests } = this.#account.state;
+    if (stanza.name === 'iq') return nextId > 0 && stanza.id?.startsWith(idPrefix) === true;
+    if (requests.size === 0 || stanza.name !== 'message') return false;
+    return requests.has(stanza.root.child('result', NS.mam)?.attr('queryid') ?? '');
   }
 
   /** A server that needs presence from an account stream (jabberd2) shows it to the account's own sessions. */

@@ -55,8 +55,8 @@ function countOf(state: AccountState, session: Session): number {
   return count;
 }
 
-/** An IQ result or error from the room's side. Returns false when no session has asked for it. */
-export function answer(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): boolean {
+/** An IQ result or error from the room's side, also of a room that has been left since. Returns false when no session has asked for it. */
+export function answer(turn: Turn, carrier: CarrierId, stanza: Stanza): boolean {
   const { state, out } = turn;
   const id = stanza.id ?? '';
   const pending = state.requests.get(id);
@@ -76,7 +76,16 @@ export function answer(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: 
     }
     out.toSession(session.id, edit.toBuffer(), stanza);
   }
-  tryDepart(turn, room, carrier);
+  const room = state.rooms.get(pending.room);
+  if (room) tryDepart(turn, room, carrier);
+  return true;
+}
+
+/** What may answer a request although its carrier is in the room no more: an IQ under an id of ours, a MAM result. */
+export function lateAnswer(turn: Turn, carrier: CarrierId, stanza: Stanza): boolean {
+  if (stanza.name === 'message') return mamResult(turn, carrier, stanza);
+  if (stanza.name !== 'iq' || stanza.id?.startsWith(turn.state.idPrefix) !== true) return false;
+  if (!answer(turn, carrier, stanza)) turn.out.drop('unmatched-iq');
   return true;
 }
 

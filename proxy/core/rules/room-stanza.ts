@@ -15,7 +15,7 @@ import { roomPresence } from './room-presence.ts';
 
 export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const isAnswer = stanza.name === 'iq' && (stanza.type === 'result' || stanza.type === 'error');
-  if (isAnswer && answer(turn, room, carrier.id, stanza)) return;
+  if (isAnswer && answer(turn, carrier.id, stanza)) return;
   if (room.phase === 'ended') aftermath(turn, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
   else if (room.attempt?.carrier === carrier.id) {
