@@ -245,7 +245,11 @@ export abstract class BaseLeg implements Leg, Watched {
   protected checkLowWater(): void {
     if (!this.isCrowded || this.backlog > this.context.lowWaterBytes) return;
     this.isCrowded = false;
-    this.handler.drain();
+    try {
+      this.handler.drain();
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   /** Nothing is read at present, so the peer's silence means nothing. */
@@ -291,7 +295,11 @@ export abstract class BaseLeg implements Leg, Watched {
     this.context.metrics.legs.dec({ role: this.role, kind: this.kind });
     const { handler } = this;
     this.handler = SILENT;
-    handler.closed(this.failure);
+    try {
+      handler.closed(this.failure);
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   /** The end of a connection must not overtake what is held: then true, and the work is done after the release. */
@@ -319,7 +327,7 @@ export abstract class BaseLeg implements Leg, Watched {
   }
 
   #fault(error: unknown): void {
-    this.context.log.error({ leg: this.id, error }, 'fault in a stream handler');
+    this.context.log.error({ leg: this.id, error }, 'fault in the handler of a leg');
     if (this.phase === 'open') this.error({ condition: 'internal-server-error' });
     else this.destroy();
   }

@@ -92,7 +92,7 @@ export interface Leg {
    * WebSocket the declarations are added where the root lacks them.
    */
   send(xml: string | Buffer): void;
-  /** Sends one complete element whose declarations are right for this leg already. */
+  /** Sends one complete element whose declarations are right for this leg already. The bytes must not be changed later. */
   write(bytes: Buffer): void;
   /** Sends a stream error (behind a header, if none was sent yet), then ends the stream. Nothing more is read. */
   error(error: StreamErrorToSend): void;

@@ -100,8 +100,9 @@ export class TcpLeg extends BaseLeg {
     this.flush();
     if (this.#socket.writableLength > 0) await written(this.#socket);
     if (this.phase !== 'open') throw new LegError('TLS', 'the connection is closing');
-    await this.#handshake(context);
+    // From here on the stream in plain text is void for both sides, whatever comes of the handshake.
     this.restart();
+    await this.#handshake(context);
     this.release();
   }
 
