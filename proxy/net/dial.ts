@@ -70,9 +70,12 @@ export class Dialer {
     const attempt = new Attempt(this.#context.limits.handshakeTimeoutMs, options.signal);
     try {
       const isWebSocket = upstream.scheme === 'ws' || upstream.scheme === 'wss';
-      return await (isWebSocket
+      const leg = await (isWebSocket
         ? this.#dialWebSocket(upstream, host, attempt)
         : this.#dialTcp(upstream, host, attempt));
+      if (attempt.reason === undefined) return leg;
+      leg.destroy();
+      throw attempt.reason;
     } catch (error) {
       throw attempt.reason ?? asDialError(error, attempt.phase);
     } finally {
