@@ -8,7 +8,7 @@
 import { accessSync, constants as fsConstants, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import process from 'node:process';
-import { type App, createApp } from './app.ts';
+import type { App } from './app.ts';
 import { type Config, formatEffective, type Loaded, loadAll, parseArguments, usage } from './config.ts';
 import { createLog, type RootLog } from './ops/log.ts';
 
@@ -69,6 +69,8 @@ async function run({ config, warnings }: Loaded): Promise<number> {
     log.flush();
     process.exit(1);
   });
+  // Loaded only now: what is wrong with the arguments is told at once.
+  const { createApp } = await import('./app.ts');
   const app = createApp(config, { log });
   const asked = watchSignals(app, log);
   for (const warning of warnings) log.warn({}, warning);

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert, suite, type TestContext } from './support/suite.ts';
 
-const test = suite('main', { limitMs: 30_000 });
+const test = suite('main', { limitMs: 60_000 });
 
 interface Ended {
   code: number | null;
