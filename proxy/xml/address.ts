@@ -61,7 +61,7 @@ export function fullKey(jid: string): FullKey | undefined {
   const resource = jid.slice(slash + 1);
   const nick = nickKey(resource);
   if (nick === undefined) return undefined;
-  return (bare.length === slash && nick === resource ? jid : `${bare}/${nick}`) as FullKey;
+  return (nick === resource && bare.length === slash && jid.startsWith(bare) ? jid : `${bare}/${nick}`) as FullKey;
 }
 
 /**
@@ -103,7 +103,7 @@ function normalisedBare(bare: string): string | undefined {
   const domain = folded(bare.slice(at + 1))
     .replaceAll('\u3002', '.')
     .replace(/\.$/, '');
-  if (!isOfGoodLength(domain) || NOT_IN_DOMAIN.test(domain)) return undefined;
+  if (!isOfGoodLength(domain) || domain.endsWith('.') || NOT_IN_DOMAIN.test(domain)) return undefined;
   if (at < 0) return domain;
   const local = folded(bare.slice(0, at));
   if (!isOfGoodLength(local) || NOT_IN_LOCAL.test(local)) return undefined;

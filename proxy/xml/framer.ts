@@ -5,13 +5,14 @@
  */
 import { CLASS, SPACE } from './chars.ts';
 import { type Declarations, NO_DECLARATIONS } from './declarations.ts';
+import { headerFault, openFault, openHeader, strayTextFault, streamHeader } from './header.ts';
 import { NS } from './names.ts';
 import { xmlDeclaration } from './prolog.ts';
-import { type ScanLimits, Scanner } from './scanner.ts';
-import { readAttributes } from './spans.ts';
+import type { ScanLimits } from './root-tag.ts';
+import { Scanner } from './scanner.ts';
 import { Stanza, type StreamHeader } from './stanza.ts';
 import { GT, LT, QUESTION, SLASH } from './tokens.ts';
-import { badFormat, malformed, type Violation, ViolationError } from './violation.ts';
+import { malformed, type Violation, ViolationError } from './violation.ts';
 
 export type { Violation } from './violation.ts';
 
@@ -269,7 +270,7 @@ export class Framer {
       if (this.#state === 'stream') this.#handler.whitespace?.();
       return true;
     }
-    if (b[p] !== LT) return this.#refuse(this.#strayText(b[p] as number));
+    if (b[p] !== LT) return this.#refuse(strayTextFault(b[p] as number, this.#state === 'header'));
     if (p + 1 >= this.#end) return false;
     const c = b[p + 1];
     if (c === QUESTION && this.#fresh && (this.#websocket || this.#state === 'header')) return this.#prolog();
@@ -330,15 +331,10 @@ export class Framer {
   /** The stream header has been read. */
   #header(start: number): boolean {
     const scanner = this.#scanner;
-    if (scanner.name !== 'stream') return this.#refuse(badFormat('a stream header was expected'));
-    if (scanner.ns !== NS.streams) {
-      return this.#refuse(
-        new ViolationError({ condition: 'invalid-namespace', text: 'not the namespace of XMPP streams' }),
-      );
-    }
-    if (scanner.selfClosing) return this.#refuse(badFormat('a stream without content'));
+    const fault = headerFault(scanner);
+    if (fault !== undefined) return this.#refuse(fault);
+    const header = streamHeader(this.#data.subarray(start, this.#pos), scanner);
     this.#rootName = scanner.prefix === '' ? scanner.name : `${scanner.prefix}:${scanner.name}`;
-    const header = headerOf(this.#data.subarray(start, this.#pos), scanner.nameEnd, scanner.openEnd, true);
     this.#declarations = header.declarations;
     this.#state = 'stream';
     this.#closingRead = 0;
@@ -355,16 +351,12 @@ export class Framer {
     }
     if (stanza.ns === NS.framing && stanza.name === 'open') {
       this.#state = 'stream';
-      const { start, nameEnd, openEnd } = stanza;
-      this.#handler.header(headerOf(stanza.bytes, nameEnd - start, openEnd - start, false));
+      this.#handler.header(openHeader(stanza));
       return true;
     }
-    if (this.#state === 'stream') {
-      this.#handler.stanza(stanza);
-      return true;
-    }
-    if (stanza.name !== 'open') return this.#refuse(badFormat('<open/> was expected'));
-    return this.#refuse(new ViolationError({ condition: 'invalid-namespace', text: 'not the namespace of framing' }));
+    if (this.#state === 'header') return this.#refuse(openFault(stanza));
+    this.#handler.stanza(stanza);
+    return true;
   }
 
   /** `</stream:stream>`, from its `</`. */
@@ -392,16 +384,6 @@ export class Framer {
     return isLong ? this.#refuse(new ViolationError(TOO_BIG)) : false;
   }
 
-  /** Why a byte that starts neither markup nor white space is wrong here. */
-  #strayText(c: number): ViolationError {
-    if (this.#state === 'header' && c >= 0xfe) {
-      return new ViolationError({ condition: 'unsupported-encoding', text: 'only UTF-8 is supported' });
-    }
-    const isCharacter = c < 0x80 ? c >= 0x20 : c >= 0xc2 && c <= 0xf4;
-    if (this.#state === 'header' || !isCharacter) return malformed('no XML');
-    return badFormat('character data outside a stanza');
-  }
-
   /** Ends the stream with that error; the first one counts. */
   #refuse(error: ViolationError): false {
     if (this.#state === 'stopped') return false;
@@ -409,15 +391,4 @@ export class Framer {
     this.#handler.violation(error.violation);
     return false;
   }
-}
-
-function headerOf(bytes: Buffer, nameEnd: number, openEnd: number, hasDeclarations: boolean): StreamHeader {
-  const attributes = new Map<string, string>();
-  const declarations = new Map<string, string>();
-  for (const { name, value } of readAttributes(bytes, nameEnd, openEnd)) {
-    if (name === 'xmlns') declarations.set('', value);
-    else if (name.startsWith('xmlns:')) declarations.set(name.slice(6), value);
-    else if (name === 'xml:lang' || !name.includes(':')) attributes.set(name, value);
-  }
-  return { attributes, declarations: hasDeclarations ? declarations : NO_DECLARATIONS };
 }

@@ -3,13 +3,22 @@
  * strings but those of the root. It may stop at any byte and go on when more has come: character data is never read
  * twice, an unfinished tag waits for its `>` (or for a `<`, which cannot be right) and is then read once more.
  */
+import {
+  checkAmongFew,
+  checkAmongMany,
+  checkDefaultAt,
+  isXmlPrefix,
+  MANY,
+  namesOf,
+  namespaceAt,
+  resolvePrefixes,
+  STRIDE,
+} from './attributes.ts';
 import { CLASS, SPACE } from './chars.ts';
 import { type Declarations, NO_DECLARATIONS } from './declarations.ts';
-import { NS } from './names.ts';
-import { checkDefault, LONGEST_REFUSED, Scopes, SHORTEST_REFUSED } from './scopes.ts';
-import { decodeAttribute } from './text.ts';
+import type { RootTag, ScanLimits } from './root-tag.ts';
+import { Scopes } from './scopes.ts';
 import {
-  AMPERSAND,
   APOSTROPHE,
   attributeValue,
   BANG,
@@ -29,43 +38,7 @@ import {
 } from './tokens.ts';
 import { badFormat, malformed, restricted, tooMuch } from './violation.ts';
 
-export interface ScanLimits {
-  /** Elements within each other, the first-level one included. */
-  readonly depth: number;
-  /** Attributes of one element, namespace declarations included. */
-  readonly attributes: number;
-}
-
-/** What is known about the root's opening tag. Offsets count from the element's first byte; -1: no such attribute. */
-export interface RootTag {
-  readonly name: string;
-  readonly ns: string;
-  readonly prefix: string;
-  readonly declarations: Declarations;
-  readonly inheritsDefault: boolean;
-  readonly outerPrefixes: readonly string[];
-  readonly nameEnd: number;
-  readonly openEnd: number;
-  readonly selfClosing: boolean;
-  readonly toAt: number;
-  readonly toStart: number;
-  readonly toEnd: number;
-  readonly fromAt: number;
-  readonly fromStart: number;
-  readonly fromEnd: number;
-  readonly idAt: number;
-  readonly idStart: number;
-  readonly idEnd: number;
-  readonly typeAt: number;
-  readonly typeStart: number;
-  readonly typeEnd: number;
-}
-
 const CDATA = '<![CDATA[';
-/** Numbers kept per attribute of the tag being read: start and end of the name, its colon (or 0), start and end of the value. */
-const STRIDE = 5;
-/** From so many attributes on, a set finds duplicates. */
-const MANY = 24;
 /** Scratch arrays that have grown beyond this are not kept. */
 const KEEP = 256;
 
@@ -309,7 +282,7 @@ export class Scanner implements RootTag {
       if (count >= this.#maxAttributes) throw tooMuch('too many attributes');
       const length = afterName - name;
       const hash = 1 << (((b[name] as number) + length * 7) & 31);
-      if ((hashes & hash) !== 0 || count >= MANY) this.#checkDuplicate(b, name, length, count);
+      if ((hashes & hash) !== 0 || count >= MANY) this.#checkDuplicate(b, name, afterName, count);
       hashes |= hash;
       const slot = count * STRIDE;
       attributes[slot] = name;
@@ -330,11 +303,13 @@ export class Scanner implements RootTag {
     this.#open[top] = from + 1 - start;
     this.#open[top + 1] = nameEnd - from - 1;
     if (defaultAt >= 0) {
-      this.#checkDefault(b, defaultAt);
+      checkDefaultAt(b, attributes, defaultAt);
       if (this.#coverDepth === 0) this.#coverDepth = this.#depth;
     }
     if (colon === 0 && this.#coverDepth === 0) this.inheritsDefault = true;
-    const namespace = hasPrefixes ? this.#resolvePrefixes(b, from + 1, colon, count) : '';
+    const namespace = hasPrefixes
+      ? resolvePrefixes(b, attributes, count, this.#scopes, this.#depth, from + 1, colon)
+      : '';
     if (isRoot) {
       this.nameEnd = nameEnd - start;
       this.openEnd = p - start;
@@ -342,7 +317,7 @@ export class Scanner implements RootTag {
       if (colon === 0) {
         this.prefix = '';
         this.name = rootName(b, from + 1, nameEnd);
-        this.ns = defaultAt < 0 ? (this.declarations.get('') ?? '') : this.#namespaceAt(b, defaultAt);
+        this.ns = defaultAt < 0 ? (this.declarations.get('') ?? '') : namespaceAt(b, attributes, defaultAt);
       } else {
         this.prefix = b.toString('utf8', from + 1, colon);
         this.name = rootName(b, colon + 1, nameEnd);
@@ -384,81 +359,14 @@ export class Scanner implements RootTag {
     }
   }
 
-  #checkDuplicate(b: Buffer, name: number, length: number, count: number): void {
-    const attributes = this.#attributes;
+  #checkDuplicate(b: Buffer, name: number, end: number, count: number): void {
     if (count < MANY) {
-      for (let slot = 0; slot < count * STRIDE; slot += STRIDE) {
-        const other = attributes[slot] as number;
-        if ((attributes[slot + 1] as number) - other === length && sameBytes(b, name, other, length)) {
-          throw malformed('an attribute twice');
-        }
-      }
+      checkAmongFew(b, this.#attributes, count, name, end);
       return;
     }
-    if (count === MANY) {
-      this.#seen = new Set();
-      for (let slot = 0; slot < count * STRIDE; slot += STRIDE) {
-        this.#seen.add(b.toString('utf8', attributes[slot], attributes[slot + 1]));
-      }
-    }
-    const written = b.toString('utf8', name, name + length);
-    if (this.#seen?.has(written)) throw malformed('an attribute twice');
-    this.#seen?.add(written);
+    if (count === MANY) this.#seen = namesOf(b, this.#attributes, count);
+    checkAmongMany(b, this.#seen as Set<string>, name, end);
   }
-
-  #namespaceAt(b: Buffer, slot: number): string {
-    const start = this.#attributes[slot + 3] as number;
-    const end = this.#attributes[slot + 4] as number;
-    if (end - start === NS.client.length && matches(b, start, NS.client)) return NS.client;
-    return decodeAttribute(b, start, end);
-  }
-
-  #checkDefault(b: Buffer, slot: number): void {
-    const start = this.#attributes[slot + 3] as number;
-    const end = this.#attributes[slot + 4] as number;
-    if (end - start < SHORTEST_REFUSED) return;
-    // As it stands, or with references in place of any of its characters.
-    let p = start;
-    if (end - start > LONGEST_REFUSED) while (p < end && b[p] !== AMPERSAND) p++;
-    if (p < end) checkDefault(this.#namespaceAt(b, slot));
-  }
-
-  /** Declares and resolves the prefixes of one tag; returns the namespace of the element if it has a prefix. */
-  #resolvePrefixes(b: Buffer, nameStart: number, colon: number, count: number): string {
-    const attributes = this.#attributes;
-    let prefixed = 0;
-    for (let slot = 0; slot < count * STRIDE; slot += STRIDE) {
-      const name = attributes[slot] as number;
-      const attributeColon = attributes[slot + 2] as number;
-      if (attributeColon === 0) continue;
-      if (attributeColon - name === 5 && matches(b, name, 'xmlns')) {
-        const prefix = b.toString('utf8', attributeColon + 1, attributes[slot + 1]);
-        this.#scopes.declare(prefix, this.#namespaceAt(b, slot), this.#depth);
-      } else {
-        prefixed++;
-      }
-    }
-    const namespace = colon > 0 ? this.#scopes.resolve(b.toString('utf8', nameStart, colon)) : '';
-    if (prefixed === 0) return namespace;
-    const expanded = prefixed > 1 ? new Set<string>() : undefined;
-    for (let slot = 0; slot < count * STRIDE; slot += STRIDE) {
-      const name = attributes[slot] as number;
-      const attributeColon = attributes[slot + 2] as number;
-      if (attributeColon === 0 || (attributeColon - name === 5 && matches(b, name, 'xmlns'))) continue;
-      if (isXmlPrefix(b, name, attributeColon)) continue;
-      const attributeNamespace = this.#scopes.resolve(b.toString('utf8', name, attributeColon));
-      if (expanded === undefined) continue;
-      const key = `${b.toString('utf8', attributeColon + 1, attributes[slot + 1])} ${attributeNamespace}`;
-      if (expanded.has(key)) throw malformed('an attribute twice');
-      expanded.add(key);
-    }
-    return namespace;
-  }
-}
-
-/** Whether it is `xml:lang` or the like: always declared, and no other prefix can stand for the same namespace. */
-function isXmlPrefix(b: Buffer, start: number, end: number): boolean {
-  return end - start === 3 && matches(b, start, 'xml');
 }
 
 /** The name as a string, without making a new one for those that come all the time. */

@@ -3,7 +3,8 @@
  * The text is never changed in place: what is passed on is this text, with at most some splices (see edit.ts).
  */
 import { type Declarations, USUAL_DECLARATIONS } from './declarations.ts';
-import { type RootTag, Scanner } from './scanner.ts';
+import type { RootTag } from './root-tag.ts';
+import { Scanner } from './scanner.ts';
 import { buildTree, type Node } from './spans.ts';
 import { decodeAttribute } from './text.ts';
 import { matches } from './tokens.ts';

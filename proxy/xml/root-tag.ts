@@ -1,0 +1,33 @@
+import type { Declarations } from './declarations.ts';
+
+export interface ScanLimits {
+  /** Elements within each other, the first-level one included. */
+  readonly depth: number;
+  /** Attributes of one element, namespace declarations included. */
+  readonly attributes: number;
+}
+
+/** What is known about the root's opening tag. Offsets count from the element's first byte; -1: no such attribute. */
+export interface RootTag {
+  readonly name: string;
+  readonly ns: string;
+  readonly prefix: string;
+  readonly declarations: Declarations;
+  readonly inheritsDefault: boolean;
+  readonly outerPrefixes: readonly string[];
+  readonly nameEnd: number;
+  readonly openEnd: number;
+  readonly selfClosing: boolean;
+  readonly toAt: number;
+  readonly toStart: number;
+  readonly toEnd: number;
+  readonly fromAt: number;
+  readonly fromStart: number;
+  readonly fromEnd: number;
+  readonly idAt: number;
+  readonly idStart: number;
+  readonly idEnd: number;
+  readonly typeAt: number;
+  readonly typeStart: number;
+  readonly typeEnd: number;
+}

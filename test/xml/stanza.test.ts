@@ -1,0 +1,92 @@
+import { NS } from '../../proxy/xml/names.ts';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
+import { ViolationError } from '../../proxy/xml/violation.ts';
+import { assert, suite } from '../support/suite.ts';
+
+const test = suite('stanzas');
+
+test('the addresses, the id and the type are decoded, and undefined where they are absent', () => {
+  const stanza = parseStanza(`<message to='a&amp;b' from="it's" id='&#x41;\tB' type='groupchat'/>`);
+  assert.equal([stanza.to, stanza.from, stanza.id, stanza.type], ['a&b', `it's`, 'A B', 'groupchat']);
+  const bare = parseStanza(`<message x:to='a' xmlns:x='u' tо='cyrillic'><to to='b'/></message>`);
+  assert.equal([bare.to, bare.from, bare.id, bare.type], [undefined, undefined, undefined, undefined]);
+  assert.is(parseStanza(`<message to=''/>`).to, '');
+});
+
+test('every type is told as it is written', () => {
+  for (const type of [
+    'get',
+    'set',
+    'result',
+    'error',
+    'chat',
+    'groupchat',
+    'unavailable',
+    'headline',
+    'sett',
+    'Get',
+    '',
+  ]) {
+    assert.is(parseStanza(`<iq type='${type}'/>`).type, type);
+  }
+});
+
+test('the text, its length and its tree are those of the stanza alone, wherever it lies', () => {
+  const stanza = parseStanza(Buffer.from(`<message><body>é</body></message>`));
+  assert.is(stanza.length, 34);
+  assert.is(stanza.bytes.toString(), stanza.toString());
+  assert.is(stanza.root, stanza.root);
+  assert.is(stanza.root.end, 34);
+});
+
+test('parseStanza takes one complete element under the declarations given, by default the usual ones', () => {
+  assert.is(parseStanza('<message/>').ns, NS.client);
+  assert.is(parseStanza('<stream:features/>').ns, NS.streams);
+  assert.is(parseStanza('<message/>', new Map()).ns, '');
+  assert.is(parseStanza('<x:a/>', new Map([['x', 'urn:x']])).ns, 'urn:x');
+  for (const text of [
+    '',
+    '<message>',
+    '<message/> ',
+    ' <message/>',
+    '<a/><b/>',
+    'x',
+    '<x:a/>',
+    '</a>',
+    '<![CDATA[]]>',
+    '<!-- -->',
+  ]) {
+    assert.throws(
+      () => parseStanza(text),
+      (error: unknown) => error instanceof ViolationError,
+      text,
+    );
+  }
+});
+
+test('a node finds attributes by written name, and children by name and namespace', () => {
+  const { root } = parseStanza(
+    `<message xml:lang='en'><x xmlns='a'/><x xmlns='b' n='1'/><p:x xmlns:p='c'><y/></p:x><body/></message>`,
+  );
+  assert.is(root.attr('xml:lang'), 'en');
+  assert.is(root.attr('lang'), undefined);
+  assert.is(root.child('x')?.ns, 'a');
+  assert.is(root.child('x', 'b')?.attr('n'), '1');
+  assert.is(root.child('x', 'c')?.prefix, 'p');
+  assert.is(root.child('x', 'c')?.child('y')?.ns, NS.client);
+  assert.is(root.child('x', 'd'), undefined);
+  assert.is(root.child('body', NS.client)?.text(), '');
+});
+
+test('text is the own character data, CDATA and references resolved, line ends normalised', () => {
+  const { root } = parseStanza('<b>a&lt;\r\n<i>no</i>\rb<![CDATA[<&amp;]]>]&#x1F600;&#13;</b>');
+  assert.is(root.text(), 'a<\n\nb<&amp;]😀\r');
+});
+
+test('the tree of a very deep and of a very wide stanza can be read', () => {
+  const deep = parseStanza(`${'<a>'.repeat(5000)}${'</a>'.repeat(5000)}`).root;
+  assert.is(deep.end, 35_000);
+  assert.is(parseStanza(`<a>${'<b/>'.repeat(50_000)}</a>`).root.children.length, 50_000);
+});
+
+test.run();
