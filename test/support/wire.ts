@@ -33,11 +33,20 @@ const lenient: ConnectionOptions = { rejectUnauthorized: false, servername: 'loc
 /** Connects by TCP; `tls` makes it direct TLS. Rejects when refused. */
 export async function dialTcp(port: number, address = '127.0.0.1', tls?: ConnectionOptions | true): Promise<Wire> {
   const raw = connectTcp({ port, host: address, noDelay: true });
+  let lastError = '';
+  const secured = async (more: ConnectionOptions): Promise<TLSSocket> => {
+    const layer = connectTls({ ...lenient, ...more, socket: raw });
+    layer.on('error', noteError);
+    await opened(layer, 'secureConnect');
+    return layer;
+  };
+  const noteError = (error: Error) => {
+    lastError = error.message;
+  };
+  raw.on('error', noteError);
   await opened(raw, 'connect');
   const options = tls === true ? {} : tls;
-  let socket: Socket | TLSSocket = options ? await secure(raw, { ALPNProtocols: ['xmpp-client'], ...options }) : raw;
-  let lastError = '';
-  let isClosed = false;
+  let socket: Socket | TLSSocket = options ? await secured({ ALPNProtocols: ['xmpp-client'], ...options }) : raw;
   const wire: Wire = {
     kind: 'tcp',
     handler: nobody,
@@ -48,7 +57,7 @@ export async function dialTcp(port: number, address = '127.0.0.1', tls?: Connect
     resume: () => void socket.resume(),
     async startTls(more) {
       detach();
-      socket = await secure(raw, more);
+      socket = await secured(more);
       attach();
     },
   };
@@ -59,18 +68,7 @@ export async function dialTcp(port: number, address = '127.0.0.1', tls?: Connect
     socket.on('data', onData);
     detach = () => void socket.removeListener('data', onData);
   };
-  const onClose = () => {
-    if (isClosed) return;
-    isClosed = true;
-    wire.handler.closed(lastError || 'closed');
-  };
-  raw.on('error', (error) => {
-    lastError = error.message;
-  });
-  raw.on('close', onClose);
-  socket.on('error', (error) => {
-    lastError = error.message;
-  });
+  raw.once('close', () => wire.handler.closed(lastError || 'closed'));
   attach();
   return wire;
 }
@@ -106,12 +104,6 @@ export async function dialWebSocket(url: string, tls: ConnectionOptions = {}, he
   });
   socket.on('close', (code) => wire.handler.closed(lastError || `closed with code ${code}`));
   return wire;
-}
-
-async function secure(raw: Socket, options: ConnectionOptions): Promise<TLSSocket> {
-  const socket = connectTls({ ...lenient, ...options, socket: raw });
-  await opened(socket, 'secureConnect');
-  return socket;
 }
 
 async function opened(socket: Socket, event: string): Promise<void> {
