@@ -99,7 +99,7 @@ export class Framer {
    */
   push(chunk: Buffer): void {
     if (this.#isStopped() || chunk.length === 0) return;
-    if (this.#busy || this.#websocket) this.#waiting.push(chunk);
+    if (this.#busy || this.#websocket || this.#waiting.length > 0) this.#waiting.push(chunk);
     else this.#take(chunk);
     this.#catchUp();
   }

@@ -1,4 +1,4 @@
-import { escape, stanzaError, streamError } from '../../proxy/xml/build.ts';
+import { escape as escapeText, stanzaError, streamError } from '../../proxy/xml/build.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
@@ -53,13 +53,13 @@ test('a stream error stands under the prefix stream', () => {
 
 test('escaped text is read back unchanged from text and from an attribute with either quote', () => {
   const text = `a<b>&amp;'"]]>\t\n\r é😀\u007f\u0085`;
-  const e = escape(text);
+  const e = escapeText(text);
   const { root } = parseStanza(`<m a='${e}' b="${e}">${e}</m>`);
   assert.equal([root.attr('a'), root.attr('b'), root.text()], [text, text, text]);
 });
 
 test('what XML cannot carry is replaced', () => {
-  assert.is(escape('a\u0000\u001b\ufffe\uffff\ud800b\udc00'), `a${'\ufffd'.repeat(5)}b\ufffd`);
+  assert.is(escapeText('a\u0000\u001b\ufffe\uffff\ud800b\udc00'), `a${'\ufffd'.repeat(5)}b\ufffd`);
 });
 
 test.run();
