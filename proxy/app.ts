@@ -121,13 +121,13 @@ class ProxyApp implements App {
         serial += 1;
         return serial.toString(36);
       },
-      dial: (host) => this.#dial(host),
+      dial: (host, options) => this.#dial(host, options.signal),
     };
   }
 
-  async #dial(host: HostConfig): Promise<Leg> {
+  async #dial(host: HostConfig, signal?: AbortSignal): Promise<Leg> {
     try {
-      const leg = await this.#dialer.dial(host.upstream, host.name);
+      const leg = await this.#dialer.dial(host.upstream, host.name, { signal });
       this.#unreachable.delete(host.name);
       return leg;
     } catch (error) {
@@ -188,7 +188,7 @@ class ProxyApp implements App {
       config: this.#config,
       log: this.#log,
       metrics: this.metrics,
-      dial: (host) => this.#dial(host),
+      dial: (host, options) => this.#dial(host, options.signal),
       serverTls: () => this.#serverTls(),
       newStreamId: token,
       resourceFor: (request) => this.#accounts.resourceFor(request),

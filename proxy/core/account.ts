@@ -69,6 +69,7 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'timer':
       timer(turn, input.key);
+      reconcile(turn);
       return;
   }
 }
@@ -80,12 +81,18 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   const room = key === undefined ? undefined : turn.state.rooms.get(key);
   if (room && carrier.rooms.has(room.key)) {
     roomStanza(turn, room, carrier, stanza);
-    if (carrier.status === 'retiring' && room.departing.size === 0) reconcile(turn);
+    if (carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
   } else if (lateAnswer(turn, id, stanza)) {
     return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {
     stranger(turn, id, stanza);
   }
+}
+
+/** Whether the room waits for a carrier that this turn may have brought about. */
+function needsPlace(room: Occupancy): boolean {
+  if (room.phase === 'joining') return room.attempt === undefined;
+  return room.phase === 'joined' && room.carrier === undefined && room.move === undefined;
 }
 
 /** Timer keys are a word and what it is about: `join ROOM`, `depart CARRIER ROOM`, `iq ID`. */
@@ -139,7 +146,6 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'move':
       moveTimeout(turn, room);
-      reconcile(turn);
       return;
     case 'retry':
       retryMove(turn, room);

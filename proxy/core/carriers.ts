@@ -22,8 +22,13 @@ export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): 
   }
   let best: Carrier | undefined;
   let bestRank = -1;
+  let isDeparting = false;
   for (const carrier of state.carriers.values()) {
     if (carrier.status !== 'ready' || room.refused.has(carrier.id)) continue;
+    if (room.departing.has(carrier.id)) {
+      isDeparting = true;
+      continue;
+    }
     const rank = rankOf(state, carrier, asking);
     if (rank > bestRank) {
       best = carrier;
@@ -34,6 +39,8 @@ export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): 
   if (state.accountStream === 'opening') return 'pending';
   // An account stream that was lost will be tried again; without any session it is the only hope.
   if (!best && state.accountStream === 'waiting') return 'pending';
+  // A stream that is just leaving the room can come back when that is confirmed.
+  if (!best && isDeparting) return 'pending';
   return best;
 }
 

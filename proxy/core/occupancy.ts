@@ -116,8 +116,8 @@ export function recordOccupancy(turn: Turn, room: Occupancy): void {
   turn.out.push({ kind: 'store-occupancy', room: room.key, name, nick, carrier: kind ?? 'borrowed' });
 }
 
-/** The account is not in the room any more. Sessions must have been told before. */
-export function endOccupancy(turn: Turn, room: Occupancy): void {
+/** No session is in the room any more, nor waits to be. They must have been told before. */
+export function dismissSessions(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   for (const id of room.members.keys()) {
     state.sessions.get(id)?.rooms.delete(room.key);
@@ -127,6 +127,12 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   room.members.clear();
   room.waiting = [];
   room.queue.length = 0;
+}
+
+/** The account is not in the room any more. Sessions must have been told before. */
+export function endOccupancy(turn: Turn, room: Occupancy): void {
+  const { out } = turn;
+  dismissSessions(turn, room);
   room.attempt = undefined;
   room.move = undefined;
   room.overlap = undefined;

@@ -11,7 +11,7 @@ import { carrierJids, chooseCarrier, memberIds } from '../carriers.ts';
 import { detach, keyOfNick, nickOf, noteOccupant, noteRoomCodes, recordOccupancy, serviceOf } from '../occupancy.ts';
 import { Overlap } from '../overlap.ts';
 import { presenceDigest, selfDigest, statusCodes } from '../self-presence.ts';
-import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
+import type { Carrier, CarrierId, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { beginDepart } from './depart.ts';
 import { groupchat, isSubject, noteSubject } from './groupchat.ts';
@@ -19,7 +19,7 @@ import { sendFence, startJoin } from './join.ts';
 import { joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
 import { message } from './private-message.ts';
-import { removedForGood } from './removal.ts';
+import { giveUpPlace, removedForGood } from './removal.ts';
 import { forkSelf } from './room-presence.ts';
 import { sessionStanza } from './session-stanza.ts';
 
@@ -65,7 +65,9 @@ function place(turn: Turn, room: Occupancy): boolean {
   const target = chooseCarrier(turn, room);
   if (target === 'pending' || target === current) return false;
   if (target === undefined) {
-    if (isForced) removedForGood(turn, room, 'No connection is left that could stay in the room.');
+    const reason = 'No connection is left that could stay in the room.';
+    if (current && isForced) giveUpPlace(turn, room, reason);
+    else if (isForced) removedForGood(turn, room, reason);
     return false;
   }
   if (current && !isShared) leaveThenJoin(turn, room, current);
@@ -136,13 +138,13 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
   if (stanza.type === 'error') return;
   // Without an old stream everything comes here only, and is passed on behind the differences in the roster.
   if (move.from === undefined) move.heard.push(detach(stanza));
-  else pass(turn, room, move, stanza);
+  else pass(turn, room, move.carrier, stanza);
 }
 
-function pass(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
-  if (stanza.type !== 'groupchat') message(turn, room, move.carrier, stanza);
+function pass(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+  if (stanza.type !== 'groupchat') message(turn, room, carrier, stanza);
   // The subject that ends a join answer is known already.
-  else if (!isSubject(stanza)) groupchat(turn, room, move.carrier, stanza);
+  else if (!isSubject(stanza)) groupchat(turn, room, carrier, stanza);
 }
 
 function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
@@ -171,7 +173,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   noteRoomCodes(room.codes, move.self);
   tellDifferences(turn, room, move);
   recordOccupancy(turn, room);
-  for (const stanza of move.heard) passMissed(turn, room, move, stanza);
+  for (const stanza of move.heard) passMissed(turn, room, move.carrier, stanza);
   if (move.from !== undefined) {
     beginDepart(turn, room, move.from);
     out.setTimer(`overlap ${room.key}`, OVERLAP_MS);
@@ -221,7 +223,7 @@ function withoutId(stanza: Stanza): Stanza {
 }
 
 /** A message that came with or behind a rejoin: passed on unless the log shows that the sessions have it. */
-function passMissed(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
   if (stanza.type === 'groupchat' && isSubject(stanza)) {
     const known = room.subject?.root.child('subject')?.text();
     if (stanza.root.child('subject')?.text() === (known ?? '')) return;
@@ -230,7 +232,7 @@ function passMissed(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): vo
     return;
   }
   if (stanza.type === 'groupchat' && isLogged(room, stanza, turn.now)) return;
-  pass(turn, room, move, stanza);
+  pass(turn, room, carrier, stanza);
 }
 
 function isLogged(room: Occupancy, stanza: Stanza, now: number): boolean {
@@ -251,7 +253,7 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
   const child = error?.root.child('error');
   out.clearTimer(`move ${room.key}`);
   room.move = undefined;
-  state.carriers.get(move.carrier)?.rooms.delete(room.key);
+  if (!room.departing.has(move.carrier)) state.carriers.get(move.carrier)?.rooms.delete(room.key);
   const from = move.from === undefined ? undefined : state.carriers.get(move.from);
   if (child?.child('conflict')) state.services.learnRefusesSharedNick(serviceOf(room));
   if (from) {

@@ -7,9 +7,10 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, releaseRoom } from '../carriers.ts';
-import { endOccupancy } from '../occupancy.ts';
+import { dismissSessions, endOccupancy } from '../occupancy.ts';
 import { NO_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
+import { leaveRoom } from './leave.ts';
 
 const REMOVAL_CODES: ReadonlySet<string> = new Set(['301', '307', '321', '322', '332', '333']);
 
@@ -25,6 +26,15 @@ export function isRemoval(room: Occupancy, stanza: Stanza): boolean {
 }
 
 export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  tellRemoval(turn, room, stanza);
+  endOccupancy(turn, room);
+  // Streams with a client keep the room for the aftermath; one that only waits to be free of it is.
+  for (const carrier of [...turn.state.carriers.values()]) {
+    if (carrier.status === 'retiring' && carrier.rooms.has(room.key)) releaseRoom(turn, carrier.id, room);
+  }
+}
+
+function tellRemoval(turn: Turn, room: Occupancy, stanza: Stanza): void {
   const { state, out } = turn;
   const carriers = carrierJids(state);
   for (const id of room.members.keys()) {
@@ -33,22 +43,24 @@ export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
     const view = { to: session.jid, id: undefined, carriers, add: [], remove: NO_CODES };
     out.toSession(id, selfPresenceFor(stanza, view), stanza);
   }
-  endOccupancy(turn, room);
-  // Streams with a client keep the room for the aftermath; one that only waits to be free of it is.
-  for (const carrier of [...state.carriers.values()]) {
-    if (carrier.status === 'retiring' && carrier.rooms.has(room.key)) releaseRoom(turn, carrier.id, room);
-  }
 }
 
 /** The place in the room is lost and cannot be had again: told as a technical removal (XEP-0045 section 11.1: 333). */
 export function removedForGood(turn: Turn, room: Occupancy, reason: string): void {
+  removal(turn, room, technicalRemoval(room, reason));
+}
+
+/** No stream can take the place over from the one that has to give it up: the account leaves in order, sessions are told why. */
+export function giveUpPlace(turn: Turn, room: Occupancy, reason: string): void {
+  tellRemoval(turn, room, technicalRemoval(room, reason));
+  dismissSessions(turn, room);
+  leaveRoom(turn, room);
+}
+
+function technicalRemoval(room: Occupancy, reason: string): Stanza {
   const from = escapeXml(`${room.name}/${room.nick}`);
-  removal(
-    turn,
-    room,
-    parseStanza(
-      `<presence xmlns='${NS.client}' type='unavailable' from='${from}'><status>${escapeXml(reason)}</status>` +
-        `<x xmlns='${NS.mucUser}'><item affiliation='none' role='none'/><status code='110'/><status code='333'/></x></presence>`,
-    ),
+  return parseStanza(
+    `<presence xmlns='${NS.client}' type='unavailable' from='${from}'><status>${escapeXml(reason)}</status>` +
+      `<x xmlns='${NS.mucUser}'><item affiliation='none' role='none'/><status code='110'/><status code='333'/></x></presence>`,
   );
 }

@@ -9,7 +9,7 @@ import { groupchat } from './groupchat.ts';
 import { answer, inbound, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
 import { departed } from './leave.ts';
-import { moving } from './move.ts';
+import { moving, passMissed } from './move.ts';
 import { message, messageError } from './private-message.ts';
 import { roomPresence } from './room-presence.ts';
 
@@ -62,13 +62,19 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
     if (room.phase !== 'joined') {
       if (stanza.type === 'groupchat') out.drop('left-room');
       else otherMessage(turn, room, carrier, stanza);
-    } else if (stanza.type === 'groupchat') groupchat(turn, room, carrier.id, stanza);
+    } else if (stanza.type === 'groupchat') departingGroupchat(turn, room, carrier, stanza);
     else otherMessage(turn, room, carrier, stanza);
   } else if (stanza.type === 'get' || stanza.type === 'set') {
     inbound(turn, room, carrier.id, stanza);
   } else {
     stray(turn, carrier.id, stanza, 'unmatched-iq');
   }
+}
+
+function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  if (room.overlap) groupchat(turn, room, carrier.id, stanza);
+  else if (room.carrier === undefined) passMissed(turn, room, carrier.id, stanza);
+  else turn.out.drop('overlap');
 }
 
 /** What a service still says after the end: other streams' removals are swallowed; answers to a stranger are passed. */

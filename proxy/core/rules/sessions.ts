@@ -78,7 +78,10 @@ function retire(turn: Turn, carrier: Carrier): void {
     const room = state.rooms.get(key);
     if (!room || room.phase === 'ended') carrier.rooms.delete(key);
     else if (room.attempt?.carrier === carrier.id) restartJoin(turn, carrier, key);
-    else if (room.move?.carrier === carrier.id) room.move = undefined;
+    else if (room.move?.carrier === carrier.id) {
+      room.move = undefined;
+      sendLeave(turn, room, carrier.id);
+    }
   }
   reconcile(turn);
   if (state.carriers.get(carrier.id) === carrier) freeIfDone(turn, carrier);

@@ -1,0 +1,184 @@
+import fc from 'fast-check';
+import { assert, suite } from '../support/suite.ts';
+import { World } from './world.ts';
+
+const test = suite('the rules of an account', { limitMs: 120_000 });
+
+test('two sessions that join in one round trip are one join at the room, and both are in', () => {
+  const world = new World();
+  const [a, b] = [world.bind(), world.bind()];
+  world.join(a);
+  world.join(b);
+  world.settle();
+  assert.is(world.room.witnessed, '+');
+  assert.is(world.room.inside.size, 1);
+  assert.equal([world.client(a).place, world.client(b).place], ['in', 'in']);
+});
+
+test('a hand-over to a sibling shows the room no leave, and each message arrives once', () => {
+  const world = new World();
+  const [a, b] = [world.bind(), world.bind()];
+  world.join(a);
+  world.join(b);
+  world.settle();
+  world.drop(a);
+  const said = [world.roomSays(), world.roomSays()];
+  world.settle();
+  said.push(world.roomSays());
+  world.settle();
+  assert.is(world.room.witnessed, '+');
+  assert.is(world.room.inside.size, 1);
+  assert.equal(world.client(b).heard, said);
+});
+
+test('where a nick cannot be shared the account leaves and comes back, and its sessions do not notice', () => {
+  const world = new World({ isShared: false });
+  const [a, b] = [world.bind(), world.bind()];
+  world.join(a);
+  world.join(b);
+  world.settle();
+  world.drop(a);
+  world.settle();
+  const said = world.roomSays();
+  world.settle();
+  assert.is(world.room.witnessed, '+-+');
+  assert.equal(world.client(b), { ...world.client(b), place: 'in', heard: [said] });
+});
+
+test('an account stream keeps the account in its rooms until linger is over, then nothing is left', () => {
+  const world = new World();
+  const a = world.bind();
+  world.input({ kind: 'credentials', known: true });
+  world.join(a);
+  world.accountStream(true);
+  world.settle();
+  world.drop(a);
+  world.settle();
+  assert.is(world.room.witnessed, '+');
+  assert.is(world.isIdle, false);
+  while (!world.isIdle && world.fire() !== undefined) world.settle();
+  assert.is(world.room.witnessed, '+-');
+  assert.is(world.isIdle, true);
+  assert.is(world.state.rooms.size + world.state.carriers.size, 0);
+});
+
+/** One thing that can happen; numbers choose among what there is. */
+const event = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(['bind', 0] as const) },
+  { weight: 5, arbitrary: fc.tuple(fc.constant('join' as const), fc.nat(9)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('leave' as const), fc.nat(9)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('drop' as const), fc.nat(9)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('lose' as const), fc.nat(9)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('unavailable' as const), fc.nat(9)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('credentials' as const), fc.nat(1)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('account-stream' as const), fc.nat(2)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('lose-account-stream' as const), fc.nat(1)) },
+  { weight: 6, arbitrary: fc.tuple(fc.constant('say' as const), fc.nat(9)) },
+  { weight: 20, arbitrary: fc.tuple(fc.constant('arrive' as const), fc.nat(1)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
+);
+
+type Happening = readonly [string, number];
+
+function happen(world: World, [what, number]: Happening): void {
+  const ids = [...world.sessions.keys()];
+  const id = ids[number % Math.max(1, ids.length)];
+  if (what === 'bind' && ids.length < 5) world.bind();
+  else if (what === 'credentials') world.input({ kind: 'credentials', known: true });
+  else if (what === 'account-stream') world.accountStream(number > 0, number === 0);
+  else if (what === 'lose-account-stream') world.loseAccountStream();
+  else if (what === 'arrive') world.arrive(number === 0);
+  else if (what === 'fire') world.fire();
+  else if (what === 'settle') world.settle();
+  else if (what === 'say') world.roomSays();
+  else if (id === undefined) return;
+  else if (what === 'join') world.join(id);
+  else if (what === 'leave') world.leave(id);
+  else if (what === 'drop') world.drop(id);
+  else if (what === 'lose') world.lose(id);
+  else if (what === 'unavailable') world.blink(id);
+}
+
+/** Two sessions are in the room, so that what follows has something to break. */
+function inhabited(world: World): World {
+  for (const id of [world.bind(), world.bind()]) world.join(id);
+  world.settle();
+  return world;
+}
+
+/** Lets everything come to rest: all stanzas arrive, account streams open, and the short timers run out. */
+function rest(world: World): void {
+  for (let round = 0; round < 60; round += 1) {
+    world.settle();
+    world.accountStream(true);
+    world.settle();
+    const isLong = (key: string): boolean => key === 'linger' || key === 'reopen';
+    if ([...world.timers.keys()].every(isLong)) return;
+    const long = [...world.timers].filter(([key]) => isLong(key));
+    for (const [key] of long) world.timers.delete(key);
+    world.fire();
+    for (const [key, at] of long) world.timers.set(key, at);
+  }
+  throw new Error(`does not come to rest: ${[...world.timers.keys()].join(', ')}`);
+}
+
+for (const isShared of [true, false]) {
+  const service = isShared ? 'a service that shares nicks' : 'a service that refuses shared nicks';
+
+  test(`whatever happens on ${service}, sessions and room agree in the end and no message comes twice`, () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 80 }), (events) => {
+        const world = inhabited(new World({ isShared }));
+        for (const one of events) happen(world, one);
+        rest(world);
+        const joined = [...world.sessions.values()].filter(({ place }) => place === 'in');
+        assert.ok(
+          [...world.sessions.values()].every(({ place }) => place !== 'asking'),
+          'a join was never answered',
+        );
+        if (joined.length > 0)
+          assert.ok(world.room.inside.size > 0, 'a session believes to be in, the room knows nothing of it');
+        assert.ok(world.room.inside.size <= 1, 'the account is in the room by several streams');
+        const last = world.roomSays();
+        world.settle();
+        for (const { heard, place } of world.sessions.values()) {
+          assert.is(heard.at(-1) === last, place === 'in', 'a joined session hears the room, another does not');
+          assert.equal(
+            heard,
+            [...new Set(heard)].sort((a, b) => Number(a) - Number(b)),
+            'order, and each message once',
+          );
+        }
+      }),
+      { numRuns: 4000 },
+    );
+  });
+
+  test(`whatever happens on ${service}, nothing is left when all have gone`, () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+        const world = inhabited(new World({ isShared, settings: { lingerMs: 1000 } }));
+        for (const one of events) happen(world, one);
+        for (const id of [...world.sessions.keys()]) world.drop(id);
+        for (let round = 0; round < 200 && !(world.isIdle || isUnused(world)); round += 1) {
+          world.settle();
+          world.accountStream(false, true);
+          world.fire();
+        }
+        assert.is(world.room.inside.size, 0, 'the room still knows the account');
+        assert.is(world.state.rooms.size, 0);
+        assert.is(world.state.carriers.size, 0);
+        assert.is(world.timers.size, 0);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+}
+
+/** Nobody has ever been there. */
+function isUnused(world: World): boolean {
+  return world.state.rooms.size + world.state.carriers.size + world.timers.size === 0;
+}
+
+test.run();

@@ -1,0 +1,125 @@
+/** A room as the rules see one, as far as tests of the rules need it: who is in, who said what, who is told. Pure. */
+import { NS } from '../../proxy/xml/names.ts';
+import type { Stanza } from '../../proxy/xml/stanza.ts';
+
+/** What reaches a stream: its full JID and the text. */
+export interface Told {
+  readonly to: string;
+  readonly xml: string;
+}
+
+export interface RoomOptions {
+  readonly room: string;
+  /** Whether sessions of one account may share a nick. */
+  readonly isShared: boolean;
+}
+
+export class ModelRoom {
+  readonly #options: RoomOptions;
+  /** Full JIDs of the account's streams in the room, with their nick. */
+  readonly inside = new Map<string, string>();
+  readonly #history: { readonly xml: (to: string, delay: string) => string; readonly at: number }[] = [];
+  /** What an independent occupant has seen of the account: `+` it came, `-` it left. */
+  witnessed = '';
+  #serial = 0;
+
+  constructor(options: RoomOptions) {
+    this.#options = options;
+  }
+
+  /** A stanza of a stream reaches the room. */
+  take(from: string, stanza: Stanza, now: number): Told[] {
+    if (stanza.name === 'presence') return this.#presence(from, stanza);
+    if (stanza.name === 'message') return this.#message(from, stanza, now);
+    return [{ to: from, xml: `<iq type='result' from='${this.#options.room}' to='${from}' id='${stanza.id}'/>` }];
+  }
+
+  /** The stream has ended. */
+  gone(from: string): void {
+    this.#remove(from);
+  }
+
+  /** The independent occupant says something; returns its number. */
+  say(now: number): { serial: number; told: Told[] } {
+    this.#serial += 1;
+    return { serial: this.#serial, told: this.#broadcast('bob', `b${this.#serial}`, String(this.#serial), now) };
+  }
+
+  #presence(from: string, stanza: Stanza): Told[] {
+    const { room, isShared } = this.#options;
+    const nick = (stanza.to ?? '').slice(room.length + 1);
+    if (stanza.type === 'unavailable') {
+      if (!this.inside.has(from)) return [];
+      const own = this.inside.get(from);
+      this.#remove(from);
+      return [{ to: from, xml: this.#self(from, own ?? nick, 'unavailable', '') }];
+    }
+    const isTaken = [...this.inside].some(([jid, other]) => jid !== from && other === nick);
+    if (isTaken && !isShared) {
+      const error = `<error type='cancel'><conflict xmlns='${NS.stanzaErrors}'/></error>`;
+      return [
+        {
+          to: from,
+          xml: `<presence type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'>${error}</presence>`,
+        },
+      ];
+    }
+    if (this.inside.size === 0) this.witnessed += '+';
+    this.inside.set(from, nick);
+    return this.#answer(from, nick, stanza);
+  }
+
+  #answer(from: string, nick: string, stanza: Stanza): Told[] {
+    const { room } = this.#options;
+    const history = stanza.root.child('x', NS.muc)?.child('history');
+    const since = Date.parse(history?.attr('since') ?? '') || 0;
+    const most = Number(history?.attr('maxstanzas') ?? '100');
+    const past = this.#history.filter(({ at }) => at >= since);
+    const told: Told[] = [
+      {
+        to: from,
+        xml: `<presence from='${room}/bob' to='${from}'><x xmlns='${NS.mucUser}'><item affiliation='owner' role='moderator'/></x></presence>`,
+      },
+      { to: from, xml: this.#self(from, nick, '', stanza.id ?? '') },
+    ];
+    for (const { xml, at } of most === 0 ? [] : past.slice(-most)) {
+      const delay = `<delay xmlns='${NS.delay}' from='${room}' stamp='${new Date(at).toISOString()}'/>`;
+      told.push({ to: from, xml: xml(from, delay) });
+    }
+    told.push({ to: from, xml: `<message type='groupchat' from='${room}' to='${from}'><subject/></message>` });
+    return told;
+  }
+
+  #self(to: string, nick: string, type: string, id: string): string {
+    const attributes = `${type === '' ? '' : ` type='${type}'`}${id === '' ? '' : ` id='${id}'`}`;
+    const item = `<item affiliation='none' role='${type === '' ? 'participant' : 'none'}' jid='${to}'/>`;
+    return `<presence from='${this.#options.room}/${nick}' to='${to}'${attributes}><x xmlns='${NS.mucUser}'>${item}<status code='110'/></x></presence>`;
+  }
+
+  #message(from: string, stanza: Stanza, now: number): Told[] {
+    const nick = this.inside.get(from);
+    if (nick === undefined) {
+      return [
+        {
+          to: from,
+          xml: `<message type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'><error type='modify'/></message>`,
+        },
+      ];
+    }
+    return this.#broadcast(nick, stanza.id ?? '', stanza.root.child('body')?.text() ?? '', now);
+  }
+
+  #broadcast(nick: string, id: string, body: string, now: number): Told[] {
+    const { room } = this.#options;
+    const xml = (to: string, delay: string): string =>
+      `<message type='groupchat' from='${room}/${nick}' to='${to}' id='${id}'><body>${body}</body>` +
+      `<stanza-id xmlns='${NS.stanzaId}' by='${room}' id='s${id}'/>${delay}</message>`;
+    this.#history.push({ xml, at: now });
+    return [...this.inside.keys()].map((to) => ({ to, xml: xml(to, '') }));
+  }
+
+  #remove(from: string): void {
+    if (!this.inside.delete(from)) return;
+    if (this.inside.size === 0) this.witnessed += '-';
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The rules of an account at work, without sockets: sessions, streams and a room, with every stanza on its way in a queue, so
+ * that a test decides what arrives when. What each session is told is what its client would believe.
+ */
+import { step } from '../../proxy/core/account.ts';
+import type { Effect } from '../../proxy/core/effects.ts';
+import type { Input } from '../../proxy/core/inputs.ts';
+import { Services } from '../../proxy/core/services.ts';
+import {
+  type AccountState,
+  type CarrierId,
+  createAccountState,
+  type SessionId,
+  type Settings,
+} from '../../proxy/core/state.ts';
+import { NS } from '../../proxy/xml/names.ts';
+import { parseStanza, type Stanza } from '../../proxy/xml/stanza.ts';
+import { ModelRoom } from './model-room.ts';
+
+export const ROOM = 'room@muc.test';
+export const BARE = 'alice@test';
+
+export const settings: Settings = {
+  graceMs: 10_000,
+  leaveWhen: 'auto',
+  nickPolicy: 'account',
+  lingerMs: 60_000,
+  joinTimeoutMs: 30_000,
+  iqTimeoutMs: 60_000,
+  historyStanzas: 500,
+  historyAgeMs: 7 * 86_400_000,
+  historyBytes: 1 << 20,
+  historyDefault: 20,
+  carrierStanzaBytes: 60_000,
+};
+
+/** What a client believes. */
+export interface Believes {
+  readonly jid: string;
+  readonly carrier: CarrierId;
+  place: 'out' | 'asking' | 'in';
+  /** Bodies of messages heard since the last join, the replayed ones included. */
+  heard: string[];
+  /** Errors to joins. */
+  errors: number;
+}
+
+export class World {
+  readonly state: AccountState;
+  readonly room: ModelRoom;
+  readonly sessions = new Map<SessionId, Believes>();
+  readonly timers = new Map<string, number>();
+  readonly counted: Effect[] = [];
+  isIdle = false;
+  now = 1_700_000_000_000;
+  /** Streams that are open, by JID. */
+  readonly #streams = new Map<string, CarrierId>();
+  readonly #up: { readonly jid: string; readonly stanza: Stanza }[] = [];
+  readonly #down: { readonly carrier: CarrierId; readonly stanza: Stanza }[] = [];
+  /** Carriers whose client's broadcast `unavailable` has not been passed on yet. */
+  readonly #withheld = new Set<CarrierId>();
+  #serial = 0;
+  isOpening = false;
+
+  constructor(options: { readonly isShared?: boolean; readonly settings?: Partial<Settings> } = {}) {
+    this.room = new ModelRoom({ room: ROOM, isShared: options.isShared ?? true });
+    this.state = createAccountState(BARE, 'm-', { ...settings, ...options.settings }, new Services());
+  }
+
+  /** A client binds. */
+  bind(): SessionId {
+    this.#serial += 1;
+    const id = `s${this.#serial}` as SessionId;
+    const carrier = `c${this.#serial}` as CarrierId;
+    const jid = `${BARE}/r${this.#serial}`;
+    this.isIdle = false;
+    this.sessions.set(id, { jid, carrier, place: 'out', heard: [], errors: 0 });
+    this.#streams.set(jid, carrier);
+    this.input({ kind: 'session-bound', session: id, jid, carrier });
+    this.input({ kind: 'session-presence', session: id, available: true, show: '', priority: 0 });
+    return id;
+  }
+
+  join(session: SessionId, nick = 'alice', history = ''): void {
+    const client = this.client(session);
+    client.place = 'asking';
+    client.heard = [];
+    this.#serial += 1;
+    this.send(
+      session,
+      `<presence id='j${this.#serial}' to='${ROOM}/${nick}'><x xmlns='${NS.muc}'>${history}</x></presence>`,
+    );
+  }
+
+  leave(session: SessionId): void {
+    this.send(session, `<presence type='unavailable' to='${ROOM}/alice'/>`);
+  }
+
+  say(session: SessionId, body: string): void {
+    this.send(session, `<message type='groupchat' id='${body}' to='${ROOM}'><body>${body}</body></message>`);
+  }
+
+  /** The client's connection ends. */
+  drop(session: SessionId): void {
+    this.sessions.delete(session);
+    this.input({ kind: 'session-gone', session });
+  }
+
+  /** The client says that it is unavailable, and then that it is not: it has left all rooms. */
+  blink(session: SessionId): void {
+    const client = this.client(session);
+    this.#withheld.add(client.carrier);
+    this.input({ kind: 'session-presence', session, available: false, show: '', priority: 0 });
+    client.place = 'out';
+    this.input({ kind: 'session-presence', session, available: true, show: '', priority: 0 });
+  }
+
+  /** A session's own stream is ended by the server, and the session with it. */
+  lose(session: SessionId): void {
+    const { carrier, jid } = this.client(session);
+    this.#streams.delete(jid);
+    this.room.gone(jid);
+    this.sessions.delete(session);
+    this.input({ kind: 'carrier-lost', carrier });
+    this.input({ kind: 'session-gone', session });
+  }
+
+  /** The account stream that was asked for opens, or does not. */
+  accountStream(isOpen: boolean, isFinal = false): void {
+    if (!this.isOpening) return;
+    this.isOpening = false;
+    if (!isOpen) {
+      this.input({ kind: 'account-stream-failed', final: isFinal });
+      return;
+    }
+    this.#serial += 1;
+    const carrier = `a${this.#serial}` as CarrierId;
+    const jid = `${BARE}/rooms${this.#serial}`;
+    this.#streams.set(jid, carrier);
+    this.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid });
+  }
+
+  loseAccountStream(): void {
+    const carrier = [...this.state.carriers.values()].find(({ kind }) => kind === 'account-stream');
+    if (!carrier) return;
+    this.#streams.delete(carrier.jid);
+    this.room.gone(carrier.jid);
+    this.input({ kind: 'carrier-lost', carrier: carrier.id });
+  }
+
+  /** The independent occupant says something; returns the body. */
+  roomSays(): string {
+    const { serial, told } = this.room.say(this.now);
+    this.#tell(told);
+    return String(serial);
+  }
+
+  send(session: SessionId, xml: string): void {
+    this.input({ kind: 'session-stanza', session, stanza: parseStanza(xml) });
+  }
+
+  client(session: SessionId): Believes {
+    const client = this.sessions.get(session);
+    if (!client) throw new Error(`no session ${session}`);
+    return client;
+  }
+
+  /** One stanza arrives, at the room or at the account. Returns false when nothing is on its way. */
+  arrive(isUp: boolean): boolean {
+    const isFirst = (isUp && this.#up.length > 0) || this.#down.length === 0;
+    if (isFirst) {
+      const next = this.#up.shift();
+      if (!next) return false;
+      if (next.stanza.toAt < 0) this.room.gone(next.jid);
+      else if (this.#streams.has(next.jid)) this.#tell(this.room.take(next.jid, next.stanza, this.now));
+      return true;
+    }
+    const next = this.#down.shift();
+    if (next) this.input({ kind: 'carrier-stanza', ...next });
+    return true;
+  }
+
+  /** Everything that is on its way arrives. */
+  settle(): void {
+    while (this.arrive(true));
+  }
+
+  /** The timer that is due first runs out. Returns its key. */
+  fire(): string | undefined {
+    const next = [...this.timers].sort(([, a], [, b]) => a - b)[0];
+    if (!next) return undefined;
+    this.now = Math.max(this.now, next[1]);
+    this.timers.delete(next[0]);
+    this.input({ kind: 'timer', key: next[0] });
+    return next[0];
+  }
+
+  input(input: Input): void {
+    this.now += 1;
+    for (const effect of step(this.state, input, this.now)) this.#apply(effect);
+  }
+
+  #tell(told: readonly { readonly to: string; readonly xml: string }[]): void {
+    for (const { to, xml } of told) {
+      const carrier = this.#streams.get(to);
+      if (carrier !== undefined) this.#down.push({ carrier, stanza: parseStanza(xml) });
+    }
+  }
+
+  #apply(effect: Effect): void {
+    switch (effect.kind) {
+      case 'fork':
+        for (const id of effect.sessions) this.#hear(id, effect.stanza);
+        return;
+      case 'to-session':
+        this.#hear(effect.session, parseStanza(effect.xml));
+        return;
+      case 'to-carrier': {
+        const jid = [...this.#streams].find(([, id]) => id === effect.carrier)?.[0];
+        if (jid !== undefined) this.#up.push({ jid, stanza: parseStanza(effect.xml) });
+        return;
+      }
+      case 'open-account-stream':
+        this.isOpening = true;
+        return;
+      case 'close-account-stream':
+        for (const [jid, id] of [...this.#streams]) if (id.startsWith('a')) this.#end(jid);
+        return;
+      case 'carrier-free': {
+        const isOwned = [...this.sessions.values()].some(({ carrier }) => carrier === effect.carrier);
+        const jid = [...this.#streams].find(([, id]) => id === effect.carrier)?.[0];
+        if (jid === undefined) return;
+        if (!isOwned) this.#end(jid);
+        else if (this.#withheld.delete(effect.carrier)) {
+          this.#up.push({ jid, stanza: parseStanza("<presence type='unavailable'/>") });
+        }
+        return;
+      }
+      case 'set-timer':
+        this.timers.set(effect.key, this.now + effect.ms);
+        return;
+      case 'clear-timer':
+        this.timers.delete(effect.key);
+        return;
+      case 'idle':
+        this.isIdle = true;
+        this.timers.clear();
+        return;
+      default:
+        this.counted.push(effect);
+    }
+  }
+
+  #end(jid: string): void {
+    this.#streams.delete(jid);
+    this.room.gone(jid);
+  }
+
+  #hear(id: SessionId, stanza: Stanza): void {
+    const client = this.sessions.get(id);
+    if (!client) return;
+    const isSelf = stanza.root.child('x', NS.mucUser)?.children.some((one) => one.attr('code') === '110') === true;
+    if (stanza.name === 'presence' && stanza.type === 'error') {
+      client.errors += 1;
+      client.place = 'out';
+    } else if (stanza.name === 'presence' && isSelf) client.place = stanza.type === 'unavailable' ? 'out' : 'in';
+    else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
+      client.heard.push(stanza.root.child('body')?.text() ?? '');
+    }
+  }
+}
