@@ -41,7 +41,7 @@ export const sharedNames: readonly ServerName[] = ['prosody', 'ejabberd'];
 
 /**
  * A server of each kind: that of the run, where it shares one, else a new one. `stop` leaves the run's servers alone.
- * jabberd2 is not shared: it knows connections by file descriptor, and one client's RST hits another's new connection.
+ * jabberd2 is not shared: it knows connections by file descriptor, and the end of one client's hits another's new one.
  */
 export async function sharedServers(names: readonly ServerName[]): Promise<Server[]> {
   const file = process.env.TEST_SERVERS;
