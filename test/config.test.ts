@@ -108,7 +108,7 @@ test('the environment alone is enough for a container', () => {
   assert.is(config.hosts['example.org']?.upstream.port, 5223);
   assert.equal(config.http, { host: '0.0.0.0', port: 9090 });
   assert.is(config.limits.stanzaBytes, 512 * 1024);
-  assert.equal(config.rate.carrier, { perSecond: 7, burst: 200 });
+  assert.equal(config.rate.carrier, { perSecond: 7, burst: 1000 });
   assert.equal(config.exclude, ['irc.example.org', 'room@chat.example.org']);
 });
 
@@ -317,7 +317,7 @@ test('nothing can be set on what all objects inherit from', () => {
 test('a section with nothing under it has its defaults', () => {
   const config = loadGood({ argv: ['--config', 'a.yaml'], files: { 'a.yaml': `${file}limits:\nrate:\n  carrier:\n` } });
   assert.is(config.limits.stanzaBytes, 1024 * 1024);
-  assert.equal(config.rate, { stanzas: undefined, bytes: undefined, carrier: { perSecond: 50, burst: 200 } });
+  assert.equal(config.rate, { stanzas: undefined, bytes: undefined, carrier: { perSecond: 200, burst: 1000 } });
 });
 
 test.run();

@@ -92,7 +92,7 @@ export const schema = z.strictObject({
   rate: section({
     stanzas: bucket(integer(0, 1_000_000), 0, 200),
     bytes: bucket(size('0', '1 GiB'), 0, '1 MiB'),
-    carrier: bucket(integer(0, 1_000_000), 50, 200),
+    carrier: bucket(integer(0, 1_000_000), 200, 1000),
   }),
   log: section({
     level: key(choice('debug', 'info', 'warn', 'error', 'silent'), 'info'),

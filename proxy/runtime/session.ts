@@ -6,6 +6,7 @@ import type { Carrier, CarrierId, Session, SessionId } from '../core/state.ts';
 import type { Leg, LegHandler } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { HotCounters } from '../ops/metrics.ts';
+import { refuseFurtherBind } from '../stream/bind.ts';
 import { type BareKey, bareKey, bareOf, resourceOf, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
@@ -114,7 +115,14 @@ export class ClientSession implements SessionPort, CarrierPort {
           return;
         }
       }
-      if (stanza.name === 'iq' && stanza.toAt < 0) this.#watchCarbons(stanza);
+      if (stanza.name === 'iq' && stanza.type === 'set') {
+        const refusal = refuseFurtherBind(stanza);
+        if (refusal !== undefined) {
+          this.client.send(refusal);
+          return;
+        }
+        if (stanza.toAt < 0) this.#watchCarbons(stanza);
+      }
     } else if (stanza.ns === NS.csi) {
       this.#clientState(stanza);
       return;
@@ -186,7 +194,7 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** XEP-0280 section 4: what the client switches on or off is true when the server has confirmed it. */
   #watchCarbons(stanza: Stanza): void {
-    if (stanza.type !== 'set' || stanza.id === undefined) return;
+    if (stanza.id === undefined) return;
     const child = stanza.root.children[0];
     if (child?.ns === NS.carbons && this.#carbonRequests.size < 16) {
       this.#carbonRequests.set(stanza.id, child.name === 'enable');
