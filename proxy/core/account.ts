@@ -80,8 +80,11 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   const key = bareKey(stanza.from ?? '');
   const room = key === undefined ? undefined : turn.state.rooms.get(key);
   if (room && carrier.rooms.has(room.key)) {
+    const wasMoving = room.move !== undefined;
     roomStanza(turn, room, carrier, stanza);
-    if (carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
+    // A hand-over that is done makes way for the next one.
+    const isMoved = wasMoving && !room.move;
+    if (isMoved || carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
   } else if (lateAnswer(turn, id, stanza)) {
     return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {

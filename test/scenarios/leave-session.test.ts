@@ -41,6 +41,7 @@ scenario('L2', 'a rejoin within the grace is answered from what is known, and th
   assert.equal(await witness.sees(), ['+al']);
   await leaveRoom(desk, `${room}/al`);
   const id = await witness.say('gone?');
+  await witness.ping('al');
   assert.equal(await witness.sees(), []);
   await desk.expectNothing({ room });
 
@@ -109,6 +110,7 @@ scenario(
     await leaveRoom(desk, `${room}/al`);
     await desk.fence({ room });
     const id = await witness.say('still there?');
+    await witness.ping('al');
     assert.equal(await witness.sees(), ['+al']);
     await desk.expectNothing({ room });
     const again = await joinRoom(desk, `${room}/al`);

@@ -13,6 +13,8 @@ export interface Witness {
   sees(): Promise<string[]>;
   /** Says something, waits for the reflection, and returns the id. */
   say(body: string): Promise<string>;
+  /** A round trip to an account that is in the room with no session joined: all said before has reached the proxy then. */
+  ping(nick: string): Promise<void>;
 }
 
 /** Creates the room with an owner whose nick is `witness`. */
@@ -36,6 +38,9 @@ export async function watch(
       const id = sayInRoom(client, room, body);
       await client.pick(said(room, 'witness', id));
       return id;
+    },
+    ping: async (nick) => {
+      await client.iq(`<iq type='get' to='${room}/${nick}'><ping xmlns='urn:xmpp:ping'/></iq>`);
     },
   };
 }
