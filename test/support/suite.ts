@@ -207,7 +207,7 @@ function faultsOf(tally: Tally): string[] {
 function watchExit(): void {
   if (tallies.length > 0) return;
   // Death by a signal would skip what is registered for the exit, such as the end of servers.
-  process.once('SIGTERM', () => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   process.on('exit', () => {
     for (const tally of tallies) {
       const faults = faultsOf(tally);
@@ -221,7 +221,7 @@ function watchExit(): void {
   });
 }
 
-/** The test file that a suite is created for, by the stack: helpers between it and here do not count. */
+/** The test file that a suite is created for, by the stack: what stands between it and here does not count. */
 function callingFile(): string {
   const paths = [...(new Error().stack ?? '').matchAll(/\/test\/([^():]+\.test\.ts)/g)];
   return paths[0]?.[1] ?? '';
