@@ -1,0 +1,97 @@
+/**
+ * Stanzas that a peer has sent and wants acknowledged (XEP-0198 section 4), in the order of their arrival. What is
+ * acknowledged is the longest beginning of which everything is safe: a stanza behind one that is not safe has to wait.
+ */
+
+/** Counters on the wire are unsigned 32-bit numbers that wrap around (XEP-0198 section 4). */
+export const WRAP = 2 ** 32;
+
+/** Names a stanza by its place in the order of arrival. */
+export type Ticket = number;
+
+/** An entry that is safe, or not yet, behind the acknowledged beginning. */
+interface Entry {
+  isSafe: boolean;
+  /** Tells the same stanza when it is sent again after a resumption. */
+  readonly mark: string;
+}
+
+/** What is kept of it while its stream is interrupted. */
+export interface InboundSnapshot {
+  readonly handled: number;
+  readonly entries: readonly { readonly isSafe: boolean; readonly mark: string }[];
+}
+
+export class Inbound {
+  /** Stanzas of the acknowledged beginning. */
+  #handled = 0;
+  /** Entries behind it. */
+  #entries: Entry[] = [];
+  /** The ticket of the next stanza that is expected again after a resumption; undefined when none is. */
+  #next: Ticket | undefined;
+
+  /** How many stanzas are safe from the first on; what `h` says, before wrapping. */
+  get handled(): number {
+    return this.#handled;
+  }
+
+  /** The value of `h`. */
+  get h(): number {
+    return this.#handled % WRAP;
+  }
+
+  /** Stanzas that have come and are not covered by `h`. */
+  get waiting(): number {
+    return this.#entries.length;
+  }
+
+  /**
+   * A stanza has come. `mark` is what it can be known by if it comes again. Undefined: it had come before the resumption and
+   * was safe already; it must not be acted on once more.
+   */
+  take(mark: string): Ticket | undefined {
+    const ticket = this.#next;
+    const known = ticket === undefined ? undefined : this.#entries[ticket - this.#handled];
+    if (ticket === undefined || known?.mark !== mark) {
+      // A peer that does not send again what it sent before begins a new order in its place.
+      if (ticket !== undefined) this.#entries.length = ticket - this.#handled;
+      this.#next = undefined;
+      this.#entries.push({ isSafe: false, mark });
+      return this.#handled + this.#entries.length - 1;
+    }
+    this.#next = ticket + 1 < this.#handled + this.#entries.length ? ticket + 1 : undefined;
+    this.#advance();
+    return known.isSafe ? undefined : ticket;
+  }
+
+  /** The stanza is safe: acknowledged by whoever it was for, or dealt with here. */
+  safe(ticket: Ticket): void {
+    const entry = this.#entries[ticket - this.#handled];
+    if (!entry) return;
+    entry.isSafe = true;
+    this.#advance();
+  }
+
+  /** `h` never covers what has not come again: the peer counts anew from what it was told at the resumption. */
+  #advance(): void {
+    const most = this.#next === undefined ? this.#entries.length : this.#next - this.#handled;
+    let cut = 0;
+    while (cut < most && this.#entries[cut]?.isSafe) cut += 1;
+    if (cut === 0) return;
+    this.#entries.splice(0, cut);
+    this.#handled += cut;
+  }
+
+  snapshot(): InboundSnapshot {
+    return { handled: this.#handled, entries: this.#entries.map(({ isSafe, mark }) => ({ isSafe, mark })) };
+  }
+
+  /** Goes on where the snapshot ended: the peer sends again what `h` does not cover. */
+  static resume(snapshot: InboundSnapshot): Inbound {
+    const inbound = new Inbound();
+    inbound.#handled = snapshot.handled;
+    inbound.#entries = snapshot.entries.map((entry) => ({ ...entry }));
+    inbound.#next = snapshot.entries.length > 0 ? snapshot.handled : undefined;
+    return inbound;
+  }
+}

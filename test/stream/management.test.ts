@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { Inbound, WRAP } from '../../proxy/stream/management/inbound.ts';
+import { Outbound } from '../../proxy/stream/management/outbound.ts';
+import { assert, suite } from '../support/suite.ts';
+
+const test = suite('acknowledgements');
+
+test('h covers the longest beginning that is safe', () => {
+  const inbound = new Inbound();
+  const [a, b, c] = ['a', 'b', 'c'].map((mark) => inbound.take(mark) as number) as [number, number, number];
+  inbound.safe(b);
+  assert.is(inbound.h, 0);
+  inbound.safe(a);
+  assert.is(inbound.h, 2);
+  inbound.safe(c);
+  assert.is(inbound.h, 3);
+  assert.is(inbound.waiting, 0);
+});
+
+test('what comes again after a resumption and was safe is not acted on again, the rest is', () => {
+  const first = new Inbound();
+  const tickets = ['a', 'b', 'c'].map((mark) => first.take(mark) as number);
+  first.safe(tickets[1] as number);
+  const inbound = Inbound.resume(first.snapshot());
+  const a = inbound.take('a');
+  assert.is(a, 0);
+  inbound.safe(a as number);
+  assert.is(inbound.h, 1, 'not beyond what has come again');
+  assert.is(inbound.take('b'), undefined);
+  assert.is(inbound.h, 2);
+  assert.is(inbound.take('c'), 2);
+  assert.is(inbound.take('d'), 3);
+});
+
+test('a peer that does not send again what it sent before is not misunderstood', () => {
+  const first = new Inbound();
+  for (const mark of ['a', 'b']) first.take(mark);
+  first.safe(1);
+  const inbound = Inbound.resume(first.snapshot());
+  assert.is(inbound.take('x'), 0);
+  assert.is(inbound.take('b'), 1);
+  inbound.safe(0);
+  assert.is(inbound.h, 1);
+});
+
+test('an h above what was sent is told, and changes nothing', () => {
+  const outbound = new Outbound();
+  outbound.sent(7);
+  for (const h of [2, -1, 1.5, WRAP, WRAP - 1, Number.NaN]) assert.is(outbound.acknowledge(h), undefined);
+  assert.is(outbound.waiting, 1);
+  assert.equal(outbound.acknowledge(1), [7]);
+});
+
+test('counters go on across 2^32 in both directions', () => {
+  const outbound = Outbound.resume({ acknowledged: WRAP - 2, queue: [] });
+  const inbound = Inbound.resume({ handled: WRAP - 2, entries: [] });
+  for (let count = 0; count < 5; count += 1) {
+    outbound.sent(inbound.take('m') as number);
+    assert.is(outbound.acknowledge((WRAP - 2 + count + 1) % WRAP)?.length, 1);
+    inbound.safe(WRAP - 2 + count);
+  }
+  assert.is(inbound.h, 3);
+});
+
+test('bytes of own stanzas are counted until they are acknowledged', () => {
+  const outbound = new Outbound();
+  outbound.sent(Buffer.from('12345'));
+  outbound.sent(1);
+  outbound.sent(Buffer.from('678'));
+  assert.is(outbound.bytes, 8);
+  outbound.acknowledge(2);
+  assert.is(outbound.bytes, 3);
+});
+
+test('any order of safety and acknowledgement keeps h at the reference, and never above what came', () => {
+  const act = fc.oneof(fc.constant(-1), fc.nat(30), fc.constant(-2));
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 120 }), (acts) => {
+      let inbound = new Inbound();
+      // The reference: which stanzas the sender has sent, which are safe, how many the receiver has acted on.
+      const safe = new Set<number>();
+      const acted: number[] = [];
+      let sent = 0;
+      for (const one of acts) {
+        if (one === -1) {
+          const ticket = inbound.take(`m${sent}`);
+          if (ticket !== undefined) acted.push(sent);
+          sent += 1;
+        } else if (one === -2) {
+          // The stream breaks; what h covers is forgotten by the sender, the rest comes again at once, in order.
+          inbound = Inbound.resume(inbound.snapshot());
+          for (let index = inbound.handled; index < sent; index += 1) {
+            const ticket = inbound.take(`m${index}`);
+            assert.is(ticket === undefined, safe.has(index), 'acted on again exactly when it was not safe');
+          }
+        } else if (one < sent) {
+          safe.add(one);
+          inbound.safe(one);
+        }
+        let expected = 0;
+        while (safe.has(expected)) expected += 1;
+        assert.is(inbound.handled, expected);
+      }
+      assert.equal(acted, [...acted.keys()]);
+    }),
+  );
+});
+
+test.run();
