@@ -76,6 +76,8 @@ export interface WaitingJoin {
   /** The join presence as the client sent it. */
   readonly stanza: Stanza;
   readonly nick: string;
+  /** When it came, epoch ms. */
+  readonly at: number;
   /** Stanzas to the room that came behind the join, in order. */
   readonly behind: Stanza[];
 }

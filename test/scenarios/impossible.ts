@@ -33,6 +33,7 @@ export const impossible = {
   streamManagement: { reason: 'jabberd2 has no XEP-0198', servers: ['jabberd2'] },
   archive: { reason: 'mu-conference has no XEP-0313', servers: ['jabberd2'] },
   carbons: { reason: 'jabberd2 has no XEP-0280', servers: ['jabberd2'] },
+  occupantLimit: { reason: 'Prosody has no limit of occupants', servers: ['prosody'] },
   personalEvents: { reason: 'jabberd2 has no XEP-0163', servers: ['jabberd2'] },
 } as const satisfies Record<string, Impossible>;
 

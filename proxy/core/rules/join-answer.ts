@@ -224,7 +224,8 @@ export function joinFailed(turn: Turn, room: Occupancy, condition: StanzaConditi
   room.attempt = undefined;
   out.clearTimer(`settle ${room.key}`);
   // A success that comes later is left again: the leave goes out now and reaches the room behind the join.
-  if (carrier) leaveRoom(turn, room);
+  if (room.phase === 'leaving') turn.out.clearTimer(`join ${room.key}`);
+  else if (carrier) leaveRoom(turn, room);
   else forget(turn, room);
   for (const wait of waiting) flushBehind(turn, wait);
 }

@@ -30,12 +30,13 @@ export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza)
   if (!room) {
     room = createOccupancy(key, bareOf(to), nick, state.settings);
     state.rooms.set(key, room);
-    out.setTimer(`join ${key}`, state.settings.joinTimeoutMs);
   }
   session.rooms.add(key);
   // A join repeated while the first is unanswered takes its place: one answer, to the latest id.
   room.waiting = room.waiting.filter((waiting) => waiting.session !== session.id);
-  room.waiting.push({ session: session.id, stanza: detach(stanza), nick, behind: [] });
+  // Also while the account is still leaving: each join is answered within its time (J7).
+  if (room.waiting.length === 0) out.setTimer(`join ${key}`, state.settings.joinTimeoutMs);
+  room.waiting.push({ session: session.id, stanza: detach(stanza), nick, at: turn.now, behind: [] });
   if (room.phase === 'joining' && !room.attempt) startJoin(turn, room);
 }
 

@@ -104,12 +104,14 @@ export function departed(turn: Turn, room: Occupancy, carrier: CarrierId): void 
 /** The account is out of the room. A session that wanted in meanwhile starts anew. */
 export function left(turn: Turn, room: Occupancy): void {
   const waiting = room.waiting;
+  const [first] = waiting;
   room.waiting = [];
   endOccupancy(turn, room);
-  if (waiting.length === 0) return;
+  if (!first) return;
   turn.out.clearTimer(`ended ${room.key}`);
   room.waiting = waiting;
   for (const { session } of waiting) turn.state.sessions.get(session)?.rooms.add(room.key);
-  turn.out.setTimer(`join ${room.key}`, turn.state.settings.joinTimeoutMs);
+  const spent = Math.max(0, turn.now - first.at);
+  turn.out.setTimer(`join ${room.key}`, Math.max(0, turn.state.settings.joinTimeoutMs - spent));
   startJoin(turn, room);
 }

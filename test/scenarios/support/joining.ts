@@ -1,5 +1,5 @@
 /** What scenarios about joining share: the room's own view of a join, and what an answer to a join says. */
-import { type Element, escapeXml, ns, parseOne } from '../../support/element.ts';
+import { type Element, escapeXml, ns } from '../../support/element.ts';
 import { assert, type Client, type Joined, joinPresence, type StanzaError } from './scenario.ts';
 
 /** The witness sees this occupant come (or show itself anew), as the next thing. */
@@ -63,18 +63,19 @@ export function verdict(error: Element): string {
   return `${error.child('error')?.type} ${error.condition}`;
 }
 
-/** A message to the room from a session that is not in it is refused, as the room refuses a stranger's. */
+/** A message to the room from a session that is not in it is refused, in the words that the servers have for strangers. */
 export async function isStranger(client: Client, room: string): Promise<void> {
   const id = client.id();
   client.send(`<message type='groupchat' id='${id}' to='${room}'><body>am I in?</body></message>`);
   const error = await client.expect(`<message type='error' id='${id}' from='${room}'><error type='{any}'/></message>`);
-  assert.ok(['not-acceptable', 'not-allowed', 'item-not-found'].includes(error.condition ?? ''), error.print());
+  assert.ok(['not-acceptable', 'not-allowed', 'forbidden'].includes(error.condition ?? ''), error.print());
 }
 
-/** Gives an account an affiliation, as an owner of the room. */
+/** Gives an account an affiliation, as an owner of the room, who hears what the room makes of it. */
 export async function affiliate(owner: Client, room: string, jid: string, affiliation: string): Promise<void> {
   const item = `<item jid='${jid}' affiliation='${affiliation}'/>`;
   await owner.iq(`<iq type='set' to='${room}'><query xmlns='${ns.mucAdmin}'>${item}</query></iq>`);
+  await owner.fence({ room });
 }
 
 /** The error that a refused join throws. */
@@ -85,9 +86,4 @@ export async function thrown(join: Promise<unknown>): Promise<StanzaError> {
   );
   assert.ok(error, 'the join was to be refused');
   return error as StanzaError;
-}
-
-/** A stanza written out, for comparing. */
-export function printed(xml: string): string {
-  return parseOne(xml).print();
 }
