@@ -8,7 +8,7 @@ import type { TlsContext } from '../net/tls.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { ServerFeatures } from '../stream/features.ts';
-import type { BoundStream, Effect, Input, ResourceRequest, Side } from '../stream/negotiation/io.ts';
+import type { BoundStream, Effect, Input, ResourceRequest, ResumeRequest, Side } from '../stream/negotiation/io.ts';
 import { NegotiationMachine } from '../stream/negotiation/machine.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import { readStreamError } from '../stream/stream-error.ts';
@@ -17,7 +17,7 @@ import type { Stanza, StreamHeader } from '../xml/stanza.ts';
 import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, SILENT, type UpstreamDeps, UpstreamError } from './upstream.ts';
 
 export type { ServerFeatures } from '../stream/features.ts';
-export type { ResourceRequest } from '../stream/negotiation/io.ts';
+export type { ResourceRequest, ResumeRequest } from '../stream/negotiation/io.ts';
 export type { Credentials } from '../stream/sasl-relay.ts';
 
 /** What a negotiation needs from the rest of the process. One object serves all connections. */
@@ -34,6 +34,10 @@ export interface NegotiationDeps extends UpstreamDeps {
    * hint only. Undefined: the server chooses. Absent: what the client asks for is passed on untouched.
    */
   readonly resourceFor?: (request: ResourceRequest) => string | undefined;
+  /** The `<resume/>` for the server that belongs to a client's; undefined: the session is not known here. */
+  readonly resume?: (request: ResumeRequest) => string | undefined;
+  /** The server has granted what `resume` asked for. Both legs are held, as in `onBound`. */
+  readonly onResumed?: (session: ResumedSession) => void;
   /** Leaves the server's XEP-0198 features in what clients are offered. Off until the sessions translate them. */
   readonly offerStreamManagement?: boolean;
 }
@@ -59,6 +63,15 @@ export interface BoundSession {
   /** The headers of the last stream (after authentication) of each leg. */
   readonly clientHeader: StreamHeader;
   readonly serverHeader: StreamHeader;
+}
+
+/** A session whose connections have been replaced (XEP-0198 section 5). */
+export interface ResumedSession {
+  readonly request: ResumeRequest;
+  /** The server's `<resumed/>`, which the client has not seen. */
+  readonly answer: Stanza;
+  readonly client: Leg;
+  readonly server: Leg;
 }
 
 /** A negotiation under way. */
@@ -122,6 +135,7 @@ class Runner implements Negotiation {
       streamManagement: deps.offerStreamManagement ?? false,
       newStreamId: deps.newStreamId,
       resourceFor: deps.resourceFor,
+      resume: deps.resume,
       maxFailures: MAX_FAILURES,
     });
     clientLeg.handler = new Ear(this, 'client');
@@ -188,6 +202,9 @@ class Runner implements Negotiation {
         break;
       case 'bound':
         this.#hand(effect.session);
+        break;
+      case 'resumed':
+        this.#handResumed(effect.request, effect.answer);
         break;
       case 'over':
         this.#finish(effect.reason);
@@ -264,6 +281,17 @@ class Runner implements Negotiation {
     const listener = this.#listener;
     const password = credentials;
     onBound?.({ jid, client, server, host, listener, mechanism, password, features, clientHeader, serverHeader });
+  }
+
+  #handResumed(request: ResumeRequest, answer: Stanza): void {
+    const server = this.#server;
+    const client = this.clientLeg;
+    const { onResumed } = this.#deps;
+    const onOver = this.#onOver;
+    this.#release();
+    if (server === undefined) throw new Error('resumed without an upstream');
+    onResumed?.({ request, answer, client, server });
+    onOver?.('resumed');
   }
 
   #finish(reason: string): void {

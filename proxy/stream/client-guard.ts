@@ -21,7 +21,7 @@ export function guard(stanza: Stanza): Refusal | undefined {
   if (ns === NS.compress) {
     return { reason: 'compression', xml: `<failure xmlns='${NS.compress}'><unsupported-method/></failure>` };
   }
-  if ((ns === NS.sm2 || ns === NS.sm3) && (name === 'resume' || name === 'enable')) {
+  if ((ns === NS.sm2 || ns === NS.sm3) && (name === 'enable' || name === 'resume')) {
     const condition = name === 'resume' ? 'item-not-found' : 'unexpected-request';
     return {
       reason: `sm-${name}`,

@@ -48,6 +48,8 @@ export type Effect =
   /** How an attempt to authenticate has ended; `refused`: here. */
   | { readonly do: 'sasl'; readonly mechanism: string; readonly result: SaslResult }
   | { readonly do: 'bound'; readonly session: BoundStream }
+  /** The server has granted a resumption; both legs are held. */
+  | { readonly do: 'resumed'; readonly request: ResumeRequest; readonly answer: Stanza }
   /** The negotiation has failed or was given up; both sides have been told. */
   | { readonly do: 'over'; readonly reason: string };
 
@@ -62,6 +64,14 @@ export interface BoundStream {
   readonly features: ServerFeatures;
   readonly clientHeader: StreamHeader;
   readonly serverHeader: StreamHeader;
+}
+
+/** A client's `<resume/>` (XEP-0198 section 5). */
+export interface ResumeRequest {
+  readonly previd: string;
+  readonly h: number;
+  /** Namespace: NS.sm3 or NS.sm2. */
+  readonly version: string;
 }
 
 export interface ResourceRequest {
@@ -88,4 +98,6 @@ export interface NegotiationRules {
   readonly resourceFor?: ((request: ResourceRequest) => string | undefined) | undefined;
   /** This many failed attempts end the stream. */
   readonly maxFailures: number;
+  /** The `<resume/>` for the server that belongs to a client's; undefined: no such session is known here. Absent: none is. */
+  readonly resume?: ((request: ResumeRequest) => string | undefined) | undefined;
 }

@@ -23,6 +23,7 @@ import {
   serverOpens,
   startTls,
 } from './opening.ts';
+import { resumeAnswer, resumeRequest } from './resumption.ts';
 import { fail, failWith, mayStartTls, newState, type Phase, type State } from './state.ts';
 
 interface Moves {
@@ -47,6 +48,7 @@ const table: Readonly<Record<Phase, Moves>> = {
   refeatures: { stanza: { server: lastFeatures } },
   authenticated: { stanza: { client: afterAuth, server: fromServer } },
   binding: { stanza: { server: bindAnswer } },
+  resuming: { stanza: { server: resumeAnswer } },
   bound: {},
   over: {},
 };
@@ -116,7 +118,7 @@ function afterAuth(state: State, stanza: Stanza): Effect[] {
   if (stanza.ns === NS.sasl) return refuseSecondSasl();
   if (stanza.ns === NS.tls) return refuseTls(state);
   if (legacyQuery(stanza) !== undefined) return refuseLogin(stanza, 'authenticated already');
-  return bindingRequest(state, stanza) ?? passGuarded(stanza);
+  return bindingRequest(state, stanza) ?? resumeRequest(state, stanza) ?? passGuarded(stanza);
 }
 
 /** Registration and the like: the server's business. */

@@ -4,7 +4,7 @@ import type { StreamCondition } from '../../xml/names.ts';
 import type { StreamHeader } from '../../xml/stanza.ts';
 import { NO_FEATURES, type OfferRules, type ServerFeatures } from '../features.ts';
 import type { Credentials, SaslCondition, SaslRelay } from '../sasl-relay.ts';
-import type { Effect, HeaderAttributes, NegotiationRules } from './io.ts';
+import type { Effect, HeaderAttributes, NegotiationRules, ResumeRequest } from './io.ts';
 
 /** Where a negotiation stands. In all but `start`, `tls-only`, `open`, `restart` and `authenticated` the client is held. */
 export type Phase =
@@ -34,6 +34,8 @@ export type Phase =
   | 'authenticated'
   /** The server's answer to a bind request is awaited. */
   | 'binding'
+  /** The server's answer to a resumption is awaited. */
+  | 'resuming'
   /** The end, either way. Nothing has any effect now. */
   | 'bound'
   | 'over';
@@ -60,6 +62,8 @@ export interface State {
   failures: number;
   /** The bind or login request under way. */
   request: PendingRequest | undefined;
+  /** The resumption under way. */
+  resuming: ResumeRequest | undefined;
 }
 
 export interface PendingRequest {
@@ -85,6 +89,7 @@ export function newState(rules: NegotiationRules): State {
     refusal: 'malformed-request',
     failures: 0,
     request: undefined,
+    resuming: undefined,
   };
 }
 

@@ -1,0 +1,58 @@
+/**
+ * Resumption of a session (XEP-0198 section 5) in the place of binding. The client names the session, the server grants it:
+ * only its `<resumed/>` proves whose session it is.
+ */
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { readH } from '../management/management.ts';
+import type { Effect, ResumeRequest } from './io.ts';
+import { forget, letGo, type State } from './state.ts';
+
+/** A client's `<resume/>`; undefined for all else. The session's map decides what the server is told in its place. */
+export function resumeRequest(state: State, stanza: Stanza): Effect[] | undefined {
+  if (!isManagement(stanza) || stanza.name !== 'resume') return undefined;
+  const request = readRequest(stanza);
+  const xml = request && state.rules.resume?.(request);
+  if (!request || xml === undefined) return refuse(stanza);
+  state.resuming = request;
+  state.phase = 'resuming';
+  return [
+    { do: 'hold', on: 'client' },
+    { do: 'send', to: 'server', xml },
+  ];
+}
+
+function readRequest(stanza: Stanza): ResumeRequest | undefined {
+  const previd = stanza.root.attr('previd');
+  const h = readH(stanza);
+  return previd === undefined || h === undefined ? undefined : { previd, h, version: stanza.ns };
+}
+
+/** Phase `resuming`: the server's answer. After a refusal the client may bind. */
+export function resumeAnswer(state: State, stanza: Stanza): Effect[] {
+  const { resuming } = state;
+  if (!isManagement(stanza) || resuming === undefined) return [{ do: 'forward', to: 'client', stanza }];
+  if (stanza.name === 'resumed') {
+    forget(state, 'bound');
+    return [
+      { do: 'hold', on: 'server' },
+      { do: 'resumed', request: resuming, answer: stanza },
+    ];
+  }
+  state.resuming = undefined;
+  return [...refuse(stanza), ...letGo(state, 'authenticated')];
+}
+
+/** Without the server's count, which is not the client's. */
+function refuse(stanza: Stanza): Effect[] {
+  const condition = stanza.root.children.find(({ ns }) => ns === NS.stanzaErrors)?.name ?? 'item-not-found';
+  const xml = `<failed xmlns='${stanza.ns}'><${condition} xmlns='${NS.stanzaErrors}'/></failed>`;
+  return [
+    { do: 'refused', reason: 'sm-resume' },
+    { do: 'send', to: 'client', xml },
+  ];
+}
+
+function isManagement(stanza: Stanza): boolean {
+  return stanza.ns === NS.sm3 || stanza.ns === NS.sm2;
+}
