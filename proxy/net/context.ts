@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { FramerLimits } from '../xml/framer.ts';
+import { KnownTags } from '../xml/known-tags.ts';
 import { AddressLimit } from './addresses.ts';
 import type { LegLimits, LegRole } from './leg.ts';
 import { Liveness } from './liveness.ts';
@@ -39,6 +40,8 @@ export class LegContext {
   readonly liveness: Liveness;
   /** Connections by address, over all listeners. */
   readonly addresses: AddressLimit;
+  /** What the framers of all legs have read often. */
+  readonly knownTags = new KnownTags();
   #serial = 0;
 
   constructor(options: LegContextOptions) {

@@ -1,4 +1,5 @@
 import type { Declarations } from './declarations.ts';
+import { matches } from './tokens.ts';
 
 export interface ScanLimits {
   /** Elements within each other, the first-level one included. */
@@ -30,4 +31,15 @@ export interface RootTag {
   readonly typeAt: number;
   readonly typeStart: number;
   readonly typeEnd: number;
+}
+
+/** The root's name as a string, without making a new one for those that come all the time. */
+export function rootName(b: Buffer, start: number, end: number): string {
+  const length = end - start;
+  if (length === 7 && matches(b, start, 'message')) return 'message';
+  if (length === 8 && matches(b, start, 'presence')) return 'presence';
+  if (length === 2 && matches(b, start, 'iq')) return 'iq';
+  if (length === 1 && b[start] === 0x72) return 'r';
+  if (length === 1 && b[start] === 0x61) return 'a';
+  return b.toString('utf8', start, end);
 }

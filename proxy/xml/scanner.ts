@@ -16,7 +16,8 @@ import {
 } from './attributes.ts';
 import { CLASS, SPACE } from './chars.ts';
 import { type Declarations, NO_DECLARATIONS } from './declarations.ts';
-import type { RootTag, ScanLimits } from './root-tag.ts';
+import type { KnownTags } from './known-tags.ts';
+import { type RootTag, rootName, type ScanLimits } from './root-tag.ts';
 import { Scopes } from './scopes.ts';
 import {
   APOSTROPHE,
@@ -67,6 +68,8 @@ export class Scanner implements RootTag {
   /** How far the element has been read, from its first byte. After `true` from a scan: its length. */
   at = 0;
 
+  /** The default namespace of the stream header. */
+  #outerDefault = '';
   #maxDepth = 0;
   #maxAttributes = 0;
   #depth = 0;
@@ -81,6 +84,12 @@ export class Scanner implements RootTag {
   #attributes: number[] = [];
   #seen: Set<string> | undefined;
   #scopes = new Scopes();
+  readonly #known: KnownTags | undefined;
+
+  /** `known`: may be shared with other scanners. */
+  constructor(known?: KnownTags) {
+    this.#known = known;
+  }
 
   get outerPrefixes(): readonly string[] {
     return this.#scopes.outer;
@@ -88,7 +97,10 @@ export class Scanner implements RootTag {
 
   /** The next scan starts a new element, under the declarations of this stream header. */
   begin(declarations: Declarations, limits: ScanLimits): void {
-    this.declarations = declarations;
+    if (this.declarations !== declarations) {
+      this.declarations = declarations;
+      this.#outerDefault = declarations.get('') ?? '';
+    }
     this.#maxDepth = limits.depth;
     this.#maxAttributes = limits.attributes;
     this.#scopes.begin(declarations);
@@ -124,7 +136,7 @@ export class Scanner implements RootTag {
       let next: number;
       if (c === SLASH) next = this.#closingTag(b, start, p, end);
       else if (c === BANG || c === QUESTION) next = this.#special(b, p, end, this.#depth > 0);
-      else next = this.#openingTag(b, start, p, end);
+      else next = this.#depth > 0 ? this.#innerTag(b, start, p, end) : this.#openingTag(b, start, p, end);
       if (next < 0) break;
       p = next;
       if (this.#depth === 0) {
@@ -224,6 +236,28 @@ export class Scanner implements RootTag {
     return from + CDATA.length;
   }
 
+  /** An opening tag below the root: most of them have been read before. */
+  #innerTag(b: Buffer, start: number, from: number, end: number): number {
+    const tag = this.#known?.find(b, from, end);
+    if (tag === undefined) return this.#openingTag(b, start, from, end);
+    if (tag.hasNamespace && this.#maxAttributes < 1) throw tooMuch('too many attributes');
+    this.#enter(from + 1 - start, tag.nameLength);
+    if (this.#coverDepth === 0) {
+      if (tag.hasNamespace) this.#coverDepth = this.#depth;
+      else this.inheritsDefault = true;
+    }
+    if (tag.selfClosing) this.#leave();
+    return from + tag.bytes.length;
+  }
+
+  #enter(name: number, length: number): void {
+    if (this.#depth >= this.#maxDepth) throw tooMuch('elements nested too deep');
+    const top = this.#depth * 2;
+    this.#depth++;
+    this.#open[top] = name;
+    this.#open[top + 1] = length;
+  }
+
   #openingTag(b: Buffer, start: number, from: number, end: number): number {
     let p = ncName(b, from + 1, end);
     let colon = 0;
@@ -297,11 +331,7 @@ export class Scanner implements RootTag {
       p++;
     }
 
-    if (this.#depth >= this.#maxDepth) throw tooMuch('elements nested too deep');
-    const top = this.#depth * 2;
-    this.#depth++;
-    this.#open[top] = from + 1 - start;
-    this.#open[top + 1] = nameEnd - from - 1;
+    this.#enter(from + 1 - start, nameEnd - from - 1);
     if (defaultAt >= 0) {
       checkDefaultAt(b, attributes, defaultAt);
       if (this.#coverDepth === 0) this.#coverDepth = this.#depth;
@@ -317,12 +347,14 @@ export class Scanner implements RootTag {
       if (colon === 0) {
         this.prefix = '';
         this.name = rootName(b, from + 1, nameEnd);
-        this.ns = defaultAt < 0 ? (this.declarations.get('') ?? '') : namespaceAt(b, attributes, defaultAt);
+        this.ns = defaultAt < 0 ? this.#outerDefault : namespaceAt(b, attributes, defaultAt);
       } else {
         this.prefix = b.toString('utf8', from + 1, colon);
         this.name = rootName(b, colon + 1, nameEnd);
         this.ns = namespace;
       }
+    } else if (colon === 0 && (count === 0 || (count === 1 && defaultAt === 0))) {
+      this.#known?.learn(b, from, nameEnd, p, count > 0, selfClosing);
     }
     if (selfClosing) this.#leave();
     return p;
@@ -367,15 +399,4 @@ export class Scanner implements RootTag {
     if (count === MANY) this.#seen = namesOf(b, this.#attributes, count);
     checkAmongMany(b, this.#seen as Set<string>, name, end);
   }
-}
-
-/** The name as a string, without making a new one for those that come all the time. */
-function rootName(b: Buffer, start: number, end: number): string {
-  const length = end - start;
-  if (length === 7 && matches(b, start, 'message')) return 'message';
-  if (length === 8 && matches(b, start, 'presence')) return 'presence';
-  if (length === 2 && matches(b, start, 'iq')) return 'iq';
-  if (length === 1 && b[start] === 0x72) return 'r';
-  if (length === 1 && b[start] === 0x61) return 'a';
-  return b.toString('utf8', start, end);
 }

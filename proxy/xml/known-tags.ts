@@ -1,0 +1,62 @@
+/**
+ * Opening tags that have been read before. The same few (`<body>`, `<request xmlns='urn:xmpp:receipts'/>`) come all the
+ * time, and comparing bytes costs a fraction of reading them. Many scanners may share what one has read: only tags that are
+ * well-formed and mean the same wherever they stand are kept, and they are compared byte for byte. A peer that sends many
+ * different ones makes others read theirs again, no more.
+ */
+
+/** Without prefixes, and without attributes but `xmlns`. */
+export interface KnownTag {
+  /** From `<` to `>`. */
+  readonly bytes: Uint8Array;
+  readonly nameLength: number;
+  readonly hasNamespace: boolean;
+  readonly selfClosing: boolean;
+}
+
+const SETS = 64;
+/** Tags of one set: those that begin alike. */
+const WAYS = 4;
+/** Longer ones are not kept. */
+const MOST_BYTES = 128;
+
+export class KnownTags {
+  readonly #tags: (KnownTag | undefined)[] = new Array(SETS * WAYS).fill(undefined);
+  /** Which of a set is replaced next. */
+  #turn = 0;
+
+  /** The tag that starts at `p`, if it is known and complete. */
+  find(b: Buffer, p: number, end: number): KnownTag | undefined {
+    if (p + 2 >= end) return undefined;
+    const first = setOf(b, p);
+    for (let slot = first; slot < first + WAYS; slot++) {
+      const tag = this.#tags[slot];
+      if (tag === undefined) return undefined;
+      if (p + tag.bytes.length <= end && isAt(tag.bytes, b, p)) return tag;
+    }
+    return undefined;
+  }
+
+  /** `[start, end)` is such a tag, just read, whose name ends at `nameEnd`. */
+  learn(b: Buffer, start: number, nameEnd: number, end: number, hasNamespace: boolean, selfClosing: boolean): void {
+    if (end - start > MOST_BYTES) return;
+    const first = setOf(b, start);
+    let slot = first;
+    while (slot < first + WAYS && this.#tags[slot] !== undefined) slot++;
+    if (slot === first + WAYS) slot = first + (this.#turn++ & (WAYS - 1));
+    const bytes = new Uint8Array(b.subarray(start, end));
+    this.#tags[slot] = { bytes, nameLength: nameEnd - start - 1, hasNamespace, selfClosing };
+  }
+}
+
+/** The first two bytes of the name, or what stands in their place, are in every tag. */
+function setOf(b: Buffer, p: number): number {
+  return (((b[p + 1] as number) * 7 + (b[p + 2] as number)) & (SETS - 1)) * WAYS;
+}
+
+function isAt(bytes: Uint8Array, b: Buffer, at: number): boolean {
+  const { length } = bytes;
+  // The last byte first: where the end differs, as in two namespaces, the rest needs no look.
+  for (let k = length - 1; k > 0; k--) if (bytes[k] !== b[at + k]) return false;
+  return true;
+}
