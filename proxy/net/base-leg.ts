@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { escape as escapeXml, streamError } from '../xml/build.ts';
+import { mended } from '../xml/declarations.ts';
 import { Framer, type FramerHandler, type FramerLimits, type Violation } from '../xml/framer.ts';
 import type { Declarations, Stanza, StreamHeader } from '../xml/stanza.ts';
 import type { LegContext } from './context.ts';
@@ -66,7 +67,9 @@ export abstract class BaseLeg implements Leg, Watched {
     this.remoteAddress = options.remoteAddress;
     this.#host = options.host;
     this.lastActivity = context.now();
-    this.framer = new Framer(kind, context.framerLimits, new Inbound(this));
+    // A server passes on what others have sent: what it lets through must not cost anybody a stream (M9a).
+    const read = role === 'dialed' ? mended : undefined;
+    this.framer = new Framer(kind, context.framerLimits, new Inbound(this), read);
     context.liveness.add(this);
     context.metrics.legs.inc({ role, kind });
   }

@@ -11,3 +11,18 @@ export const USUAL_DECLARATIONS: Declarations = new Map([
 
 /** No declarations: a WebSocket frame stands alone. */
 export const NO_DECLARATIONS: Declarations = new Map();
+
+/**
+ * The same, with no prefix missing: one that nobody has declared stands for a namespace that nobody knows. For peers that
+ * pass on what others have sent.
+ * COMPAT: ejabberd 23.01 passes on a client's stanzas without the declarations of that client's stream header.
+ */
+export function mended(declarations: Declarations): Declarations {
+  return new MendedDeclarations(declarations);
+}
+
+class MendedDeclarations extends Map<string, string> {
+  override get(prefix: string): string | undefined {
+    return super.get(prefix) ?? (prefix === '' ? undefined : `urn:x-undeclared:${prefix}`);
+  }
+}

@@ -44,6 +44,8 @@ const TOO_BIG: Violation = {
   extra: `<stanza-too-big xmlns='${NS.xmppErrors}'/>`,
 };
 
+const asTheyAre = (declarations: Declarations): Declarations => declarations;
+
 type State = 'header' | 'stream' | 'stopped';
 
 export class Framer {
@@ -58,7 +60,8 @@ export class Framer {
   #scanning = false;
   /** Nothing but white space has come since the connection, the stream or the message began. */
   #fresh = true;
-  #declarations: Declarations = NO_DECLARATIONS;
+  #declarations: Declarations;
+  readonly #read: (declarations: Declarations) => Declarations;
   /** As written in the stream header, so that the closing tag can be compared. */
   #rootName = '';
   /** How far behind `#pos` the white space in an unfinished `</stream:stream   >` has been read. */
@@ -75,8 +78,11 @@ export class Framer {
   #waiting: Buffer[] = [];
   #discarded = false;
 
-  constructor(kind: 'tcp' | 'websocket', limits: FramerLimits, handler: FramerHandler) {
+  /** `read` tells how declarations are to be taken: as they are, unless given. */
+  constructor(kind: 'tcp' | 'websocket', limits: FramerLimits, handler: FramerHandler, read = asTheyAre) {
     this.limits = limits;
+    this.#read = read;
+    this.#declarations = read(NO_DECLARATIONS);
     this.#websocket = kind === 'websocket';
     this.#handler = handler;
   }
@@ -125,7 +131,7 @@ export class Framer {
     this.#state = 'header';
     this.#scanning = false;
     this.#fresh = true;
-    this.#declarations = NO_DECLARATIONS;
+    this.#declarations = this.#read(NO_DECLARATIONS);
     this.#closingRead = 0;
   }
 
@@ -335,7 +341,7 @@ export class Framer {
     if (fault !== undefined) return this.#refuse(fault);
     const header = streamHeader(this.#data.subarray(start, this.#pos), scanner);
     this.#rootName = scanner.prefix === '' ? scanner.name : `${scanner.prefix}:${scanner.name}`;
-    this.#declarations = header.declarations;
+    this.#declarations = this.#read(header.declarations);
     this.#state = 'stream';
     this.#closingRead = 0;
     this.#handler.header(header);

@@ -1,4 +1,6 @@
-import type { Framer } from '../../proxy/xml/framer.ts';
+import { mended, USUAL_DECLARATIONS } from '../../proxy/xml/declarations.ts';
+import { bridge } from '../../proxy/xml/edit.ts';
+import { Framer } from '../../proxy/xml/framer.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { assert, suite } from '../support/suite.ts';
 import { HEADER, LIMITS, pushChunks, record } from './record.ts';
@@ -329,6 +331,31 @@ test('long tags, texts and references that come byte by byte are framed', () => 
     const { framer, stanzas } = stream(undefined, limits);
     pushChunks(framer, bytes(xml), 1);
     assert.is(stanzas[0]?.toString() === xml, true, xml.slice(0, 20));
+  }
+});
+
+test('with mended declarations an undeclared prefix is no violation, and gets one wherever the stanza goes', () => {
+  for (const kind of ['tcp', 'websocket'] as const) {
+    const recording = record(kind);
+    const framer = new Framer(kind, LIMITS, recording, mended);
+    const header = kind === 'tcp' ? HEADER : `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>`;
+    framer.push(bytes(header));
+    framer.push(bytes(`<message xmlns='jabber:client' my:a='1'><my:x/><x xmlns:my='u'><my:y/></x></message>`));
+    assert.equal(recording.violations, []);
+    const [stanza] = recording.stanzas;
+    assert.ok(stanza);
+    assert.equal(stanza.outerPrefixes, ['my']);
+    const unknown = 'urn:x-undeclared:my';
+    assert.equal(
+      stanza.root.children.map((child) => child.ns),
+      [unknown, 'jabber:client'],
+    );
+    for (const target of [USUAL_DECLARATIONS, 'websocket'] as const) {
+      assert.match(
+        bridge(stanza, target)?.toString() ?? '',
+        `<message xmlns:my='${unknown}' xmlns='jabber:client' my:a`,
+      );
+    }
   }
 });
 
