@@ -26,6 +26,8 @@ export interface ProxyOptions {
 export interface TestProxy {
   /** Where a client connects. `tls` takes the listener with STARTTLS or `wss`, where there is one. */
   target(transport: Transport, options?: { tls?: boolean }): Target;
+  /** The same by the kind of listener; those with TLS need a certificate. */
+  at(access: Access): Target;
   /** Lines of its log, JSON, debug level included unless the configuration says otherwise. */
   readonly log: readonly string[];
   /** For what a client cannot see: metrics, what is held. */
@@ -42,7 +44,8 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   const app = createApp(config, { log });
   await app.start();
   return {
-    target: (transport, { tls = false } = {}) => targetAt(app.addresses, transport, tls),
+    target: (transport, { tls = false } = {}) => targetAt(app.addresses, accessOf(transport, tls)),
+    at: (access) => targetAt(app.addresses, access),
     log: lines,
     app,
     stop: () => app.stop(),
@@ -61,15 +64,30 @@ function configFile({ upstream, access, config = {}, certificate }: ProxyOptions
     listeners.push({ kind: 'tcp', address: '127.0.0.1:0', tls: 'direct' });
     listeners.push({ kind: 'websocket', address: '127.0.0.1:0', tls: 'direct', path: '/xmpp-websocket' });
   }
-  const host = { upstream: url, 'upstream-tls': { verify: false }, ...(certificate ? { certificate } : {}) };
+  const host = {
+    upstream: url,
+    'upstream-tls': { verify: false },
+    ...(certificate ? { certificate: { cert: certificate.cert, key: certificate.key } } : {}),
+  };
   return { listeners, hosts: { localhost: host }, log: { level: 'debug' }, ...config };
 }
 
-function targetAt(addresses: readonly AppAddress[], kind: Transport, isTls: boolean): Target {
-  const wanted = isTls ? (kind === 'tcp' ? 'starttls' : 'direct') : 'none';
-  const address = addresses.find((one) => one.kind === kind && one.tls === wanted);
-  if (!address) throw new Error(`the proxy has no ${kind} listener with tls: ${wanted}`);
-  const { port } = address;
-  if (kind === 'websocket') return { access: isTls ? 'wss' : 'ws', port };
-  return { access: isTls ? 'starttls' : 'tcp', port };
+function accessOf(transport: Transport, isTls: boolean): Access {
+  if (transport === 'websocket') return isTls ? 'wss' : 'ws';
+  return isTls ? 'starttls' : 'tcp';
+}
+
+const listenerOf = {
+  tcp: { kind: 'tcp', tls: 'none' },
+  starttls: { kind: 'tcp', tls: 'starttls' },
+  tls: { kind: 'tcp', tls: 'direct' },
+  ws: { kind: 'websocket', tls: 'none' },
+  wss: { kind: 'websocket', tls: 'direct' },
+} as const;
+
+function targetAt(addresses: readonly AppAddress[], access: Access): Target {
+  const { kind, tls } = listenerOf[access];
+  const address = addresses.find((one) => one.kind === kind && one.tls === tls);
+  if (!address) throw new Error(`the proxy has no ${kind} listener with tls: ${tls}`);
+  return { access, port: address.port, ...(kind === 'websocket' ? { path: address.path } : {}) };
 }
