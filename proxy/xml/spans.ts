@@ -51,8 +51,8 @@ export interface Node {
 
 /** The tree of one complete element. `bytes` must have passed the framer under these declarations. */
 export function buildTree(bytes: Buffer, declarations: Declarations): Node {
-  const outside = (prefix: string): string => (prefix === 'xml' ? NS.xml : (declarations.get(prefix) ?? ''));
-  const root = openingTag(bytes, 0, undefined, outside);
+  const scope = new Scope(declarations);
+  const root = openingTag(bytes, 0, undefined, scope);
   let open: Element | undefined = root.selfClosing ? undefined : root;
   let p = root.openEnd;
   while (open !== undefined) {
@@ -61,26 +61,29 @@ export function buildTree(bytes: Buffer, declarations: Declarations): Node {
     if (c === SLASH) {
       open.closeStart = p;
       p = open.end = bytes.indexOf(GT, p) + 1;
+      scope.leave(open);
       open = open.parent;
     } else if (c === BANG) {
       p = bytes.indexOf(']]>', p) + 3;
     } else {
-      const child: Element = openingTag(bytes, p, open, outside);
-      open.children.push(child);
+      const child: Element = openingTag(bytes, p, open, scope);
+      open.adopt(child);
       p = child.openEnd;
-      if (!child.selfClosing) open = child;
+      if (child.selfClosing) scope.leave(child);
+      else open = child;
     }
   }
   return root;
 }
 
 /** The attributes of an opening tag between the end of its name and its end. */
-export function readAttributes(bytes: Buffer, nameEnd: number, openEnd: number): Attr[] {
-  const attributes: Attr[] = [];
+export function readAttributes(bytes: Buffer, nameEnd: number, openEnd: number): readonly Attr[] {
+  let attributes: Attr[] = NO_ATTRIBUTES;
   let p = nameEnd;
   for (;;) {
     while (((CLASS[bytes[p] as number] as number) & SPACE) !== 0) p++;
     if (p >= openEnd || bytes[p] === GT || bytes[p] === SLASH) return attributes;
+    if (attributes === NO_ATTRIBUTES) attributes = [];
     const start = p;
     while (bytes[p] !== EQUALS && ((CLASS[bytes[p] as number] as number) & SPACE) === 0) p++;
     const name = attributeName(bytes, start, p);
@@ -94,6 +97,10 @@ export function readAttributes(bytes: Buffer, nameEnd: number, openEnd: number):
     p = valueEnd + 1;
   }
 }
+
+// One of each for all elements that have none: a stanza may hold millions of those.
+const NO_ATTRIBUTES: Attr[] = [];
+const NO_CHILDREN: Element[] = [];
 
 class WrittenAttr implements Attr {
   readonly name: string;
@@ -125,8 +132,8 @@ class Element implements Node {
   openEnd: number;
   selfClosing = false;
   closeStart: number;
-  attributes: readonly Attr[] = [];
-  readonly children: Element[] = [];
+  attributes: readonly Attr[] = NO_ATTRIBUTES;
+  children: Element[] = NO_CHILDREN;
   readonly parent: Element | undefined;
   readonly #bytes: Buffer;
 
@@ -138,6 +145,11 @@ class Element implements Node {
     this.openEnd = nameEnd;
     this.closeStart = nameEnd;
     this.end = nameEnd;
+  }
+
+  adopt(child: Element): void {
+    if (this.children === NO_CHILDREN) this.children = [child];
+    else this.children.push(child);
   }
 
   attr(name: string): string | undefined {
@@ -181,12 +193,7 @@ class Element implements Node {
   }
 }
 
-function openingTag(
-  bytes: Buffer,
-  start: number,
-  parent: Element | undefined,
-  outside: (prefix: string) => string,
-): Element {
+function openingTag(bytes: Buffer, start: number, parent: Element | undefined, scope: Scope): Element {
   let p = start + 1;
   let colon = 0;
   for (let c = bytes[p] as number; c !== GT && c !== SLASH && ((CLASS[c] as number) & SPACE) === 0; ) {
@@ -205,19 +212,41 @@ function openingTag(
     node.end = p + 1;
     node.closeStart = p + 1;
   }
-  node.ns = namespaceOf(node, node.prefix, outside);
+  node.ns = scope.enter(node);
   return node;
 }
 
-function namespaceOf(node: Element, prefix: string, outside: (prefix: string) => string): string {
-  const written = prefix === '' ? 'xmlns' : `xmlns:${prefix}`;
-  for (let at: Element | undefined = node; at !== undefined; at = at.parent) {
-    // An unprefixed child that declares nothing is in its parent's namespace, if that has no prefix either.
-    if (prefix === '' && at !== node && at.prefix === '') return at.ns;
-    const declared = at.attr(written);
-    if (declared !== undefined) return declared;
+/** Which namespaces the prefixes stand for at the element that is being read: looked up at the same cost at any depth. */
+class Scope {
+  readonly #outside: Declarations;
+  /** By written name of the declaration (`xmlns`, `xmlns:x`): what open elements declare, innermost last. */
+  readonly #open = new Map<string, string[]>();
+
+  constructor(outside: Declarations) {
+    this.#outside = outside;
   }
-  return outside(prefix);
+
+  /** Takes in what the element declares; its namespace. */
+  enter(node: Element): string {
+    for (const { name, value } of declarationsOf(node)) {
+      const values = this.#open.get(name);
+      if (values === undefined) this.#open.set(name, [value]);
+      else values.push(value);
+    }
+    const { prefix } = node;
+    const declared = this.#open.get(prefix === '' ? 'xmlns' : `xmlns:${prefix}`)?.at(-1);
+    return declared ?? (prefix === 'xml' ? NS.xml : (this.#outside.get(prefix) ?? ''));
+  }
+
+  /** The element ends, and its declarations with it. */
+  leave(node: Element): void {
+    for (const { name } of declarationsOf(node)) this.#open.get(name)?.pop();
+  }
+}
+
+function declarationsOf({ attributes }: Element): readonly Attr[] {
+  if (attributes.length === 0) return attributes;
+  return attributes.filter(({ name }) => name === 'xmlns' || name.startsWith('xmlns:'));
 }
 
 /** The name as a string, without making a new one for those that come all the time. */

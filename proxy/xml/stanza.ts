@@ -32,6 +32,8 @@ export class Stanza {
   readonly prefix: string;
   /** Declarations of the stream header that it came under. */
   readonly declarations: Declarations;
+  /** The default namespace among them, '' for none. */
+  readonly outerDefault: string;
   /** Whether something in it relies on the stream's default namespace; normally so, when the root has no `xmlns`. */
   readonly inheritsDefault: boolean;
   /** Prefixes used in it that only the stream header declares. */
@@ -71,6 +73,7 @@ export class Stanza {
     this.ns = tag.ns;
     this.prefix = tag.prefix;
     this.declarations = tag.declarations;
+    this.outerDefault = tag.outerDefault;
     this.inheritsDefault = tag.inheritsDefault;
     this.outerPrefixes = tag.outerPrefixes;
     this.nameEnd = start + tag.nameEnd;
@@ -150,7 +153,8 @@ function knownType(source: Buffer, start: number, end: number): string | undefin
   return undefined;
 }
 
-const NO_LIMITS = { depth: 10_000, attributes: 10_000 };
+/** What is framed again has been let in under the limits of the leg that it came on. */
+const NO_LIMITS = { depth: Number.POSITIVE_INFINITY, attributes: Number.POSITIVE_INFINITY };
 
 /**
  * Frames the text of one complete element, as it would stand under a stream header with these declarations. For what

@@ -89,4 +89,37 @@ test('the tree of a very deep and of a very wide stanza can be read', () => {
   assert.is(parseStanza(`<a>${'<b/>'.repeat(50_000)}</a>`).root.children.length, 50_000);
 });
 
+test('what a leg has let in can be framed again, however deep it is and however many attributes it has', () => {
+  const deep = `<message>${'<a>'.repeat(60_000)}${'</a>'.repeat(60_000)}</message>`;
+  assert.is(parseStanza(deep).root.child('a')?.start, 9);
+  const wide = `<message ${Array.from({ length: 20_000 }, (_, k) => `a${k}=''`).join(' ')}/>`;
+  assert.is(parseStanza(wide).root.attributes.length, 20_000);
+});
+
+test('the tree of a deep stanza costs no more a level than that of a flat one', () => {
+  const levels = 40_000;
+  for (const [open, close] of [
+    ['<s:a>', '</s:a>'],
+    ['<s:a><b>', '</b></s:a>'],
+    ['<stream:a>', '</stream:a>'],
+  ] as const) {
+    const stanza = parseStanza(`<message xmlns:s='x'>${open.repeat(levels)}${close.repeat(levels)}</message>`);
+    const start = performance.now();
+    assert.is(stanza.root.children.length, 1);
+    // A walk up to the root for each element took more than ten seconds.
+    assert.ok(performance.now() - start < 2_000, `${performance.now() - start} ms`);
+  }
+});
+
+test('a namespace is that of the innermost declaration that is open', () => {
+  const { root } = parseStanza(
+    `<message xmlns='m' xmlns:p='1'><p:a xmlns:p='2'><p:b/><c xmlns=''><d/></c><e/></p:a><p:f xmlns='n'/><g/></message>`,
+  );
+  const [a, f, g] = root.children;
+  assert.equal(
+    [a, ...(a?.children ?? []), a?.children[1]?.children[0], f, g].map((node) => `${node?.name} ${node?.ns}`),
+    ['a 2', 'b 2', 'c ', 'e m', 'd ', 'f 1', 'g m'],
+  );
+});
+
 test.run();
