@@ -20,6 +20,8 @@ export interface ReplayOptions {
   readonly asked: string;
   /** Whether this very join has created the room (201). */
   readonly isCreator: boolean;
+  /** What the room has said to the one who joins. */
+  readonly notices: readonly Stanza[];
   /** Log entries from here on were said after the room had admitted the account: live, not history. */
   readonly liveFrom: LogEntry | undefined;
 }
@@ -39,6 +41,7 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
     const view = { to: session.jid, id: options.join.id, carriers: carrierJids(state), add, remove: JOIN_CODES };
     out.toSession(session.id, selfPresenceFor(room.self, view), room.self);
   }
+  for (const notice of options.notices) out.fork(to, notice);
   const entries = room.log.entries(now);
   const cut = options.liveFrom ? entries.indexOf(options.liveFrom) : -1;
   const past = cut < 0 ? entries : entries.slice(0, cut);

@@ -34,6 +34,14 @@ export const impossible = {
   archive: { reason: 'mu-conference has no XEP-0313', servers: ['jabberd2'] },
   carbons: { reason: 'jabberd2 has no XEP-0280', servers: ['jabberd2'] },
   occupantLimit: { reason: 'Prosody has no limit of occupants', servers: ['prosody'] },
+  configurationNotice: {
+    reason: 'ejabberd and mu-conference do not tell occupants that addresses have become visible',
+    servers: ['ejabberd', 'jabberd2'],
+  },
+  membersOnly: {
+    reason: 'mu-conference removes nobody when a room is made members-only, nor who loses membership in one',
+    servers: ['jabberd2'],
+  },
   personalEvents: { reason: 'jabberd2 has no XEP-0163', servers: ['jabberd2'] },
 } as const satisfies Record<string, Impossible>;
 

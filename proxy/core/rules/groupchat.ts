@@ -5,6 +5,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { memberIds } from '../carriers.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
+import { delayStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
 import { throughCarrier } from './outbound.ts';
 
@@ -43,11 +44,26 @@ export function noteSubject(room: Occupancy, stanza: Stanza, at: number | undefi
   room.subjectAt = stanza.root.child('delay', NS.delay) ? undefined : at;
 }
 
+/**
+ * What the room itself says to those present, such as old services' greeting of the one who joins: no part of the
+ * discussion. What the room has put into its archive (XEP-0359) or replays as history is.
+ */
+export function isNotice(stanza: Stanza): boolean {
+  const { root } = stanza;
+  return (
+    nickOf(stanza) === '' &&
+    root.child('body') !== undefined &&
+    root.child('stanza-id', NS.stanzaId) === undefined &&
+    delayStamp(stanza) === undefined
+  );
+}
+
 /** What rooms keep as history: messages with a body that do not ask to be forgotten (XEP-0334). */
 function isKept(stanza: Stanza): boolean {
   const { root } = stanza;
   return (
     root.child('body') !== undefined &&
+    !isNotice(stanza) &&
     root.child('no-store', NS.hints) === undefined &&
     root.child('no-permanent-store', NS.hints) === undefined
   );

@@ -21,7 +21,7 @@ import { statusCodes } from '../self-presence.ts';
 import type { LogEntry } from '../stanza-log.ts';
 import type { Attempt, CarrierId, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
-import { isSubject, noteSubject } from './groupchat.ts';
+import { isNotice, isSubject, noteSubject } from './groupchat.ts';
 import { enter, sendFence, startJoin } from './join.ts';
 import { leaveRoom } from './leave.ts';
 import { sessionStanza } from './session-stanza.ts';
@@ -70,6 +70,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: Attempt, stanza: S
   }
   if (stanza.type === 'groupchat') {
     if (isSubject(stanza)) noteSubject(room, stanza, undefined);
+    else if (isNotice(stanza)) attempt.notices.push(detach(stanza));
     else if (stanza.root.child('body')) room.log.add(stanza, now);
     return;
   }
@@ -125,7 +126,8 @@ function settle(turn: Turn, room: Occupancy): void {
     out.push({ kind: 'joined', result: index === 0 ? 'upstream' : 'local' });
     enter(turn, room, session, wait.stanza, wait.nick);
     const isCreator = attempt.created && index === 0;
-    replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, liveFrom });
+    const { notices } = attempt;
+    replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, notices, liveFrom });
   }
   for (const wait of waiting) flushBehind(turn, wait);
 }

@@ -46,7 +46,7 @@ export function admit(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   out.clearTimer(`grace ${room.key}`);
   out.push({ kind: 'joined', result: 'local' });
   enter(turn, room, session, stanza, asked);
-  replay(turn, room, session, { join: stanza, asked, isCreator: false, liveFrom: undefined });
+  replay(turn, room, session, { join: stanza, asked, isCreator: false, notices: [], liveFrom: undefined });
   if (state.settings.nickPolicy === 'follow' && keyOfNick(asked) !== keyOfNick(room.nick)) {
     requestRename(turn, room, session, asked);
   }
@@ -92,6 +92,7 @@ export function startJoin(turn: Turn, room: Occupancy): void {
     self: undefined,
     created: false,
     roster: room.roster,
+    notices: [],
   };
   sendJoin(turn, room, carrier, room.attempt.joinId, waiting);
   sendFence(turn, room, carrier, room.attempt.fenceId);

@@ -36,8 +36,10 @@ export function past(joined: Joined): string[] {
   return joined.history.map((one) => `${nickOf(one)} ${one.id} ${one.child('body')?.text}`);
 }
 
-export function nickOf(stanza: Element): string {
-  return (stanza.from ?? '').slice((stanza.from ?? '').indexOf('/') + 1);
+/** Nick of the occupant who sent it; empty for the room itself. */
+export function nickOf({ from = '' }: Element): string {
+  const slash = from.indexOf('/');
+  return slash < 0 ? '' : from.slice(slash + 1);
 }
 
 /** `jid` of the first item of a room presence. */
