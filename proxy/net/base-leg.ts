@@ -69,7 +69,7 @@ export abstract class BaseLeg implements Leg, Watched {
     this.lastActivity = context.now();
     // A server passes on what others have sent: what it lets through must not cost anybody a stream (M9a).
     const read = role === 'dialed' ? mended : undefined;
-    this.framer = new Framer(kind, context.framerLimits, new Inbound(this), read);
+    this.framer = new Framer(kind, context.framerLimits, new Inbound(this), read, context.knownTags);
     context.liveness.add(this);
     context.metrics.legs.inc({ role, kind });
   }

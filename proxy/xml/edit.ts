@@ -1,6 +1,7 @@
 /** Changes to a stanza as splices on its original bytes; what is not touched stays the text that came. */
 import { CLASS, IN_VALUE } from './chars.ts';
-import type { Declarations } from './declarations.ts';
+import { type Declarations, USUAL_DECLARATIONS } from './declarations.ts';
+import { NS } from './names.ts';
 import type { Node } from './spans.ts';
 import { type Splice, spaceBefore, splice } from './splice.ts';
 import type { Stanza } from './stanza.ts';
@@ -226,8 +227,10 @@ function missingDeclarations(stanza: Stanza, target: Declarations | 'websocket')
   const outside = target === 'websocket' ? undefined : target;
   let missing = '';
   if (stanza.inheritsDefault) {
-    const namespace = stanza.declarations.get('') ?? '';
-    if (namespace !== (outside?.get('') ?? '')) missing = ` xmlns='${escapeXml(namespace)}'`;
+    const namespace = stanza.outerDefault;
+    // Nearly every stream declares the usual; looking it up for each stanza shows in a profile.
+    const there = outside === USUAL_DECLARATIONS ? NS.client : (outside?.get('') ?? '');
+    if (namespace !== there) missing = ` xmlns='${escapeXml(namespace)}'`;
   }
   for (const prefix of stanza.outerPrefixes) {
     const namespace = stanza.declarations.get(prefix);

@@ -6,6 +6,7 @@
 import { CLASS, SPACE } from './chars.ts';
 import { type Declarations, NO_DECLARATIONS } from './declarations.ts';
 import { headerFault, openFault, openHeader, strayTextFault, streamHeader } from './header.ts';
+import type { KnownTags } from './known-tags.ts';
 import { NS } from './names.ts';
 import { xmlDeclaration } from './prolog.ts';
 import type { ScanLimits } from './root-tag.ts';
@@ -54,7 +55,7 @@ export class Framer {
 
   readonly #handler: FramerHandler;
   readonly #websocket: boolean;
-  readonly #scanner = new Scanner();
+  readonly #scanner: Scanner;
   #state: State = 'header';
   /** The scanner is inside the element that starts at `#pos`. */
   #scanning = false;
@@ -78,13 +79,23 @@ export class Framer {
   #waiting: Buffer[] = [];
   #discarded = false;
 
-  /** `read` tells how declarations are to be taken: as they are, unless given. */
-  constructor(kind: 'tcp' | 'websocket', limits: FramerLimits, handler: FramerHandler, read = asTheyAre) {
+  /**
+   * `read` tells how declarations are to be taken: as they are, unless given. `known`: what other framers have read and
+   * this one will have, which makes them faster.
+   */
+  constructor(
+    kind: 'tcp' | 'websocket',
+    limits: FramerLimits,
+    handler: FramerHandler,
+    read = asTheyAre,
+    known?: KnownTags,
+  ) {
     this.limits = limits;
     this.#read = read;
     this.#declarations = read(NO_DECLARATIONS);
     this.#websocket = kind === 'websocket';
     this.#handler = handler;
+    this.#scanner = new Scanner(known);
   }
 
   /** Whether emission is suspended by `hold`. */

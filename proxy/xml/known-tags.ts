@@ -55,8 +55,17 @@ function setOf(b: Buffer, p: number): number {
 }
 
 function isAt(bytes: Uint8Array, b: Buffer, at: number): boolean {
-  const { length } = bytes;
-  // The last byte first: where the end differs, as in two namespaces, the rest needs no look.
-  for (let k = length - 1; k > 0; k--) if (bytes[k] !== b[at + k]) return false;
+  // From the end, where two namespaces differ, and four at a time: one branch in place of four.
+  let k = bytes.length - 1;
+  for (; k >= 3; k -= 4) {
+    const p = at + k;
+    const difference =
+      ((bytes[k] as number) ^ (b[p] as number)) |
+      ((bytes[k - 1] as number) ^ (b[p - 1] as number)) |
+      ((bytes[k - 2] as number) ^ (b[p - 2] as number)) |
+      ((bytes[k - 3] as number) ^ (b[p - 3] as number));
+    if (difference !== 0) return false;
+  }
+  for (; k >= 0; k--) if (bytes[k] !== b[at + k]) return false;
   return true;
 }

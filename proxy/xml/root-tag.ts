@@ -14,6 +14,8 @@ export interface RootTag {
   readonly ns: string;
   readonly prefix: string;
   readonly declarations: Declarations;
+  /** The default namespace among them, '' for none. */
+  readonly outerDefault: string;
   readonly inheritsDefault: boolean;
   readonly outerPrefixes: readonly string[];
   readonly nameEnd: number;

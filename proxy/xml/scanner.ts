@@ -48,6 +48,7 @@ export class Scanner implements RootTag {
   ns = '';
   prefix = '';
   declarations: Declarations = NO_DECLARATIONS;
+  outerDefault = '';
   inheritsDefault = false;
   nameEnd = 0;
   openEnd = 0;
@@ -68,8 +69,6 @@ export class Scanner implements RootTag {
   /** How far the element has been read, from its first byte. After `true` from a scan: its length. */
   at = 0;
 
-  /** The default namespace of the stream header. */
-  #outerDefault = '';
   #maxDepth = 0;
   #maxAttributes = 0;
   #depth = 0;
@@ -99,7 +98,7 @@ export class Scanner implements RootTag {
   begin(declarations: Declarations, limits: ScanLimits): void {
     if (this.declarations !== declarations) {
       this.declarations = declarations;
-      this.#outerDefault = declarations.get('') ?? '';
+      this.outerDefault = declarations.get('') ?? '';
     }
     this.#maxDepth = limits.depth;
     this.#maxAttributes = limits.attributes;
@@ -347,7 +346,7 @@ export class Scanner implements RootTag {
       if (colon === 0) {
         this.prefix = '';
         this.name = rootName(b, from + 1, nameEnd);
-        this.ns = defaultAt < 0 ? this.#outerDefault : namespaceAt(b, attributes, defaultAt);
+        this.ns = defaultAt < 0 ? this.outerDefault : namespaceAt(b, attributes, defaultAt);
       } else {
         this.prefix = b.toString('utf8', from + 1, colon);
         this.name = rootName(b, colon + 1, nameEnd);

@@ -1,5 +1,6 @@
 /** A framer whose events become comparable lines. */
 import { Framer, type FramerHandler, type FramerLimits, type Violation } from '../../proxy/xml/framer.ts';
+import type { KnownTags } from '../../proxy/xml/known-tags.ts';
 import type { Stanza, StreamHeader } from '../../proxy/xml/stanza.ts';
 
 export const LIMITS: FramerLimits = { stanzaBytes: 4096, depth: 50, attributes: 40 };
@@ -23,6 +24,7 @@ export function record(
   kind: 'tcp' | 'websocket' = 'tcp',
   limits: FramerLimits = LIMITS,
   during: (framer: Framer, stanza: Stanza) => void = () => {},
+  knownTags?: KnownTags,
 ): Recording {
   const recording: Omit<Recording, 'framer'> = {
     lines: [],
@@ -50,7 +52,7 @@ export function record(
       this.whitespaces++;
     },
   };
-  const framer = new Framer(kind, limits, recording);
+  const framer = new Framer(kind, limits, recording, undefined, knownTags);
   return Object.assign(recording, { framer });
 }
 
