@@ -8,6 +8,7 @@ import { Effects } from './effects.ts';
 import type { Input } from './inputs.ts';
 import { forgetOccupancy } from './occupancy.ts';
 import { accountStreamFailed, carrierLost, carrierReady, credentials, reopen } from './rules/carrier-events.ts';
+import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered, lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, settleTimer } from './rules/join-answer.ts';
 import { departed, graceOver, left, sendLeave } from './rules/leave.ts';
@@ -37,6 +38,8 @@ function dispatch(turn: Turn, input: Input): void {
     case 'session-stanza': {
       const session = state.sessions.get(input.session);
       if (session) sessionStanza(turn, session, input.stanza);
+      // A session that joins may be the first to hear a room whose carrier hibernates.
+      if (input.stanza.name === 'presence') reconcile(turn);
       return;
     }
     case 'session-bound':
@@ -45,6 +48,16 @@ function dispatch(turn: Turn, input: Input): void {
     case 'session-gone':
       sessionGone(turn, input.session);
       return;
+    case 'session-hibernates': {
+      const session = state.sessions.get(input.session);
+      if (session) sessionHibernates(turn, session);
+      return;
+    }
+    case 'session-awakes': {
+      const session = state.sessions.get(input.session);
+      if (session) sessionAwakes(turn, session);
+      return;
+    }
     case 'session-presence': {
       const session = state.sessions.get(input.session);
       if (session) sessionPresence(turn, session, input.available, input.show, input.priority);

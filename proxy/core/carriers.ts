@@ -65,7 +65,7 @@ export function mostActive(state: AccountState, room: Occupancy): Session | unde
   let bestRank: readonly [number, number, number] = [-1, -200, 0];
   for (const [id, member] of room.members) {
     const session = state.sessions.get(id);
-    if (!session) continue;
+    if (!session || session.isHibernating) continue;
     const { show, priority, at } = member.presentation;
     const rank = [availability(show), priority, at] as const;
     if (!best || isGreater(rank, bestRank)) {
@@ -113,10 +113,20 @@ export function releaseRoom(turn: Turn, id: CarrierId, room: Occupancy): void {
 /** A retiring carrier without rooms is given back to the runtime. */
 export function freeIfDone(turn: Turn, carrier: Carrier): void {
   if (carrier.status !== 'retiring' || carrier.rooms.size > 0) return;
-  turn.out.push({ kind: 'carrier-free', carrier: carrier.id });
   const session = carrier.session === undefined ? undefined : turn.state.sessions.get(carrier.session);
+  if (session?.isHibernating) {
+    suspend(turn, carrier);
+    return;
+  }
+  turn.out.push({ kind: 'carrier-free', carrier: carrier.id });
   if (session) carrier.status = 'ready';
   else turn.state.carriers.delete(carrier.id);
+}
+
+/** The carrier's session hibernates, and with it what the stream still carries. */
+export function suspend(turn: Turn, carrier: Carrier): void {
+  carrier.status = 'hibernating';
+  turn.out.push({ kind: 'suspend-carrier', carrier: carrier.id });
 }
 
 export function departTimer(carrier: CarrierId, room: Occupancy): string {

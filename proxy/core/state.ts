@@ -54,6 +54,8 @@ export interface Session {
   show: string;
   priority: number;
   carbons: boolean;
+  /** Its connection has dropped and may be resumed (XEP-0198). */
+  isHibernating: boolean;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: Set<BareKey>;
 }
@@ -64,8 +66,11 @@ export interface Carrier {
   readonly jid: string;
   /** The session whose stream it is; undefined for account streams. */
   readonly session: SessionId | undefined;
-  /** `retiring`: it takes no new rooms and is to be freed of those it has (client gone, or broadcast unavailable withheld). */
-  status: 'ready' | 'retiring';
+  /**
+   * `retiring`: it takes no new rooms and is to be freed of those it has (client gone, or broadcast unavailable withheld).
+   * `hibernating`: it has no connection; the server keeps its places until it is resumed.
+   */
+  status: 'ready' | 'retiring' | 'hibernating';
   /** Rooms in which this stream is an occupant, or may be: joins sent and leaves not yet confirmed included. */
   readonly rooms: Set<BareKey>;
 }

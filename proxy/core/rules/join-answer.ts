@@ -69,6 +69,11 @@ export function joining(turn: Turn, room: Occupancy, attempt: Attempt, stanza: S
     return;
   }
   if (stanza.type === 'groupchat') {
+    // Before the self-presence it belongs to an earlier stay (XEP-0045 section 7.1 gives the order).
+    if (!attempt.self) {
+      out.drop('left-room');
+      return;
+    }
     if (isSubject(stanza)) noteSubject(room, stanza, undefined);
     else if (isNotice(stanza)) attempt.notices.push(detach(stanza));
     else if (stanza.root.child('body')) room.log.add(stanza, now);

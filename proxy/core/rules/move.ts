@@ -7,7 +7,7 @@ import { readdress } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { carrierJids, chooseCarrier, memberIds } from '../carriers.ts';
+import { carrierJids, chooseCarrier, memberIds, suspend } from '../carriers.ts';
 import { detach, keyOfNick, nickOf, noteOccupant, noteRoomCodes, recordOccupancy, serviceOf } from '../occupancy.ts';
 import { Overlap } from '../overlap.ts';
 import { presenceDigest, selfDigest, statusCodes } from '../self-presence.ts';
@@ -56,8 +56,9 @@ function place(turn: Turn, room: Occupancy): boolean {
   const { state } = turn;
   const current = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   const isShared = !state.services.facts(serviceOf(room)).refusesSharedNick;
-  const isForced = current === undefined || current.status === 'retiring';
-  const isBetter = current?.kind === 'borrowed' && state.accountStream === 'ready' && isShared;
+  const isForced = current === undefined || current.status === 'retiring' || isMissed(turn, room, current);
+  const isBetter =
+    current?.kind === 'borrowed' && current.status === 'ready' && state.accountStream === 'ready' && isShared;
   if (!isForced && !isBetter) return false;
   if (room.retryAt !== undefined && room.retryAt > turn.now) return false;
   // The old place must be free before a service that shares no nicks lets the account in again.
@@ -65,6 +66,11 @@ function place(turn: Turn, room: Occupancy): boolean {
   const target = chooseCarrier(turn, room);
   if (target === 'pending' || target === current) return false;
   if (target === undefined) {
+    if (current?.status === 'hibernating') return false;
+    if (current && isHibernating(turn, current)) {
+      suspend(turn, current);
+      return false;
+    }
     const reason = 'No connection is left that could stay in the room.';
     if (current && isForced) giveUpPlace(turn, room, reason);
     else if (isForced) removedForGood(turn, room, reason);
@@ -73,6 +79,17 @@ function place(turn: Turn, room: Occupancy): boolean {
   if (current && !isShared) leaveThenJoin(turn, room, current);
   else startMove(turn, room, target, current);
   return true;
+}
+
+function isHibernating({ state }: Turn, carrier: Carrier): boolean {
+  return carrier.session !== undefined && state.sessions.get(carrier.session)?.isHibernating === true;
+}
+
+/** Somebody is there to hear the room, and its carrier hibernates. */
+function isMissed({ state }: Turn, room: Occupancy, carrier: Carrier): boolean {
+  if (carrier.status !== 'hibernating') return false;
+  for (const id of room.members.keys()) if (state.sessions.get(id)?.isHibernating === false) return true;
+  return false;
 }
 
 /** The last resort on services that refuse a shared nick: other occupants see the account leave and come. */

@@ -18,6 +18,7 @@ export function sessionBound(turn: Turn, id: SessionId, jid: string, carrier: Ca
     show: '',
     priority: 0,
     carbons: false,
+    isHibernating: false,
     rooms: new Set(),
   });
   state.carriers.set(carrier, { id: carrier, kind: 'borrowed', jid, session: id, status: 'ready', rooms: new Set() });

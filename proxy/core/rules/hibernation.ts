@@ -1,0 +1,40 @@
+/**
+ * A session whose connection has dropped and that may be resumed (XEP-0198 section 5). It stays joined; what the rooms say is
+ * kept for it. What its stream carried for others is handed over first; what nobody else can carry stays with the server,
+ * which keeps the occupant, queues and pushes as it does without a proxy.
+ */
+import { suspend } from '../carriers.ts';
+import type { Session, Turn } from '../state.ts';
+import { inboundUnanswered } from './iq.ts';
+import { reconcile } from './move.ts';
+
+export function sessionHibernates(turn: Turn, session: Session): void {
+  const { state } = turn;
+  session.isHibernating = true;
+  for (const [key, pending] of [...state.inbound]) if (pending.session === session.id) inboundUnanswered(turn, key);
+  const carrier = state.carriers.get(session.carrier);
+  if (!carrier) return;
+  if (carrier.rooms.size === 0 || !hasOther(turn, session)) {
+    suspend(turn, carrier);
+    return;
+  }
+  carrier.status = 'retiring';
+  reconcile(turn);
+}
+
+/** Whether some other stream carries rooms, or is about to. */
+function hasOther({ state }: Turn, session: Session): boolean {
+  if (state.accountStream === 'possible' || state.accountStream === 'opening') return true;
+  for (const carrier of state.carriers.values()) {
+    if (carrier.id !== session.carrier && carrier.status === 'ready') return true;
+  }
+  return false;
+}
+
+/** The session is back, its stream as it was. */
+export function sessionAwakes(turn: Turn, session: Session): void {
+  session.isHibernating = false;
+  const carrier = turn.state.carriers.get(session.carrier);
+  if (carrier) carrier.status = 'ready';
+  reconcile(turn);
+}
