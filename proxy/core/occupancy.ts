@@ -33,7 +33,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     log: createLog(settings),
     password: undefined,
     queue: [],
-    sent: new Map(),
+    sent: [],
     presences: [],
     departing: new Map(),
     overlap: undefined,

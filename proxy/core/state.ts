@@ -150,8 +150,8 @@ export interface Occupancy {
   password: string | undefined;
   /** Room stanzas of members while no carrier is in the room. */
   readonly queue: { readonly session: SessionId; readonly stanza: Stanza }[];
-  /** Messages on their way, by id: whom an error concerns. */
-  readonly sent: Map<string, SessionId[]>;
+  /** Messages on their way, oldest first: whom an error concerns. */
+  readonly sent: { readonly id: string | undefined; readonly session: SessionId }[];
   /** Presences on their way (nick and status changes). */
   readonly presences: { readonly id: string | undefined; readonly nick: string; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */

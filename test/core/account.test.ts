@@ -74,7 +74,8 @@ const event = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('account-stream' as const), fc.nat(2)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('lose-account-stream' as const), fc.nat(1)) },
   { weight: 6, arbitrary: fc.tuple(fc.constant('say' as const), fc.nat(9)) },
-  { weight: 20, arbitrary: fc.tuple(fc.constant('arrive' as const), fc.nat(1)) },
+  { weight: 20, arbitrary: fc.tuple(fc.constant('arrive' as const), fc.nat(9)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('kick' as const), fc.nat(1)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
 );
@@ -88,7 +89,8 @@ function happen(world: World, [what, number]: Happening): void {
   else if (what === 'credentials') world.input({ kind: 'credentials', known: true });
   else if (what === 'account-stream') world.accountStream(number > 0, number === 0);
   else if (what === 'lose-account-stream') world.loseAccountStream();
-  else if (what === 'arrive') world.arrive(number === 0);
+  else if (what === 'arrive') world.arrive(number % 2 === 0, number >> 1);
+  else if (what === 'kick') world.kick();
   else if (what === 'fire') world.fire();
   else if (what === 'settle') world.settle();
   else if (what === 'say') world.roomSays();

@@ -45,6 +45,13 @@ export class ModelRoom {
     return { serial: this.#serial, told: this.#broadcast('bob', `b${this.#serial}`, String(this.#serial), now) };
   }
 
+  /** A moderator kicks the account's nick (XEP-0045 section 8.2). */
+  kick(): Told[] {
+    const told = [...this.inside].map(([to, nick]) => ({ to, xml: this.#self(to, nick, 'unavailable', '', '307') }));
+    for (const { to } of told) this.#remove(to);
+    return told;
+  }
+
   #presence(from: string, stanza: Stanza): Told[] {
     const { room, isShared } = this.#options;
     const nick = (stanza.to ?? '').slice(room.length + 1);
@@ -90,10 +97,10 @@ export class ModelRoom {
     return told;
   }
 
-  #self(to: string, nick: string, type: string, id: string): string {
+  #self(to: string, nick: string, type: string, id: string, code = '110'): string {
     const attributes = `${type === '' ? '' : ` type='${type}'`}${id === '' ? '' : ` id='${id}'`}`;
     const item = `<item affiliation='none' role='${type === '' ? 'participant' : 'none'}' jid='${to}'/>`;
-    return `<presence from='${this.#options.room}/${nick}' to='${to}'${attributes}><x xmlns='${NS.mucUser}'>${item}<status code='110'/></x></presence>`;
+    return `<presence from='${this.#options.room}/${nick}' to='${to}'${attributes}><x xmlns='${NS.mucUser}'>${item}<status code='110'/>${code === '110' ? '' : `<status code='${code}'/>`}</x></presence>`;
   }
 
   #message(from: string, stanza: Stanza, now: number): Told[] {

@@ -43,6 +43,8 @@ export interface Believes {
   heard: string[];
   /** Errors to joins. */
   errors: number;
+  /** All that it was told, in order. */
+  readonly told: Stanza[];
 }
 
 export class World {
@@ -55,8 +57,11 @@ export class World {
   now = 1_700_000_000_000;
   /** Streams that are open, by JID. */
   readonly #streams = new Map<string, CarrierId>();
-  readonly #up: { readonly jid: string; readonly stanza: Stanza }[] = [];
-  readonly #down: { readonly carrier: CarrierId; readonly stanza: Stanza }[] = [];
+  /** On their way, in order for each stream and in no order between streams: to the room by JID, to the account by carrier. */
+  readonly #up = new Map<string, Stanza[]>();
+  readonly #down = new Map<CarrierId, Stanza[]>();
+  /** All that went to carriers. */
+  readonly sent: { readonly carrier: CarrierId; readonly stanza: Stanza }[] = [];
   /** Carriers whose client's broadcast `unavailable` has not been passed on yet. */
   readonly #withheld = new Set<CarrierId>();
   #serial = 0;
@@ -74,7 +79,7 @@ export class World {
     const carrier = `c${this.#serial}` as CarrierId;
     const jid = `${BARE}/r${this.#serial}`;
     this.isIdle = false;
-    this.sessions.set(id, { jid, carrier, place: 'out', heard: [], errors: 0 });
+    this.sessions.set(id, { jid, carrier, place: 'out', heard: [], errors: 0, told: [] });
     this.#streams.set(jid, carrier);
     this.input({ kind: 'session-bound', session: id, jid, carrier });
     this.input({ kind: 'session-presence', session: id, available: true, show: '', priority: 0 });
@@ -165,19 +170,37 @@ export class World {
     return client;
   }
 
-  /** One stanza arrives, at the room or at the account. Returns false when nothing is on its way. */
-  arrive(isUp: boolean): boolean {
-    const isFirst = (isUp && this.#up.length > 0) || this.#down.length === 0;
-    if (isFirst) {
-      const next = this.#up.shift();
-      if (!next) return false;
-      if (next.stanza.toAt < 0) this.room.gone(next.jid);
-      else if (this.#streams.has(next.jid)) this.#tell(this.room.take(next.jid, next.stanza, this.now));
-      return true;
-    }
-    const next = this.#down.shift();
-    if (next) this.input({ kind: 'carrier-stanza', ...next });
-    return true;
+  /** The room removes the account: each of its streams is told. */
+  kick(): void {
+    this.#tell(this.room.kick());
+  }
+
+  /** A stanza of the room's side arrives on a carrier, before whatever else is on its way. */
+  arrives(carrier: CarrierId, xml: string): void {
+    this.input({ kind: 'carrier-stanza', carrier, stanza: parseStanza(xml) });
+  }
+
+  /** One stanza arrives, at the room or at the account, on one of the streams. Returns false when nothing is on its way. */
+  arrive(isUp: boolean, stream = 0): boolean {
+    const ups = [...this.#up].filter(([, queue]) => queue.length > 0);
+    const downs = [...this.#down].filter(([, queue]) => queue.length > 0);
+    const up = ups[stream % Math.max(1, ups.length)];
+    const down = downs[stream % Math.max(1, downs.length)];
+    if (up && (isUp || !down)) this.#atRoom(up[0], up[1]);
+    else if (down) this.#atAccount(down[0], down[1]);
+    return up !== undefined || down !== undefined;
+  }
+
+  #atRoom(jid: string, queue: Stanza[]): void {
+    const stanza = queue.shift();
+    if (!stanza) return;
+    if (stanza.toAt < 0) this.room.gone(jid);
+    else if (this.#streams.has(jid)) this.#tell(this.room.take(jid, stanza, this.now));
+  }
+
+  #atAccount(carrier: CarrierId, queue: Stanza[]): void {
+    const stanza = queue.shift();
+    if (stanza) this.input({ kind: 'carrier-stanza', carrier, stanza });
   }
 
   /** Everything that is on its way arrives. */
@@ -203,7 +226,7 @@ export class World {
   #tell(told: readonly { readonly to: string; readonly xml: string }[]): void {
     for (const { to, xml } of told) {
       const carrier = this.#streams.get(to);
-      if (carrier !== undefined) this.#down.push({ carrier, stanza: parseStanza(xml) });
+      if (carrier !== undefined) append(this.#down, carrier, parseStanza(xml));
     }
   }
 
@@ -217,7 +240,9 @@ export class World {
         return;
       case 'to-carrier': {
         const jid = [...this.#streams].find(([, id]) => id === effect.carrier)?.[0];
-        if (jid !== undefined) this.#up.push({ jid, stanza: parseStanza(effect.xml) });
+        const stanza = parseStanza(effect.xml);
+        this.sent.push({ carrier: effect.carrier, stanza });
+        if (jid !== undefined) append(this.#up, jid, stanza);
         return;
       }
       case 'open-account-stream':
@@ -232,7 +257,7 @@ export class World {
         if (jid === undefined) return;
         if (!isOwned) this.#end(jid);
         else if (this.#withheld.delete(effect.carrier)) {
-          this.#up.push({ jid, stanza: parseStanza("<presence type='unavailable'/>") });
+          append(this.#up, jid, parseStanza("<presence type='unavailable'/>"));
         }
         return;
       }
@@ -259,6 +284,7 @@ export class World {
   #hear(id: SessionId, stanza: Stanza): void {
     const client = this.sessions.get(id);
     if (!client) return;
+    client.told.push(stanza);
     const isSelf = stanza.root.child('x', NS.mucUser)?.children.some((one) => one.attr('code') === '110') === true;
     if (stanza.name === 'presence' && stanza.type === 'error') {
       client.errors += 1;
@@ -268,4 +294,10 @@ export class World {
       client.heard.push(stanza.root.child('body')?.text() ?? '');
     }
   }
+}
+
+function append<K>(queues: Map<K, Stanza[]>, key: K, stanza: Stanza): void {
+  const queue = queues.get(key);
+  if (queue) queue.push(stanza);
+  else queues.set(key, [stanza]);
 }

@@ -25,7 +25,7 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
     out.drop('overlap');
     return;
   }
-  if (keyOfNick(nickOf(stanza)) === keyOfNick(room.nick)) takeSender(room, stanza.id);
+  if (keyOfNick(nickOf(stanza)) === keyOfNick(room.nick)) takeReflected(room, stanza.id);
   if (isSubject(stanza)) noteSubject(room, stanza, now);
   else if (isKept(stanza)) room.log.add(stanza, now);
   else noteConfigChange(room.codes, stanza);
@@ -71,20 +71,17 @@ function isKept(stanza: Stanza): boolean {
 
 /** Whom an error with this id will concern. Two sessions may use one id: answers come in the order of sending. */
 export function noteSent(room: Occupancy, id: string | undefined, session: SessionId): void {
-  const key = id ?? '';
-  const waiting = room.sent.get(key);
-  if (waiting) waiting.push(session);
-  else room.sent.set(key, [session]);
-  if (room.sent.size > MOST_SENT) {
-    const oldest = room.sent.keys().next();
-    if (!oldest.done) room.sent.delete(oldest.value);
-  }
+  room.sent.push({ id, session });
+  if (room.sent.length > MOST_SENT) room.sent.shift();
 }
 
+/** The room has answered the message with this id. */
 export function takeSender(room: Occupancy, id: string | undefined): SessionId | undefined {
-  const key = id ?? '';
-  const waiting = room.sent.get(key);
-  const session = waiting?.shift();
-  if (waiting?.length === 0) room.sent.delete(key);
-  return session;
+  const index = room.sent.findIndex((sent) => sent.id === id);
+  return index < 0 ? undefined : room.sent.splice(index, 1)[0]?.session;
+}
+
+/** The room has reflected a message of the account. One sent without an id may have been given one (Prosody). */
+function takeReflected(room: Occupancy, id: string | undefined): void {
+  if (takeSender(room, id) === undefined) takeSender(room, undefined);
 }
