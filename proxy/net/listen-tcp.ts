@@ -112,7 +112,9 @@ export function refused(
 function sayNo(socket: Socket, text: string): void {
   socket.on('error', () => {});
   socket.on('end', () => socket.destroy());
-  socket.setTimeout(REFUSAL_MS, () => socket.destroy());
+  // Not the socket's own time-out: a byte now and then would hold it off for ever.
+  const timer = setTimeout(() => socket.destroy(), REFUSAL_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
   socket.resume();
   socket.end(text);
 }

@@ -1,5 +1,5 @@
 /** Certificates that we make ourselves, so that a first try needs no preparation. */
-import { X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -67,8 +67,9 @@ async function keep(folder: string, name: string, pair: Pair, log: Log): Promise
 
 /** Another process never reads half a file. */
 async function replace(path: string, text: string, mode: number): Promise<void> {
-  const temporary = `${path}.${process.pid}`;
-  await writeFile(temporary, text, { mode });
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  // Nothing that is there already is written to: it would keep its own mode, or be a link.
+  await writeFile(temporary, text, { mode, flag: 'wx' });
   await rename(temporary, path);
 }
 

@@ -19,7 +19,8 @@ function parse(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Quotes only where a reader could not tell where the value ends. */
+/** Quotes only where a reader could not tell where the value ends. What a terminal would obey is escaped: it may be anybody's. */
 function show(value: unknown): string {
-  return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+  if (typeof value === 'string' && /^[^\s"=\p{C}]+$/u.test(value)) return value;
+  return (JSON.stringify(value) ?? '').replace(/\p{C}/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
 }

@@ -10,7 +10,7 @@ import type { Input } from '../core/inputs.ts';
 import { type AccountState, type CarrierId, createAccountState, type SessionId, type Settings } from '../core/state.ts';
 import type { Leg } from '../net/leg.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
-import { Fork } from '../xml/edit.ts';
+import { bridge, Fork } from '../xml/edit.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { AccountStream } from './account-stream.ts';
 import type { AccountDeps } from './deps.ts';
@@ -65,16 +65,19 @@ export class AccountRunner {
     this.#queue.push(input);
     if (this.#isRunning) return;
     this.#isRunning = true;
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#turn(next);
-    } finally {
-      this.#isRunning = false;
-    }
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#turn(next);
+    this.#isRunning = false;
   }
 
+  /** A fault costs one input: neither the stream that it came on, which siblings may share, nor the process. */
   #turn(input: Input): void {
-    const effects = step(this.state, input, this.#deps.now());
-    for (const effect of effects) this.#apply(effect);
+    try {
+      const effects = step(this.state, input, this.#deps.now());
+      for (const effect of effects) this.#apply(effect);
+    } catch (error) {
+      this.#deps.metrics.drops.inc({ reason: 'fault' });
+      this.#deps.log.error({ account: this.state.bare, input: input.kind, error }, 'fault in the rules of an account');
+    }
   }
 
   addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort): void {
@@ -216,9 +219,11 @@ export class AccountRunner {
     if (!port) return;
     port.wake();
     const from = source === undefined ? undefined : this.#sessions.get(source);
-    if (origin && origin.outerPrefixes.length > 0)
-      port.outlet.leg.forward(parseStanza(asBuffer(xml), origin.declarations));
-    else port.outlet.send(from, xml);
+    const { outlet } = port;
+    if (origin && origin.outerPrefixes.length > 0) {
+      const stanza = parseStanza(asBuffer(xml), origin.declarations);
+      outlet.send(from, bridge(stanza, outlet.leg.declared) ?? stanza.bytes);
+    } else outlet.send(from, xml);
   }
 
   #freeCarrier(id: CarrierId): void {

@@ -5,7 +5,7 @@ import type { HostConfig } from '../config.ts';
 import type { CarrierId } from '../core/state.ts';
 import type { Leg, LegHandler } from '../net/leg.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
-import { bareOf, splitJid } from '../xml/address.ts';
+import { accountKey, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { AccountConnectError, connectAccountStream } from './account-connect.ts';
@@ -76,7 +76,8 @@ export class AccountStream implements CarrierPort {
     }
     this.#leg = leg;
     this.outlet = new Outlet(leg);
-    if (bareOf(jid) !== this.#bare) throw new AccountConnectError('protocol', 'The server bound another account.');
+    if (accountKey(jid) !== accountKey(this.#bare))
+      throw new AccountConnectError('protocol', 'The server bound another account.');
     const profile = profileOf(connection.serverHeader);
     await becomeReachable(leg, profile, this.#deps.token());
     if (this.#isClosed) return;

@@ -2,7 +2,7 @@
  * The accounts of this node and their sessions; what happens when a client is bound, and when it comes back while its old
  * connection lingers (DESIGN "Resources").
  */
-import { type BareKey, bareKey, bareOf, resourceOf, splitJid } from '../xml/address.ts';
+import { accountKey, type BareKey, bareKey, bareOf, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import { AccountRunner } from './account-runner.ts';
 import type { AccountDeps } from './deps.ts';
 import type { BoundSession, ResourceRequest } from './negotiation.ts';
@@ -37,8 +37,7 @@ export class Accounts {
   /** A client has bound a resource. */
   bound(bound: BoundSession): void {
     const bare = bareOf(bound.jid);
-    const key = bareKey(bare) ?? (bare as BareKey);
-    const runner = this.#runner(key, bare, bound);
+    const runner = this.#runner(accountKey(bare), bare, bound);
     const session: ClientSession = new ClientSession(bound, runner, this.#deps, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     if (bound.password) runner.offerCredentials(bound.password, bound.host);
@@ -66,8 +65,8 @@ export class Accounts {
     const { asked, userHint, domain } = request;
     if (asked === undefined || asked === '' || userHint === undefined) return asked;
     const local = splitJid(userHint).local || userHint;
-    const key = bareKey(`${local}@${domain}`);
-    const runner = key === undefined ? undefined : this.#runners.get(key);
+    const named = `${local}@${domain}`;
+    const runner = this.#runners.get(accountKey(named)) ?? this.#runners.get(bareKey(named) ?? ('' as BareKey));
     if (!runner || !this.#carriesRooms(runner, asked)) return asked;
     const given = `${asked}-${this.#deps.token().slice(0, 6)}`;
     if (this.#renamed.size >= MOST_RENAMED) {
@@ -80,8 +79,10 @@ export class Accounts {
 
   #carriesRooms(runner: AccountRunner, resource: string): boolean {
     const { carriers, services } = runner.state;
+    // The server has normalised what it bound, and will do so with what is asked for now.
+    const asked = nickKey(resource);
     for (const carrier of carriers.values()) {
-      if (resourceOf(carrier.jid) !== resource) continue;
+      if (nickKey(resourceOf(carrier.jid)) !== asked) continue;
       for (const room of carrier.rooms) {
         // Where a nick cannot be shared, binding the same resource anew is what clears the ghost out of the room.
         if (!services.facts(splitJid(room).domain).refusesSharedNick) return true;
@@ -95,9 +96,10 @@ export class Accounts {
     const asked = this.#renamed.get(resource);
     if (asked === undefined) return;
     this.#renamed.delete(resource);
-    const ghostJid = `${session.bare}/${asked}`;
+    const ghost = nickKey(asked);
     for (const other of this.#sessions) {
-      if (other !== session && other.jid === ghostJid) other.replace();
+      if (other === session || accountKey(other.bare) !== accountKey(session.bare)) continue;
+      if (nickKey(resourceOf(other.jid)) === ghost) other.replace();
     }
   }
 

@@ -14,7 +14,9 @@ export class RateBucket {
 
   /** Takes `amount` and returns for how many milliseconds the sender must rest before it goes on; 0: not at all. */
   take(amount: number, now: number): number {
-    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs) - amount;
+    // A clock that is set back must not make anybody wait until it has caught up.
+    const elapsed = Math.max(0, now - this.#at);
+    this.#tokens = Math.min(this.#burst, this.#tokens + elapsed * this.#perMs) - amount;
     this.#at = now;
     return this.#tokens >= 0 ? 0 : Math.ceil(-this.#tokens / this.#perMs);
   }

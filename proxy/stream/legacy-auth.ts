@@ -1,5 +1,5 @@
 /** Legacy authentication (XEP-0078) as it passes through: it authenticates and binds in one request. */
-import { bareKey, nickKey } from '../xml/address.ts';
+import { accountKey, bareKey, nickKey } from '../xml/address.ts';
 import { escape as escapeXml } from '../xml/build.ts';
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
@@ -29,11 +29,16 @@ export function readLogin(stanza: Stanza, query: Node): LegacyLogin | undefined 
   return { username, resource, password: passwords[0]?.text() };
 }
 
-/** The session's JID, normalised: the protocol has no answer that would name it. */
+/**
+ * The session's JID, normalised: the protocol has no answer that would name it. Undefined also for a user name that servers
+ * normalise each in their way: the session could count as somebody else's (M9).
+ */
 export function loginJid(login: LegacyLogin, domain: string): string | undefined {
-  const bare = bareKey(`${login.username}@${domain}`);
+  const asked = `${login.username}@${domain}`;
+  const bare = bareKey(asked);
   const resource = nickKey(login.resource);
-  return bare === undefined || resource === undefined ? undefined : `${bare}/${resource}`;
+  if (bare === undefined || resource === undefined || accountKey(asked) !== bare) return undefined;
+  return `${bare}/${resource}`;
 }
 
 /** The same login for another resource. */

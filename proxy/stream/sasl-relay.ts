@@ -2,7 +2,7 @@
  * What is seen of a SASL exchange that client and server hold through us: it passes byte for byte, or is refused here
  * (S5, S5a). Learned on the way: a password given in clear, and a hint at the user.
  */
-import { bareKey } from '../xml/address.ts';
+import { accountKey } from '../xml/address.ts';
 import type { Node } from '../xml/spans.ts';
 import { decodeSaslText, decodeUtf8 } from './base64.ts';
 import { readDirectives } from './digest-md5.ts';
@@ -137,10 +137,10 @@ export class SaslRelay {
   /** Whether an authorisation identity names nobody else than the user whose password is checked. */
   #isOwn(authzid: string, authcid: string): boolean {
     if (authzid === '' || authzid === authcid) return true;
-    const asked = bareKey(authzid);
-    if (asked === undefined) return false;
+    const asked = accountKey(authzid);
     return (
-      asked === bareKey(`${authcid}@${this.#rules.domain}`) || (authcid.includes('@') && asked === bareKey(authcid))
+      asked === accountKey(`${authcid}@${this.#rules.domain}`) ||
+      (authcid.includes('@') && asked === accountKey(authcid))
     );
   }
 }

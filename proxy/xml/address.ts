@@ -53,6 +53,21 @@ export function bareKey(jid: string): BareKey | undefined {
   return (p === jid.length ? jid : jid.slice(0, p)) as BareKey;
 }
 
+/**
+ * Key by which one account is told from another: two addresses have the same one only if every server takes them for the
+ * same account. Servers agree on the case of ASCII letters; about the rest stringprep of Unicode 3.2, PRECIS and the Unicode
+ * of today differ (`\u1e9e`, `\u00df`, letters that have got a capital since): such text stands for itself alone.
+ */
+export function accountKey(jid: string): BareKey {
+  const bare = bareOf(jid);
+  const key = bareKey(bare);
+  return key !== undefined && key === lowerAscii(bare) ? key : (bare as BareKey);
+}
+
+function lowerAscii(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
 /** Key of the address as a whole, the resource included if it has one; undefined if it is malformed. */
 export function fullKey(jid: string): FullKey | undefined {
   const bare = bareKey(jid);

@@ -106,4 +106,15 @@ test('the count of an address goes down when its sockets close', async () => {
   assert.ok(limit.admit(new Socket(), '2001:db8::4'));
 });
 
+test('a connection beyond its share is gone within seconds, however it goes on sending', async (t) => {
+  const { listener } = await tcpPair(t, ONE_EACH);
+  const second = await dialPeer(t, listener.port);
+  await second.ended;
+  const dripping = setInterval(() => second.write(' '), 100);
+  t.after(() => clearInterval(dripping));
+  const start = Date.now();
+  await second.until(() => second.isClosed);
+  assert.ok(Date.now() - start < 4_000);
+});
+
 test.run();

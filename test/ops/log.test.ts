@@ -100,4 +100,11 @@ test('the capturing log keeps lines as the real one would write them', () => {
   silentLog.child({ a: 1 }).error({}, 'nobody hears');
 });
 
+test('for people: what a terminal would obey is escaped', () => {
+  const { lines, log } = record('info', 'pretty');
+  log.info({ one: 'a\u001b[2Jb', two: 'a\u009b2Jb', three: 'a \u202eb', error: { text: 'x\ny' } }, 'said');
+  assert.match(lines[0] ?? '', /^[^\p{C}]*\n$/u);
+  assert.match(lines[0] ?? '', 'two="a\\u{9b}2Jb"');
+});
+
 test.run();

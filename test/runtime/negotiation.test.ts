@@ -418,6 +418,8 @@ const badLogins: [string, string][] = [
   ['a user name with an @', '<username>bob@localhost/x</username><resource>r</resource>'],
   ['two user names', '<username>alice</username><username>bob</username><resource>r</resource>'],
   ['no resource', '<username>alice</username>'],
+  // The answer does not say who it is: another server's straße is another server's strasse.
+  ['a user name that is another one at some servers', '<username>straße</username><resource>r</resource>'],
 ];
 
 for (const [what, fields] of badLogins) {

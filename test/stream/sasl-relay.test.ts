@@ -31,6 +31,10 @@ const messages: [string, string, string, string | undefined][] = [
   ['the own name elsewhere', 'PLAIN', 'alice@other.example\0alice\0secret', 'invalid-authzid'],
   ['an invisible authorisation identity', 'PLAIN', '\u00ad\0alice\0secret', 'invalid-authzid'],
   ['the domain alone', 'PLAIN', 'localhost\0alice\0secret', 'invalid-authzid'],
+  // Each two accounts on some server, whatever Unicode says today.
+  ['a look-alike of the own name', 'PLAIN', 'stra\u1e9ee@localhost\0strasse\0secret', 'invalid-authzid'],
+  ['the own name in other characters', 'PLAIN', 'alice@localhost\0\uff41lice\0secret', 'invalid-authzid'],
+  ['a look-alike of the own name', 'SCRAM-SHA-1', 'n,a=stra\u00dfe@localhost,n=strasse,r=abc', 'invalid-authzid'],
   ['another user with a token', 'X-OAUTH2', 'bob\0alice\0secret', 'invalid-authzid'],
   ['one part too few', 'PLAIN', 'alice\0secret', 'malformed-request'],
   ['one part too many', 'PLAIN', '\0alice\0secret\0', 'malformed-request'],

@@ -32,6 +32,7 @@ export interface TestProxy {
   readonly log: readonly string[];
   /** For what a client cannot see: metrics, what is held. */
   readonly app: App;
+  /** Fails when the log tells of a fault in the proxy's own code. */
   stop(): Promise<void>;
 }
 
@@ -48,7 +49,12 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     at: (access) => targetAt(app.addresses, access),
     log: lines,
     app,
-    stop: () => app.stop(),
+    async stop() {
+      await app.stop();
+      // Contained in its place, a fault of ours could pass unseen.
+      const fault = lines.find((line) => /"msg":"fault in/.test(line));
+      if (fault !== undefined) throw new Error(fault);
+    },
   };
 }
 

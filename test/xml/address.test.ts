@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { bareKey, bareOf, fullKey, nickKey, resourceOf, splitJid } from '../../proxy/xml/address.ts';
+import { accountKey, bareKey, bareOf, fullKey, nickKey, resourceOf, splitJid } from '../../proxy/xml/address.ts';
 import { assert, suite } from '../support/suite.ts';
 
 const test = suite('addresses');
@@ -106,6 +106,23 @@ test('a key is its own key', () => {
     }),
     { numRuns: 3000 },
   );
+});
+
+test('accounts that a server may tell apart have different keys; the case of ASCII letters does not count', () => {
+  assert.is(accountKey('Alice@Example.ORG/x'), accountKey('alice@example.org'));
+  assert.is(accountKey('m\u00fcller@localhost'), bareKey('m\u00fcller@localhost'));
+  for (const [one, other] of [
+    // A capital since Unicode 5.1: unknown to stringprep.
+    ['stra\u1e9ee@localhost', 'strasse@localhost'],
+    // One account by stringprep, two by PRECIS.
+    ['stra\u00dfe@localhost', 'strasse@localhost'],
+    ['\u023alice@localhost', '\u2c65lice@localhost'],
+    ['\uff41lice@localhost', 'alice@localhost'],
+    ['ali\u00adce@localhost', 'alice@localhost'],
+  ] as const) {
+    assert.is(bareKey(one), bareKey(other));
+    assert.is.not(accountKey(one), accountKey(other));
+  }
 });
 
 test.run();
