@@ -37,10 +37,7 @@ for (const upstream of accesses) {
       const proxy = await proxyWithTls(scene, upstream);
       const bob = await scene.direct('bob');
       for (const access of ['tcp', 'starttls', 'tls'] as const) {
-        const alice = await scene.connect(proxy.at(access));
-        const open = alice.stream.open.bind(alice.stream);
-        alice.stream.open = () => open({ 'xmlns:my': 'urn:example:mine' });
-        await alice.login({ user: await scene.user('alice'), presence: 0 });
+        const alice = await scene.connect(proxy.at(access), (client) => loginWithPrefix(scene, client, 'alice'));
         alice.send(
           `<message type='chat' to='${bob.jid}' id='my-${access}'><my:tag my:how='so'>text</my:tag></message>`,
         );
@@ -60,10 +57,7 @@ stage('M9a', 'a stanza whose prefixes the server has lost ends no stream, and ar
   await createRoom(witness, `${room}/witness`);
   const clients = [await scene.login(proxy.at('tcp'), 'alice'), await scene.login(proxy.at('ws'), 'alice')];
   for (const client of clients) await joinRoom(client, `${room}/al`);
-  const mallory = await scene.connect(scene.serverTarget('tcp'));
-  const open = mallory.stream.open.bind(mallory.stream);
-  mallory.stream.open = () => open({ 'xmlns:my': 'urn:example:mine' });
-  await mallory.login({ user: await scene.user('mallory'), presence: 0 });
+  const mallory = await scene.connect(scene.serverTarget('tcp'), (client) => loginWithPrefix(scene, client, 'mallory'));
   for (const client of clients) {
     mallory.send(`<message type='chat' to='${client.jid}' id='bad'><my:tag>text</my:tag></message>`);
     await client.pick(`<message type='chat' id='bad' from='${mallory.jid}'/>`);
@@ -137,6 +131,13 @@ stage.run();
 
 function proxyWithTls({ proxy, server }: Stage, access: Access = 'tcp'): Promise<TestProxy> {
   return proxy({ access, certificate: server.certificate });
+}
+
+/** Logs in on a stream whose header declares the prefix `my`. */
+async function loginWithPrefix(scene: Stage, client: Client, role: string): Promise<void> {
+  const open = client.stream.open.bind(client.stream);
+  client.stream.open = () => open({ 'xmlns:my': 'urn:example:mine' });
+  await client.login({ user: await scene.user(role), presence: 0 });
 }
 
 /** A message each way, with what a relay might lose, and nothing beyond it. */

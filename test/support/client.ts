@@ -36,6 +36,15 @@ export function connect(target: Target, name = 'client'): Promise<Client> {
   return establish(target, name, async () => {});
 }
 
+/** Connects, and has the conversation from the first features on. It begins anew where `login` would do so. */
+export function converse(
+  target: Target,
+  name: string,
+  conversation: (client: Client) => Promise<void>,
+): Promise<Client> {
+  return establish(target, name, conversation);
+}
+
 /** Connects, logs in and binds. */
 export function login(target: Target, options: LoginOptions): Promise<Client> {
   const name = `${options.user}${options.resource ? `/${options.resource}` : ''}`;

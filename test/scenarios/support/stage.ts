@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import { type Access, type Server, type ServerName, serverNames, sharedServers } from '../../servers/index.ts';
-import { type Client, connect, type LoginOptions, login, type Target } from '../../support/client.ts';
+import { type Client, converse, type LoginOptions, login, type Target } from '../../support/client.ts';
 import { type ProxyOptions, startProxy, type TestProxy } from '../../support/proxy.ts';
 import { suite, type TestContext } from '../../support/suite.ts';
 import { transcript } from './transcript.ts';
@@ -28,8 +28,8 @@ export interface Stage {
   login(target: Target, role: string, options?: Partial<LoginOptions>): Promise<Client>;
   /** The same straight at the server: a witness. */
   direct(role: string, options?: Partial<LoginOptions>): Promise<Client>;
-  /** A stream with the server's features and nothing else yet. */
-  connect(target: Target): Promise<Client>;
+  /** A stream with the server's features and what the conversation makes of it; nothing unless given. */
+  connect(target: Target, conversation?: (client: Client) => Promise<void>): Promise<Client>;
   /** Where a client reaches the server itself. */
   serverTarget(access: Access): Target;
   /** A room that nobody has used. */
@@ -118,7 +118,7 @@ async function play(server: Server, { after }: TestContext, body: (stage: Stage)
       },
       login: open,
       direct: (role, options) => open(serverTarget('tcp'), role, options),
-      connect: (target) => keep(connect(target)),
+      connect: (target, conversation = async () => {}) => keep(converse(target, 'client', conversation)),
       serverTarget,
       newRoom: () => `room${++rooms}-${tag}@${server.mucDomain}`,
     });
