@@ -6,7 +6,7 @@ import type { Carrier, CarrierId, Session, SessionId } from '../core/state.ts';
 import type { Leg, LegHandler } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { HotCounters } from '../ops/metrics.ts';
-import { refuseFurtherBind } from '../stream/bind.ts';
+import { guardBound } from '../stream/client-guard.ts';
 import { type BareKey, bareKey, bareOf, resourceOf, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
@@ -16,8 +16,10 @@ import { isCarbonOfJoined } from './carbons.ts';
 import { guard } from './carrier-guard.ts';
 import type { AccountDeps } from './deps.ts';
 import type { BoundSession } from './negotiation.ts';
-import { Outlet } from './outlet.ts';
+import type { Outlet } from './outlet.ts';
+import { SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
+import { Withheld } from './withheld.ts';
 
 export class ClientSession implements SessionPort, CarrierPort {
   readonly id: SessionId;
@@ -25,9 +27,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly jid: string;
   readonly bare: string;
   readonly #accountResources: string;
-  readonly client: Leg;
-  readonly outlet: Outlet;
-  readonly #server: Leg;
+  readonly #legs: SessionLegs;
   readonly #account: AccountRunner;
   readonly #deps: AccountDeps;
   readonly #hot: HotCounters;
@@ -38,7 +38,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly #session: Session;
   readonly #carrier: Carrier;
   /** Broadcast presences kept back until no room hangs on the stream. */
-  #withheld: Stanza[] = [];
+  readonly #withheld = new Withheld();
   /** The server has been told that the client is inactive (XEP-0352). */
   #isInactive = false;
   /** Ids of the client's requests to switch carbons, and to what. */
@@ -54,9 +54,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.jid = bound.jid;
     this.bare = bareOf(bound.jid);
     this.#accountResources = `${this.bare}/${ACCOUNT_RESOURCE}`;
-    this.client = bound.client;
-    this.#server = bound.server;
-    this.outlet = new Outlet(bound.server);
+    this.#legs = new SessionLegs(bound.client, bound.server);
     this.#account = account;
     this.#deps = deps;
     this.#hot = deps.metrics.hot;
@@ -70,8 +68,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#session = session;
     this.#carrier = carrier;
     deps.metrics.sessions.inc({ transport: this.client.kind });
-    bound.client.handler = this.#clientHandler();
-    bound.server.handler = this.#serverHandler();
+    this.#legs.listen(this.#clientHandler(), this.#serverHandler());
     this.#log.info(
       { jid: this.jid, mechanism: bound.mechanism, transport: this.client.kind, address: this.client.remoteAddress },
       'session bound',
@@ -80,8 +77,19 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** To be called once, when all that follows from the binding is in place: stanzas flow from here on. */
   start(): void {
-    this.#server.release();
-    this.client.release();
+    this.#legs.release();
+  }
+
+  get client(): Leg {
+    return this.#legs.client;
+  }
+
+  get outlet(): Outlet {
+    return this.#legs.outlet;
+  }
+
+  get #server(): Leg {
+    return this.#legs.server;
   }
 
   // What comes from the client.
@@ -116,18 +124,22 @@ export class ClientSession implements SessionPort, CarrierPort {
         }
       }
       if (stanza.name === 'iq' && stanza.type === 'set') {
-        const refusal = refuseFurtherBind(stanza);
-        if (refusal !== undefined) {
-          this.client.send(refusal);
-          return;
-        }
+        if (this.#isRefused(stanza)) return;
         if (stanza.toAt < 0) this.#watchCarbons(stanza);
       }
     } else if (stanza.ns === NS.csi) {
       this.#clientState(stanza);
       return;
-    }
+    } else if (this.#isRefused(stanza)) return;
     this.relayUpstream(stanza);
+  }
+
+  #isRefused(stanza: Stanza): boolean {
+    const refusal = guardBound(stanza);
+    if (refusal === undefined) return false;
+    this.#deps.metrics.drops.inc({ reason: refusal.reason });
+    this.client.send(refusal.xml);
+    return true;
   }
 
   /** Whether stanzas to this room are the account's to handle. */
@@ -147,12 +159,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     }
     const to = stanza.to ?? '';
     const key = bareKey(to);
-    if (key === undefined) {
-      this.relayUpstream(stanza);
-      return;
-    }
-    const isEntry = stanza.type === undefined && resourceOf(to) !== '' && this.#isEntry(key, stanza);
-    if (isEntry || this.#concerns(key)) this.#toAccount(stanza);
+    const mayEnter = key !== undefined && stanza.type === undefined && resourceOf(to) !== '';
+    if ((mayEnter && this.#isEntry(key, stanza)) || (key !== undefined && this.#concerns(key))) this.#toAccount(stanza);
     else this.relayUpstream(stanza);
   }
 
@@ -171,8 +179,8 @@ export class ClientSession implements SessionPort, CarrierPort {
       this.relayUpstream(stanza);
       return;
     }
-    const mustWait = this.#withheld.length > 0 || !isAvailable;
-    if (mustWait) this.#withheld.push(stanza);
+    const mustWait = !this.#withheld.isEmpty || !isAvailable;
+    if (mustWait) this.#withheld.add(stanza);
     const priority = Number(stanza.root.child('priority')?.text() ?? '0');
     this.#account.input({
       kind: 'session-presence',
@@ -276,10 +284,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     }
     if (this.#carbonRequests.size > 0 && stanza.name === 'iq') this.#carbonsAnswered(stanza);
     if (stanza.ns === NS.streams && stanza.name === 'error') {
-      this.#deps.metrics.streamErrors.inc({
-        condition: stanza.root.children[0]?.name ?? 'undefined-condition',
-        leg: 'upstream',
-      });
+      const condition = stanza.root.children[0]?.name ?? 'undefined-condition';
+      this.#deps.metrics.streamErrors.inc({ condition, leg: 'upstream' });
     }
     this.relayDownstream(stanza);
   }
@@ -374,7 +380,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   }
 
   free(): void {
-    for (const stanza of this.#withheld.splice(0)) this.relayUpstream(stanza);
+    for (const stanza of this.#withheld.take()) this.relayUpstream(stanza);
     if (!this.#isClientGone || this.#isServerGone) return;
     if (this.#isOrderly) this.#server.end();
     else this.#server.destroy();

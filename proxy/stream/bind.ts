@@ -1,5 +1,5 @@
 /** Resource binding (RFC 6120 section 7) as it passes through. */
-import { escape as escapeXml, stanzaError } from '../xml/build.ts';
+import { escape as escapeXml } from '../xml/build.ts';
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
@@ -13,19 +13,6 @@ export function bindRequest(stanza: Stanza): Node | undefined {
 /** A request that binds or unbinds a resource. */
 export function isBinding(stanza: Stanza): boolean {
   return stanza.name === 'iq' && stanza.type === 'set' && stanza.root.children.some((child) => child.ns === NS.bind);
-}
-
-/**
- * The error for a client that binds once more (jabberd2 would bind another resource on the same stream); undefined for all
- * other stanzas. For the owner of a bound session.
- */
-export function refuseFurtherBind(stanza: Stanza): string | undefined {
-  if (!isBinding(stanza)) return undefined;
-  return stanzaError(stanza, {
-    type: 'cancel',
-    condition: 'not-allowed',
-    text: 'This stream has its resource already',
-  });
 }
 
 /** The resource asked for; undefined when it is left to the server. */
