@@ -180,6 +180,14 @@ scenario(
       stamps,
       [...stamps].sort((a, b) => a - b),
     );
+    for (const message of joined.history) {
+      const delays = message.elements.filter((one) => one.name === 'delay');
+      assert.equal(
+        delays.map((one) => one.attrs.from),
+        [room],
+        message.print(),
+      );
+    }
   },
 );
 
