@@ -108,9 +108,17 @@ export interface Attempt {
   readonly notices: Stanza[];
 }
 
+/** The account's own join, of which a session's was made. */
+export interface EntryAttempt extends Attempt {
+  /** The session's wish; that session may have left, or asked anew, meanwhile. */
+  readonly wish: WaitingJoin;
+}
+
 /** A hand-over (`from` set) or a rejoin after a carrier was lost (`from` undefined). */
 export interface Move extends Attempt {
   readonly from: CarrierId | undefined;
+  /** The nick that it asks for: the account's when it began. */
+  readonly nick: string;
   /** Messages that came before a rejoin was complete. */
   readonly heard: Stanza[];
 }
@@ -129,7 +137,7 @@ export interface Occupancy {
   phase: 'joining' | 'joined' | 'leaving' | 'ended';
   /** The carrier through which the account occupies the room; undefined while there is none. */
   carrier: CarrierId | undefined;
-  attempt: Attempt | undefined;
+  attempt: EntryAttempt | undefined;
   move: Move | undefined;
   readonly members: Map<SessionId, Member>;
   waiting: WaitingJoin[];

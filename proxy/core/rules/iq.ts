@@ -155,9 +155,14 @@ function errorTo(
 }
 
 /** The room's side asks the account: the most active joined session answers, else the proxy, so that the occupant is no ghost. */
-export function inbound(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+export function inbound(
+  turn: Turn,
+  room: Occupancy,
+  carrier: CarrierId,
+  stanza: Stanza,
+  session = mostActive(turn.state, room),
+): void {
   const { state, out } = turn;
-  const session = mostActive(state, room);
   if (!session) {
     out.toCarrier(carrier, answerForAbsent(stanza));
     return;

@@ -19,9 +19,10 @@ import {
 import { replay } from '../replay.ts';
 import { statusCodes } from '../self-presence.ts';
 import type { LogEntry } from '../stanza-log.ts';
-import type { Attempt, CarrierId, Occupancy, Turn, WaitingJoin } from '../state.ts';
+import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { isNotice, isSubject, noteSubject } from './groupchat.ts';
+import { inbound } from './iq.ts';
 import { enter, sendFence, startJoin } from './join.ts';
 import { leaveRoom } from './leave.ts';
 import { sessionStanza } from './session-stanza.ts';
@@ -57,7 +58,7 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
 }
 
 /** A stanza from the room while the account's own join is under way. */
-export function joining(turn: Turn, room: Occupancy, attempt: Attempt, stanza: Stanza): void {
+export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stanza: Stanza): void {
   const { out, now } = turn;
   if (stanza.name === 'presence') {
     if (joinPresence(turn, room, attempt, stanza) === 'refused') refused(turn, room, stanza);
@@ -65,7 +66,9 @@ export function joining(turn: Turn, room: Occupancy, attempt: Attempt, stanza: S
     return;
   }
   if (stanza.name === 'iq') {
-    if (stanza.id === attempt.fenceId && stanza.type !== 'get' && stanza.type !== 'set') fenceAnswered(turn, room);
+    const asked = turn.state.sessions.get(asker(room, attempt)?.session ?? attempt.wish.session);
+    if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, attempt.carrier, stanza, asked);
+    else if (stanza.id === attempt.fenceId) fenceAnswered(turn, room);
     return;
   }
   if (stanza.type === 'groupchat') {
@@ -80,7 +83,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: Attempt, stanza: S
     return;
   }
   // Anything else before the self-presence is for the one who joins: a captcha challenge (XEP-0158), a refusal in words.
-  const first = room.waiting[0];
+  const first = asker(room, attempt);
   if (!first || stanza.type === 'error') return;
   out.fork([first.session], stanza);
   if (!attempt.self && !room.challenged) {
@@ -90,6 +93,11 @@ export function joining(turn: Turn, room: Occupancy, attempt: Attempt, stanza: S
       if (session) sessionStanza(turn, session, behind);
     }
   }
+}
+
+/** The waiting session whose join was sent, or the one that has taken its place. */
+function asker(room: Occupancy, attempt: EntryAttempt): WaitingJoin | undefined {
+  return room.waiting.find((wait) => wait.session === attempt.wish.session) ?? room.waiting[0];
 }
 
 /** All that the room has to say about the join has come; without a self-presence it is still to come. */
@@ -125,12 +133,13 @@ function settle(turn: Turn, room: Occupancy): void {
   room.phase = 'joined';
   recordOccupancy(turn, room);
   const liveFrom = firstLive(room, now);
+  const creator = waiting.find((wait) => wait.session === attempt.wish.session) ?? waiting[0];
   for (const [index, wait] of waiting.entries()) {
     const session = state.sessions.get(wait.session);
     if (!session) continue;
     out.push({ kind: 'joined', result: index === 0 ? 'upstream' : 'local' });
     enter(turn, room, session, wait.stanza, wait.nick);
-    const isCreator = attempt.created && index === 0;
+    const isCreator = attempt.created && wait === creator;
     const { notices } = attempt;
     replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, notices, liveFrom });
   }
@@ -153,24 +162,20 @@ function flushBehind(turn: Turn, wait: WaitingJoin): void {
   }
 }
 
-/** The room refuses the session whose join was sent; the next one's wish may differ and is tried (J6, J7). */
+/** The room refuses the wish that was sent, and whoever waits with the same; another wish is tried (J6, J7). */
 function refused(turn: Turn, room: Occupancy, error: Stanza): void {
   const { out } = turn;
-  const attempt = room.attempt;
-  const first = room.waiting.shift();
+  const { attempt } = room;
+  if (!attempt) return;
   room.attempt = undefined;
   out.clearTimer(`settle ${room.key}`);
-  const answered: WaitingJoin[] = first ? [first] : [];
-  if (first) {
-    const same = room.waiting.filter((wait) => isSameWish(wait, first));
-    room.waiting = room.waiting.filter((wait) => !isSameWish(wait, first));
-    answered.push(...same);
-  }
+  const answered = room.waiting.filter((wait) => isSameWish(wait, attempt.wish));
+  room.waiting = room.waiting.filter((wait) => !answered.includes(wait));
   for (const wait of answered) {
     out.push({ kind: 'joined', result: 'refused' });
     answerRefused(turn, room, wait, errorOf(error));
   }
-  if (attempt) releaseAttempt(turn, room, attempt.carrier);
+  releaseAttempt(turn, room, attempt.carrier);
   if (room.waiting.length > 0) startJoin(turn, room);
   else forget(turn, room);
   for (const wait of answered) flushBehind(turn, wait);

@@ -33,10 +33,11 @@ export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza)
   }
   session.rooms.add(key);
   // A join repeated while the first is unanswered takes its place: one answer, to the latest id.
-  room.waiting = room.waiting.filter((waiting) => waiting.session !== session.id);
+  const earlier = room.waiting.find((waiting) => waiting.session === session.id);
+  room.waiting = room.waiting.filter((waiting) => waiting !== earlier);
   // Also while the account is still leaving: each join is answered within its time (J7).
   if (room.waiting.length === 0) out.setTimer(`join ${key}`, state.settings.joinTimeoutMs);
-  room.waiting.push({ session: session.id, stanza: detach(stanza), nick, at: turn.now, behind: [] });
+  room.waiting.push({ session: session.id, stanza: detach(stanza), nick, at: turn.now, behind: earlier?.behind ?? [] });
   if (room.phase === 'joining' && !room.attempt) startJoin(turn, room);
 }
 
@@ -85,6 +86,7 @@ export function startJoin(turn: Turn, room: Occupancy): void {
   room.carrier = carrier.id;
   room.attempt = {
     carrier: carrier.id,
+    wish: waiting,
     // The client's own id, which other occupants may see, as without the proxy.
     joinId: waiting.stanza.id ?? freshId(turn.state),
     fenceId: freshId(turn.state),

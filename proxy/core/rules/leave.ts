@@ -88,6 +88,17 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
   if (room.departing.size === 0) left(turn, room);
 }
 
+/** The account is in the room no more, but for a join that is on its way on one stream: that is taken back. */
+export function retreat(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+  const { out } = turn;
+  room.phase = 'leaving';
+  room.carrier = undefined;
+  room.move = undefined;
+  out.clearTimer(`move ${room.key}`);
+  sendLeave(turn, room, carrier);
+  out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
+}
+
 /** A directed `unavailable` on one carrier; confirmed by the room's own `unavailable` to it. */
 export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   room.departing.set(carrier, { sent: true });

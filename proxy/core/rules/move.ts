@@ -8,18 +8,29 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, chooseCarrier, memberIds, suspend } from '../carriers.ts';
-import { detach, keyOfNick, nickOf, noteOccupant, noteRoomCodes, recordOccupancy, serviceOf } from '../occupancy.ts';
+import {
+  detach,
+  isSelf,
+  keyOfNick,
+  nickOf,
+  noteOccupant,
+  noteRoomCodes,
+  recordOccupancy,
+  serviceOf,
+} from '../occupancy.ts';
 import { Overlap } from '../overlap.ts';
-import { presenceDigest, selfDigest, statusCodes } from '../self-presence.ts';
+import { presenceDigest, selfDigest } from '../self-presence.ts';
 import type { Carrier, CarrierId, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { beginDepart } from './depart.ts';
 import { groupchat, isNotice, isSubject, noteSubject } from './groupchat.ts';
+import { inbound } from './iq.ts';
 import { sendFence, startJoin } from './join.ts';
-import { joinFailed } from './join-answer.ts';
+import { fenceAgain, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
+import { sendRename } from './nick.ts';
 import { message } from './private-message.ts';
-import { giveUpPlace, removedForGood } from './removal.ts';
+import { giveUpPlace, isPlainEnd, isRemoval, removal, removedForGood } from './removal.ts';
 import { forkSelf } from './room-presence.ts';
 import { sessionStanza } from './session-stanza.ts';
 
@@ -46,8 +57,9 @@ export function reconcile(turn: Turn): void {
       }
       continue;
     }
-    if (room.phase !== 'joined' || room.move || moving >= WINDOW) continue;
-    if (place(turn, room)) moving += 1;
+    if (room.phase !== 'joined' || room.move) continue;
+    if (moving < WINDOW && place(turn, room)) moving += 1;
+    else if (room.carrier !== undefined) flushQueue(turn, room);
   }
 }
 
@@ -63,7 +75,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   if (room.retryAt !== undefined && room.retryAt > turn.now) return false;
   // The old place must be free before a service that shares no nicks lets the account in again.
   if (!current && !isShared && room.departing.size > 0) return false;
-  const target = chooseCarrier(turn, room);
+  const target = chooseCarrier(turn, room) ?? (current ? undefined : anyCarrier(turn, room));
   if (target === 'pending' || target === current) return false;
   if (target === undefined) {
     if (current?.status === 'hibernating') return false;
@@ -79,6 +91,12 @@ function place(turn: Turn, room: Occupancy): boolean {
   if (current && !isShared) leaveThenJoin(turn, room, current);
   else startMove(turn, room, target, current);
   return true;
+}
+
+/** Also one that could not take the place over while there was another. */
+function anyCarrier(turn: Turn, room: Occupancy): ReturnType<typeof chooseCarrier> {
+  room.refused.clear();
+  return chooseCarrier(turn, room);
 }
 
 function isHibernating({ state }: Turn, carrier: Carrier): boolean {
@@ -105,6 +123,7 @@ function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | und
   const move: Move = {
     carrier: to.id,
     from: from?.id,
+    nick: room.nick,
     joinId: freshId(state),
     fenceId: freshId(state),
     isFenceSpent: false,
@@ -115,12 +134,18 @@ function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | und
     heard: [],
   };
   room.move = move;
-  if (from) room.overlap = new Overlap();
+  // What the stream before the last one said may still be on its way.
+  if (from) room.overlap ??= new Overlap();
   to.rooms.add(room.key);
-  out.clearTimer(`overlap ${room.key}`);
+  compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
   out.toCarrier(to.id, joinAgain(turn, room, move));
   sendFence(turn, room, to, move.fenceId);
+}
+
+/** How long the streams' messages are compared from now on. */
+function compareFor(turn: Turn, room: Occupancy, ms: number): void {
+  if (room.overlap) turn.out.setTimer(`overlap ${room.key}`, ms);
 }
 
 /** The account's presence as the room knows it, with no history; after a loss with what was missed. */
@@ -143,10 +168,11 @@ function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
 /** A stanza from the room on the carrier that it is being moved to. */
 export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   if (stanza.name === 'iq') {
-    if (stanza.id === move.fenceId && stanza.type !== 'get' && stanza.type !== 'set') {
-      if (move.self) finishMove(turn, room, move);
-      else moveRefused(turn, room, move, undefined);
-    }
+    if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, move.carrier, stanza);
+    else if (stanza.id !== move.fenceId) return;
+    else if (move.self) finishMove(turn, room, move);
+    // A gateway may answer for the room before it is in: that proves nothing.
+    else move.isFenceSpent = true;
     return;
   }
   if (stanza.name === 'presence') {
@@ -177,16 +203,29 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
   }
   const nick = nickOf(stanza);
   if (nick === '') return;
-  const isOwn = keyOfNick(nick) === keyOfNick(room.nick) || statusCodes(stanza).includes('110');
-  if (!isOwn) noteOccupant(move.roster, stanza);
-  else if (stanza.type === undefined) move.self = detach(stanza);
-  else moveRefused(turn, room, move, stanza);
+  if (!isSelf(stanza, move.nick)) noteOccupant(move.roster, stanza);
+  else if (stanza.type === undefined) {
+    move.self = detach(stanza);
+    if (move.isFenceSpent) fenceAgain(turn, room, move);
+  } else if (move.self) expelled(turn, room, move, stanza);
+  // COMPAT: ejabberd gives the end of an earlier session's place to the new session that has its resource.
+}
+
+/** The account has been removed just after it had come in by this stream. */
+function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  if (isRemoval(room, stanza) && !isPlainEnd(stanza)) {
+    room.move = undefined;
+    removal(turn, room, stanza);
+  } else {
+    moveRefused(turn, room, move, stanza);
+  }
 }
 
 /** The new carrier is in: it is the room's carrier from here on. */
 function finishMove(turn: Turn, room: Occupancy, move: Move): void {
-  const { state, out } = turn;
+  const { out } = turn;
   if (!move.self) return;
+  const renamed = keyOfNick(room.nick) === keyOfNick(move.nick) ? undefined : room.nick;
   out.clearTimer(`move ${room.key}`);
   room.move = undefined;
   room.carrier = move.carrier;
@@ -199,12 +238,19 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   for (const stanza of move.heard) passMissed(turn, room, move.carrier, stanza);
   if (move.from !== undefined) {
     beginDepart(turn, room, move.from);
-    out.setTimer(`overlap ${room.key}`, OVERLAP_MS);
+    // The old stream was renamed while the new one came in under the old nick.
+    if (renamed !== undefined) sendRename(turn, room, move.carrier, renamed);
   }
+  compareFor(turn, room, OVERLAP_MS);
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
   room.isReplaced = false;
+  flushQueue(turn, room);
+}
+
+/** What members sent to the room while it could not be passed on. */
+function flushQueue(turn: Turn, room: Occupancy): void {
   for (const { session, stanza } of room.queue.splice(0)) {
-    const sender = state.sessions.get(session);
+    const sender = turn.state.sessions.get(session);
     if (sender) sessionStanza(turn, sender, stanza);
   }
 }
@@ -227,10 +273,16 @@ function tellDifferences(turn: Turn, room: Occupancy, move: Move): void {
   if (!move.self) return;
   room.self = move.self;
   room.nick = nickOf(move.self);
-  const carriers = carrierJids(state);
+  // The address of a stream that was lost says nothing either.
+  const carriers = new Set([...carrierJids(state), ...(move.from === undefined ? itemJids(previous) : [])]);
   if (!previous || selfDigest(previous, carriers) !== selfDigest(move.self, carriers)) {
     forkSelf(turn, room, withoutId(move.self));
   }
+}
+
+function itemJids(self: Stanza | undefined): string[] {
+  const items = self?.root.child('x', NS.mucUser)?.children ?? [];
+  return items.map((item) => item.attr('jid')).filter((jid) => jid !== undefined);
 }
 
 function goneOccupant(room: Occupancy, nick: string): Stanza {
@@ -278,10 +330,10 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
   room.move = undefined;
   if (!room.departing.has(move.carrier)) state.carriers.get(move.carrier)?.rooms.delete(room.key);
   const from = move.from === undefined ? undefined : state.carriers.get(move.from);
-  if (child?.child('conflict')) state.services.learnRefusesSharedNick(serviceOf(room));
   if (from) {
-    room.overlap = undefined;
-    if (!child?.child('conflict')) room.refused.add(move.carrier);
+    // Without a place of our own it is somebody else who has the nick.
+    if (child?.child('conflict')) state.services.learnRefusesSharedNick(serviceOf(room));
+    else room.refused.add(move.carrier);
     // A retiring carrier must be left; a good one is simply kept.
     if (from.status === 'ready' && child?.child('conflict')) return;
     reconcile(turn);

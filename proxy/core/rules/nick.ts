@@ -5,7 +5,8 @@
 import { readdress } from '../../xml/edit.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import type { Occupancy, Session, Turn } from '../state.ts';
+import { keyOfNick } from '../occupancy.ts';
+import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { throughCarrier } from './outbound.ts';
 
@@ -21,10 +22,16 @@ export function rename(turn: Turn, room: Occupancy, session: Session, stanza: St
 /** Policy `nick: follow`: a session that joined with another nick renames the account. */
 export function requestRename(turn: Turn, room: Occupancy, session: Session, nick: string): void {
   if (room.carrier === undefined) return;
-  const id = freshId(turn.state);
+  const id = sendRename(turn, room, room.carrier, nick);
   notePending(room, { id, nick, session: session.id });
+}
+
+/** A nick change of the proxy's own; returns its id. */
+export function sendRename(turn: Turn, room: Occupancy, carrier: CarrierId, nick: string): string {
+  const id = freshId(turn.state);
   const to = escapeXml(`${room.name}/${nick}`);
-  turn.out.toCarrier(room.carrier, `<presence id='${id}' to='${to}'/>`, session.id);
+  turn.out.toCarrier(carrier, `<presence id='${id}' to='${to}'/>`);
+  return id;
 }
 
 function notePending(room: Occupancy, pending: Occupancy['presences'][number]): void {
@@ -47,6 +54,6 @@ export function presenceRefused(turn: Turn, room: Occupancy, stanza: Stanza): vo
 
 /** The room has shown the presence that was asked for. */
 export function presenceSettled(room: Occupancy, nick: string): void {
-  const index = room.presences.findIndex((pending) => pending.nick === nick);
+  const index = room.presences.findIndex((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
   if (index >= 0) room.presences.splice(0, index + 1);
 }

@@ -10,7 +10,7 @@ import { carrierJids, releaseRoom } from '../carriers.ts';
 import { dismissSessions, endOccupancy } from '../occupancy.ts';
 import { NO_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
-import { leaveRoom } from './leave.ts';
+import { leaveRoom, retreat } from './leave.ts';
 
 const REMOVAL_CODES: ReadonlySet<string> = new Set(['301', '307', '321', '322', '332', '333']);
 
@@ -25,12 +25,26 @@ export function isRemoval(room: Occupancy, stanza: Stanza): boolean {
   return !room.marksSelf;
 }
 
+/** Whether it may only be the end of one of the account's streams: a plain `unavailable`, as after a leave. */
+export function isPlainEnd(stanza: Stanza): boolean {
+  if (stanza.root.child('x', NS.mucUser)?.child('destroy')) return false;
+  return !statusCodes(stanza).some((code) => REMOVAL_CODES.has(code));
+}
+
 export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  const { move } = room;
   tellRemoval(turn, room, stanza);
-  endOccupancy(turn, room);
+  if (move && turn.state.carriers.has(move.carrier)) {
+    // The join of the hand-over may reach the room behind the removal, and bring the account in again.
+    dismissSessions(turn, room);
+    retreat(turn, room, move.carrier);
+  } else {
+    endOccupancy(turn, room);
+  }
   // Streams with a client keep the room for the aftermath; one that only waits to be free of it is.
   for (const carrier of [...turn.state.carriers.values()]) {
-    if (carrier.status === 'retiring' && carrier.rooms.has(room.key)) releaseRoom(turn, carrier.id, room);
+    if (carrier.status !== 'retiring' || !carrier.rooms.has(room.key)) continue;
+    if (room.phase === 'ended' || carrier.id !== move?.carrier) releaseRoom(turn, carrier.id, room);
   }
 }
 

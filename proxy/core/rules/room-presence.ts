@@ -60,7 +60,7 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
     room.roster.delete(keyOfNick(nick));
   }
   room.self = detach(stanza);
-  const isAsked = room.presences.some((pending) => pending.nick === nick);
+  const isAsked = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
   presenceSettled(room, nick);
   const carriers = carrierJids(turn.state);
   // What only shows that a carrier came or went is nobody's business.

@@ -3,6 +3,7 @@
  */
 import type { Stanza } from '../../xml/stanza.ts';
 import { isSelf } from '../occupancy.ts';
+import { delayStamp } from '../stanza-log.ts';
 import type { Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat } from './groupchat.ts';
@@ -16,7 +17,7 @@ import { roomPresence } from './room-presence.ts';
 export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const isAnswer = stanza.name === 'iq' && (stanza.type === 'result' || stanza.type === 'error');
   if (isAnswer && answer(turn, carrier.id, stanza)) return;
-  if (room.phase === 'ended') aftermath(turn, carrier, stanza);
+  if (isOver(room, carrier)) aftermath(turn, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
   else if (room.attempt?.carrier === carrier.id) {
     if (isAnswer && stanza.id !== room.attempt.fenceId) stray(turn, carrier.id, stanza, 'unmatched-iq');
@@ -28,10 +29,15 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
   else stray(turn, carrier.id, stanza, 'carrier-stray');
 }
 
+/** Whether this carrier has no part in the room any more. */
+function isOver(room: Occupancy, carrier: Carrier): boolean {
+  return room.phase === 'ended' || (room.phase === 'leaving' && !room.departing.has(carrier.id));
+}
+
 function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   switch (stanza.name) {
     case 'message':
-      if (stanza.type === 'groupchat') groupchat(turn, room, carrier.id, stanza);
+      if (stanza.type === 'groupchat') liveGroupchat(turn, room, carrier, stanza);
       else otherMessage(turn, room, carrier, stanza);
       return;
     case 'presence':
@@ -41,6 +47,12 @@ function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): vo
       if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, carrier.id, stanza);
       else stray(turn, carrier.id, stanza, 'unmatched-iq');
   }
+}
+
+/** History that comes behind a rejoin which took too long is known as far as the log goes. */
+function liveGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  if (delayStamp(stanza) === undefined) groupchat(turn, room, carrier.id, stanza);
+  else passMissed(turn, room, carrier.id, stanza);
 }
 
 function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {

@@ -48,11 +48,19 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): voi
     return;
   }
   if (room?.members.has(session.id)) {
-    if (room.carrier === undefined && !isLeave) waitForCarrier(turn, room, session, stanza);
-    else memberStanza(turn, room, session, stanza);
+    if (isLeave || !mustWait(room, stanza)) memberStanza(turn, room, session, stanza);
+    else waitForCarrier(turn, room, session, stanza);
     return;
   }
   strangerStanza(turn, key, session, stanza);
+}
+
+/** A nick change waits for the end of a hand-over too: it would part the two streams that share the nick. */
+function mustWait(room: Occupancy, stanza: Stanza): boolean {
+  if (room.carrier === undefined) return true;
+  if (!room.move || stanza.name !== 'presence' || stanza.type !== undefined) return false;
+  const nick = resourceOf(stanza.to ?? '');
+  return nick !== '' && keyOfNick(nick) !== keyOfNick(room.nick);
 }
 
 function waitForCarrier(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
