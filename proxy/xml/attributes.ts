@@ -3,7 +3,7 @@
  * array: start and end of the name, its colon (0: none), start and end of the value.
  */
 import { NS } from './names.ts';
-import { checkDefault, LONGEST_REFUSED, type Scopes, SHORTEST_REFUSED } from './scopes.ts';
+import { checkDefault, isNamespaceToCheck, type Scopes, SHORTEST_REFUSED } from './scopes.ts';
 import { decodeAttribute } from './text.ts';
 import { AMPERSAND, matches, sameBytes } from './tokens.ts';
 import { malformed } from './violation.ts';
@@ -47,8 +47,11 @@ export function namesOf(b: Buffer, attributes: readonly number[], count: number)
 
 /** The value of a namespace declaration. */
 export function namespaceAt(b: Buffer, attributes: readonly number[], slot: number): string {
-  const start = attributes[slot + 3] as number;
-  const end = attributes[slot + 4] as number;
+  return namespaceIn(b, attributes[slot + 3] as number, attributes[slot + 4] as number);
+}
+
+/** The namespace that stands in these quotes, without making a new string for the most common one. */
+export function namespaceIn(b: Buffer, start: number, end: number): string {
   if (end - start === NS.client.length && matches(b, start, NS.client)) return NS.client;
   return decodeAttribute(b, start, end);
 }
@@ -59,7 +62,7 @@ export function checkDefaultAt(b: Buffer, attributes: readonly number[], slot: n
   const end = attributes[slot + 4] as number;
   const length = end - start;
   if (length < SHORTEST_REFUSED) return;
-  if (length !== SHORTEST_REFUSED && length !== LONGEST_REFUSED) {
+  if (!isNamespaceToCheck(length)) {
     // It can be one of them only with references in place of characters.
     let p = start;
     while (p < end && b[p] !== AMPERSAND) p++;

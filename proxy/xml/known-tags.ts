@@ -10,7 +10,8 @@ export interface KnownTag {
   /** From `<` to `>`. */
   readonly bytes: Uint8Array;
   readonly nameLength: number;
-  readonly hasNamespace: boolean;
+  /** 1: it has `xmlns`. */
+  readonly attributes: number;
   readonly selfClosing: boolean;
 }
 
@@ -38,14 +39,14 @@ export class KnownTags {
   }
 
   /** `[start, end)` is such a tag, just read, whose name ends at `nameEnd`. */
-  learn(b: Buffer, start: number, nameEnd: number, end: number, hasNamespace: boolean, selfClosing: boolean): void {
+  learn(b: Buffer, start: number, nameEnd: number, end: number, attributes: number, selfClosing: boolean): void {
     if (end - start > MOST_BYTES) return;
     const first = setOf(b, start);
     let slot = first;
     while (slot < first + WAYS && this.#tags[slot] !== undefined) slot++;
     if (slot === first + WAYS) slot = first + (this.#turn++ & (WAYS - 1));
     const bytes = new Uint8Array(b.subarray(start, end));
-    this.#tags[slot] = { bytes, nameLength: nameEnd - start - 1, hasNamespace, selfClosing };
+    this.#tags[slot] = { bytes, nameLength: nameEnd - start - 1, attributes, selfClosing };
   }
 }
 

@@ -45,3 +45,47 @@ export function rootName(b: Buffer, start: number, end: number): string {
   if (length === 1 && b[start] === 0x61) return 'a';
   return b.toString('utf8', start, end);
 }
+
+/** What a scanner writes down while it reads. */
+export type RootFields = { -readonly [K in Exclude<keyof RootTag, 'outerPrefixes'>]: RootTag[K] };
+
+/** No attribute has been seen yet. */
+export function forgetRootAttributes(root: RootFields): void {
+  root.toAt = root.toStart = root.toEnd = -1;
+  root.fromAt = root.fromStart = root.fromEnd = -1;
+  root.idAt = root.idStart = root.idEnd = -1;
+  root.typeAt = root.typeStart = root.typeEnd = -1;
+}
+
+/** Notes an attribute without prefix if it is one of the four; positions in the buffer, the stanza starting at `start`. */
+export function noteRootAttribute(
+  root: RootFields,
+  b: Buffer,
+  start: number,
+  name: number,
+  length: number,
+  value: number,
+  end: number,
+): void {
+  if (length === 2) {
+    if (matches(b, name, 'to')) {
+      root.toAt = name - start;
+      root.toStart = value - start;
+      root.toEnd = end - start;
+    } else if (matches(b, name, 'id')) {
+      root.idAt = name - start;
+      root.idStart = value - start;
+      root.idEnd = end - start;
+    }
+  } else if (length === 4) {
+    if (matches(b, name, 'from')) {
+      root.fromAt = name - start;
+      root.fromStart = value - start;
+      root.fromEnd = end - start;
+    } else if (matches(b, name, 'type')) {
+      root.typeAt = name - start;
+      root.typeStart = value - start;
+      root.typeEnd = end - start;
+    }
+  }
+}

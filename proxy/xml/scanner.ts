@@ -11,13 +11,15 @@ import {
   MANY,
   namesOf,
   namespaceAt,
+  namespaceIn,
   resolvePrefixes,
   STRIDE,
 } from './attributes.ts';
 import { CLASS, SPACE } from './chars.ts';
 import { type Declarations, NO_DECLARATIONS } from './declarations.ts';
 import type { KnownTags } from './known-tags.ts';
-import { type RootTag, rootName, type ScanLimits } from './root-tag.ts';
+import { nameHash, type PlainTag, plainTag } from './plain-tag.ts';
+import { forgetRootAttributes, noteRootAttribute, type RootTag, rootName, type ScanLimits } from './root-tag.ts';
 import { Scopes } from './scopes.ts';
 import {
   APOSTROPHE,
@@ -84,6 +86,8 @@ export class Scanner implements RootTag {
   #seen: Set<string> | undefined;
   #scopes = new Scopes();
   readonly #known: KnownTags | undefined;
+  /** Of the tag that has just been read in the fast way. */
+  readonly #tag: PlainTag = { nameEnd: 0, selfClosing: false, attributes: 0, namespaceStart: 0, namespaceEnd: 0 };
 
   /** `known`: may be shared with other scanners. */
   constructor(known?: KnownTags) {
@@ -135,7 +139,7 @@ export class Scanner implements RootTag {
       let next: number;
       if (c === SLASH) next = this.#closingTag(b, start, p, end);
       else if (c === BANG || c === QUESTION) next = this.#special(b, p, end, this.#depth > 0);
-      else next = this.#depth > 0 ? this.#innerTag(b, start, p, end) : this.#openingTag(b, start, p, end);
+      else next = this.#depth > 0 ? this.#innerTag(b, start, p, end) : this.#rootTag(b, p, end);
       if (next < 0) break;
       p = next;
       if (this.#depth === 0) {
@@ -235,21 +239,53 @@ export class Scanner implements RootTag {
     return from + CDATA.length;
   }
 
-  /** An opening tag below the root: most of them have been read before. */
-  #innerTag(b: Buffer, start: number, from: number, end: number): number {
-    const tag = this.#known?.find(b, from, end);
-    if (tag === undefined) return this.#openingTag(b, start, from, end);
-    if (tag.hasNamespace && this.#maxAttributes < 1) throw tooMuch('too many attributes');
-    this.#enter(from + 1 - start, tag.nameLength);
-    if (this.#coverDepth === 0) {
-      if (tag.hasNamespace) this.#coverDepth = this.#depth;
-      else this.inheritsDefault = true;
-    }
-    if (tag.selfClosing) this.#leave();
-    return from + tag.bytes.length;
+  /** The opening tag of a stanza. */
+  #rootTag(b: Buffer, start: number, end: number): number {
+    const tag = this.#tag;
+    forgetRootAttributes(this);
+    const next = plainTag(tag, b, start, end, this.#maxAttributes, this);
+    if (next < 0) return this.#openingTag(b, start, start, end);
+    const { nameEnd, selfClosing, namespaceStart } = tag;
+    const hasNamespace = namespaceStart > 0;
+    this.#enter(1, nameEnd - start - 1, hasNamespace);
+    this.nameEnd = nameEnd - start;
+    this.openEnd = next - start;
+    this.selfClosing = selfClosing;
+    this.prefix = '';
+    this.name = rootName(b, start + 1, nameEnd);
+    this.ns = hasNamespace ? namespaceIn(b, namespaceStart, tag.namespaceEnd) : this.outerDefault;
+    if (selfClosing) this.#leave();
+    return next;
   }
 
-  #enter(name: number, length: number): void {
+  /** An opening tag below the root: most of them have been read before. */
+  #innerTag(b: Buffer, start: number, from: number, end: number): number {
+    const known = this.#known?.find(b, from, end);
+    if (known !== undefined && known.attributes <= this.#maxAttributes) {
+      this.#enter(from + 1 - start, known.nameLength, known.attributes > 0);
+      if (known.selfClosing) this.#leave();
+      return from + known.bytes.length;
+    }
+    const tag = this.#tag;
+    const next = plainTag(tag, b, from, end, this.#maxAttributes, undefined);
+    if (next < 0) return this.#openingTag(b, start, from, end);
+    const { nameEnd, selfClosing, attributes, namespaceStart } = tag;
+    const hasNamespace = namespaceStart > 0;
+    this.#enter(from + 1 - start, nameEnd - from - 1, hasNamespace);
+    if (attributes === (hasNamespace ? 1 : 0)) this.#known?.learn(b, from, nameEnd, next, attributes, selfClosing);
+    if (selfClosing) this.#leave();
+    return next;
+  }
+
+  /** An element without a prefix begins, after all checks of its tag but this one. */
+  #enter(name: number, length: number, hasNamespace: boolean): void {
+    this.#push(name, length);
+    if (this.#coverDepth > 0) return;
+    if (hasNamespace) this.#coverDepth = this.#depth;
+    else this.inheritsDefault = true;
+  }
+
+  #push(name: number, length: number): void {
     if (this.#depth >= this.#maxDepth) throw tooMuch('elements nested too deep');
     const top = this.#depth * 2;
     this.#depth++;
@@ -270,7 +306,7 @@ export class Scanner implements RootTag {
     const attributes = this.#attributes;
     const isRoot = this.#depth === 0;
     let count = 0;
-    if (isRoot) this.#forgetRoot();
+    if (isRoot) forgetRootAttributes(this);
     let hashes = 0;
     let defaultAt = -1;
     let hasPrefixes = colon > 0;
@@ -314,7 +350,7 @@ export class Scanner implements RootTag {
 
       if (count >= this.#maxAttributes) throw tooMuch('too many attributes');
       const length = afterName - name;
-      const hash = 1 << (((b[name] as number) + length * 7) & 31);
+      const hash = nameHash(b[name] as number, length);
       if ((hashes & hash) !== 0 || count >= MANY) this.#checkDuplicate(b, name, afterName, count);
       hashes |= hash;
       const slot = count * STRIDE;
@@ -325,12 +361,12 @@ export class Scanner implements RootTag {
       attributes[slot + 4] = p;
       if (attributeColon > 0) hasPrefixes ||= !isXmlPrefix(b, name, attributeColon);
       else if (length === 5 && matches(b, name, 'xmlns')) defaultAt = slot;
-      else if (isRoot) this.#noteRootAttribute(b, start, name, length, value, p);
+      else if (isRoot) noteRootAttribute(this, b, start, name, length, value, p);
       count++;
       p++;
     }
 
-    this.#enter(from + 1 - start, nameEnd - from - 1);
+    this.#push(from + 1 - start, nameEnd - from - 1);
     if (defaultAt >= 0) {
       checkDefaultAt(b, attributes, defaultAt);
       if (this.#coverDepth === 0) this.#coverDepth = this.#depth;
@@ -352,49 +388,13 @@ export class Scanner implements RootTag {
         this.name = rootName(b, colon + 1, nameEnd);
         this.ns = namespace;
       }
-    } else if (colon === 0 && (count === 0 || (count === 1 && defaultAt === 0))) {
-      this.#known?.learn(b, from, nameEnd, p, count > 0, selfClosing);
     }
     if (selfClosing) this.#leave();
     return p;
   }
 
-  #forgetRoot(): void {
-    this.toAt = this.toStart = this.toEnd = -1;
-    this.fromAt = this.fromStart = this.fromEnd = -1;
-    this.idAt = this.idStart = this.idEnd = -1;
-    this.typeAt = this.typeStart = this.typeEnd = -1;
-  }
-
-  #noteRootAttribute(b: Buffer, start: number, name: number, length: number, value: number, end: number): void {
-    if (length === 2) {
-      if (matches(b, name, 'to')) {
-        this.toAt = name - start;
-        this.toStart = value - start;
-        this.toEnd = end - start;
-      } else if (matches(b, name, 'id')) {
-        this.idAt = name - start;
-        this.idStart = value - start;
-        this.idEnd = end - start;
-      }
-    } else if (length === 4) {
-      if (matches(b, name, 'from')) {
-        this.fromAt = name - start;
-        this.fromStart = value - start;
-        this.fromEnd = end - start;
-      } else if (matches(b, name, 'type')) {
-        this.typeAt = name - start;
-        this.typeStart = value - start;
-        this.typeEnd = end - start;
-      }
-    }
-  }
-
   #checkDuplicate(b: Buffer, name: number, end: number, count: number): void {
-    if (count < MANY) {
-      checkAmongFew(b, this.#attributes, count, name, end);
-      return;
-    }
+    if (count < MANY) return checkAmongFew(b, this.#attributes, count, name, end);
     if (count === MANY) this.#seen = namesOf(b, this.#attributes, count);
     checkAmongMany(b, this.#seen as Set<string>, name, end);
   }

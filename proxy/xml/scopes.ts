@@ -77,9 +77,13 @@ export class Scopes {
   }
 }
 
-/** Lengths of the namespaces that `checkDefault` refuses: nothing shorter needs a look. */
+/** Nothing shorter can stand for a namespace that `checkDefault` refuses. */
 export const SHORTEST_REFUSED = XMLNS.length;
-export const LONGEST_REFUSED = NS.xml.length;
+
+/** Whether a text of this length, without references, could be a namespace that `checkDefault` refuses. */
+export function isNamespaceToCheck(length: number): boolean {
+  return length === XMLNS.length || length === NS.xml.length;
+}
 
 /** Refuses a default namespace that may not be one. */
 export function checkDefault(namespace: string): void {

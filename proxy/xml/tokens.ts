@@ -40,7 +40,7 @@ const MAX_REFERENCE = 64;
  * Behind all bytes of that class. Most bytes of a stream go through here: four at a time, and with the table in a local
  * variable, it takes half the time of the plain loop (measured).
  */
-function skip(b: Buffer, from: number, end: number, bit: number): number {
+export function skip(b: Buffer, from: number, end: number, bit: number): number {
   const table = CLASS;
   let p = from;
   while (
