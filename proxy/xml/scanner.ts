@@ -246,14 +246,13 @@ export class Scanner implements RootTag {
     const next = plainTag(tag, b, start, end, this.#maxAttributes, this);
     if (next < 0) return this.#openingTag(b, start, start, end);
     const { nameEnd, selfClosing, namespaceStart } = tag;
-    const hasNamespace = namespaceStart > 0;
-    this.#enter(1, nameEnd - start - 1, hasNamespace);
+    this.#enter(1, nameEnd - start - 1, namespaceStart > 0);
     this.nameEnd = nameEnd - start;
     this.openEnd = next - start;
     this.selfClosing = selfClosing;
     this.prefix = '';
     this.name = rootName(b, start + 1, nameEnd);
-    this.ns = hasNamespace ? namespaceIn(b, namespaceStart, tag.namespaceEnd) : this.outerDefault;
+    this.ns = namespaceStart > 0 ? namespaceIn(b, namespaceStart, tag.namespaceEnd) : this.outerDefault;
     if (selfClosing) this.#leave();
     return next;
   }
@@ -394,8 +393,8 @@ export class Scanner implements RootTag {
   }
 
   #checkDuplicate(b: Buffer, name: number, end: number, count: number): void {
-    if (count < MANY) return checkAmongFew(b, this.#attributes, count, name, end);
     if (count === MANY) this.#seen = namesOf(b, this.#attributes, count);
-    checkAmongMany(b, this.#seen as Set<string>, name, end);
+    if (count < MANY) checkAmongFew(b, this.#attributes, count, name, end);
+    else checkAmongMany(b, this.#seen as Set<string>, name, end);
   }
 }
