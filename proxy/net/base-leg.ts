@@ -50,6 +50,7 @@ export abstract class BaseLeg implements Leg, Watched {
   /** Why the connection is going, if that is an error. */
   protected failure: Error | undefined;
   #pauses: Set<string> | undefined;
+  #excess = 0; // of the stanza that went over the limit of the outbox: it does not count until that has drained
   /** For the sweep: how many bytes the kernel had taken when it was last seen to take any, and when that was. */
   #taken = -1;
   #takenAt = 0;
@@ -234,20 +235,24 @@ export abstract class BaseLeg implements Leg, Watched {
     this.context.metrics.drops.inc({ reason: 'leg-ended' });
   }
 
-  /** To be called when more has been queued, after what can be sent has been sent. */
-  protected checkHighWater(): void {
-    const { backlog } = this;
-    if (backlog > this.context.limits.outboxBytes) {
+  /** To be called when `size` bytes more have been queued, after what can be sent has been sent. */
+  protected checkHighWater(size: number): void {
+    const { backlog, context } = this;
+    const { outboxBytes } = context.limits;
+    // One stanza always fits where what waits before it does: a server may let larger ones through than any outbox is.
+    if (backlog > outboxBytes && backlog - size <= outboxBytes) this.#excess = size;
+    if (backlog > outboxBytes + this.#excess) {
       if (this.isDeaf) return;
-      this.context.metrics.drops.inc({ reason: 'outbox-overflow' });
+      context.metrics.drops.inc({ reason: 'outbox-overflow' });
       this.fail('OUTBOX_OVERFLOW', 'too much waits for a peer that does not read');
-    } else if (backlog > this.context.highWaterBytes) this.isCrowded = true;
+    } else if (backlog > context.highWaterBytes) this.isCrowded = true;
   }
 
   /** To be called when the kernel has taken something; never from within a call of the owner's. */
   protected checkLowWater(): void {
     if (!this.isCrowded || this.backlog > this.context.lowWaterBytes) return;
     this.isCrowded = false;
+    this.#excess = 0;
     try {
       this.handler.drain();
     } catch (error) {

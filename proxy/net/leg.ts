@@ -35,7 +35,7 @@ export interface LegHandler {
 
 /** Why a leg ended itself. */
 export type LegErrorCode =
-  /** More than `limits.outboxBytes` waited for a peer that does not read. */
+  /** More than `limits.outboxBytes` waited for a peer that does not read, the one stanza that went over the limit aside. */
   | 'OUTBOX_OVERFLOW'
   /** A WebSocket peer gave no sign of life for `limits.idleMs`. */
   | 'IDLE'

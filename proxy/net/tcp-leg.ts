@@ -201,7 +201,7 @@ export class TcpLeg extends BaseLeg {
     else outbox.append(source, start, end);
     if (outbox.bytes > this.context.highWaterBytes) {
       this.flush();
-      this.checkHighWater();
+      this.checkHighWater(end - start);
     } else if (!this.#isFlushDue) {
       this.#isFlushDue = true;
       process.nextTick(flush, this);

@@ -100,7 +100,7 @@ export class WsLeg extends BaseLeg {
     this.countSent(bytes.length);
     if (this.#socket.writableLength > this.context.highWaterBytes) {
       this.uncork();
-      this.checkHighWater();
+      this.checkHighWater(bytes.length);
     }
   }
 

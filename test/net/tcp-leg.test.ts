@@ -140,6 +140,22 @@ test('a burst in one turn to a peer that reads is no congestion in the end, what
   assert.is(owner.drains, wasCongested ? 1 : 0);
 });
 
+test('one stanza fits into an outbox that has room, however large it is; what waits behind it is bounded as ever', async (t) => {
+  const { owner, peer } = await tcpPair(t, { outboxBytes: 300_000 });
+  peer.socket.pause();
+  owner.leg.header({ version: '1.0' });
+  owner.leg.send(message(0, 16_000_000));
+  await new Promise(setImmediate);
+  assert.ok(owner.leg.congested && !owner.isClosed);
+  peer.socket.resume();
+  await owner.until(() => !owner.leg.congested);
+  peer.socket.pause();
+  owner.leg.send(message(1, 16_000_000));
+  for (let id = 0; id < 100 && !owner.isClosed; id++) owner.leg.send(message(id, 4_000));
+  await owner.until(() => owner.isClosed);
+  assert.is(owner.code, 'OUTBOX_OVERFLOW');
+});
+
 test('a backlog beyond outboxBytes ends the leg, counted', async (t) => {
   const { owner, peer, counts } = await tcpPair(t, { outboxBytes: 300_000 });
   peer.socket.pause();
