@@ -16,8 +16,7 @@ import { isCarbonOfJoined } from './carbons.ts';
 import { guard } from './carrier-guard.ts';
 import type { AccountDeps } from './deps.ts';
 import type { BoundSession } from './negotiation.ts';
-import type { Outlet } from './outlet.ts';
-import { SessionLegs } from './session-legs.ts';
+import { Outlet } from './outlet.ts';
 import { SessionRate } from './session-rate.ts';
 import { Withheld } from './withheld.ts';
 
@@ -27,7 +26,9 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly jid: string;
   readonly bare: string;
   readonly #accountResources: string;
-  readonly #legs: SessionLegs;
+  readonly client: Leg;
+  readonly outlet: Outlet;
+  readonly #server: Leg;
   readonly #account: AccountRunner;
   readonly #deps: AccountDeps;
   readonly #hot: HotCounters;
@@ -54,7 +55,9 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.jid = bound.jid;
     this.bare = bareOf(bound.jid);
     this.#accountResources = `${this.bare}/${ACCOUNT_RESOURCE}`;
-    this.#legs = new SessionLegs(bound.client, bound.server);
+    this.client = bound.client;
+    this.#server = bound.server;
+    this.outlet = new Outlet(bound.server);
     this.#account = account;
     this.#deps = deps;
     this.#hot = deps.metrics.hot;
@@ -68,7 +71,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#session = session;
     this.#carrier = carrier;
     deps.metrics.sessions.inc({ transport: this.client.kind });
-    this.#legs.listen(this.#clientHandler(), this.#serverHandler());
+    bound.client.handler = this.#clientHandler();
+    bound.server.handler = this.#serverHandler();
     this.#log.info(
       { jid: this.jid, mechanism: bound.mechanism, transport: this.client.kind, address: this.client.remoteAddress },
       'session bound',
@@ -77,19 +81,8 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** To be called once, when all that follows from the binding is in place: stanzas flow from here on. */
   start(): void {
-    this.#legs.release();
-  }
-
-  get client(): Leg {
-    return this.#legs.client;
-  }
-
-  get outlet(): Outlet {
-    return this.#legs.outlet;
-  }
-
-  get #server(): Leg {
-    return this.#legs.server;
+    this.#server.release();
+    this.client.release();
   }
 
   // What comes from the client.
