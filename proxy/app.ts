@@ -122,6 +122,7 @@ class ProxyApp implements App {
         return serial.toString(36);
       },
       dial: (host, options) => this.#dial(host, options.signal),
+      openTimeoutMs: this.#config.limits.handshakeTimeoutMs,
     };
   }
 
@@ -189,6 +190,7 @@ class ProxyApp implements App {
       log: this.#log,
       metrics: this.metrics,
       dial: (host, options) => this.#dial(host, options.signal),
+      openTimeoutMs: this.#config.limits.handshakeTimeoutMs,
       serverTls: () => this.#serverTls(),
       newStreamId: token,
       resourceFor: (request) => this.#accounts.resourceFor(request),

@@ -90,7 +90,7 @@ export interface LimitsConfig extends XmlLimits {
   readonly outboxBytes: number;
   /** From connecting to a bound resource. */
   readonly authTimeoutMs: number;
-  /** For dialing, TLS and WebSocket handshakes. */
+  /** For dialing, TLS and WebSocket handshakes, and for each answer of a server that opens a stream. */
   readonly handshakeTimeoutMs: number;
   /** How long a peer may take to close after us. */
   readonly closeTimeoutMs: number;

@@ -3,7 +3,7 @@
  * directions (DESIGN "What passes through"); the rest goes to the account.
  */
 import type { Carrier, CarrierId, Session, SessionId } from '../core/state.ts';
-import type { Leg, LegHandler } from '../net/leg.ts';
+import type { Leg, LegHandler, StreamErrorToSend } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { HotCounters } from '../ops/metrics.ts';
 import { guardBound } from '../stream/client-guard.ts';
@@ -48,6 +48,8 @@ export class ClientSession implements SessionPort, CarrierPort {
   #isServerGone = false;
   /** The client closed its stream in order: so is the server's. */
   #isOrderly = false;
+  /** What the client broke, which its stream at the server ends with too (S8). */
+  #broken: StreamErrorToSend | undefined;
 
   constructor(bound: BoundSession, account: AccountRunner, deps: AccountDeps, onOver: () => void) {
     this.id = `s${deps.serial()}` as SessionId;
@@ -96,7 +98,10 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.client.end();
         this.#clientGone('closed');
       },
-      violation: (violation) => this.#clientGone(violation.condition),
+      violation: (violation) => {
+        this.#broken = violation;
+        this.#clientGone(violation.condition);
+      },
       closed: (error) => this.#clientGone(error?.message ?? 'dropped'),
       drain: () => this.#server.resume('client'),
     };
@@ -222,7 +227,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (verdict.kind === 'rewrite') this.outlet.send(this, verdict.xml);
     else if (verdict.kind === 'answer') this.client.send(verdict.xml);
     else if (verdict.kind === 'end') {
-      this.client.error({ condition: verdict.condition, text: verdict.text });
+      this.#broken = { condition: verdict.condition, text: verdict.text };
+      this.client.error(this.#broken);
       this.#clientGone(verdict.condition);
     }
   }
@@ -375,7 +381,8 @@ export class ClientSession implements SessionPort, CarrierPort {
   free(): void {
     for (const stanza of this.#withheld.take()) this.relayUpstream(stanza);
     if (!this.#isClientGone || this.#isServerGone) return;
-    if (this.#isOrderly) this.#server.end();
+    if (this.#broken) this.#server.error(this.#broken);
+    else if (this.#isOrderly) this.#server.end();
     else this.#server.destroy();
   }
 

@@ -41,7 +41,8 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): voi
   const room = turn.state.rooms.get(key);
   const waiting = room?.waiting.find((wait) => wait.session === session.id);
   if (room && waiting) {
-    if (isLeave) leave(turn, room, session, stanza);
+    // What was said before the leave is said first.
+    if (isLeave && waiting.behind.length === 0) leave(turn, room, session, stanza);
     else if (room.challenged && room.carrier !== undefined && stanza.name === 'iq') iq(turn, room, session, stanza);
     else if (waiting.behind.length < MOST_WAITING) waiting.behind.push(stanza);
     else refuseFull(turn, session, stanza);
