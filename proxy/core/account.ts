@@ -9,7 +9,8 @@ import type { Input } from './inputs.ts';
 import { forgetOccupancy } from './occupancy.ts';
 import { accountStreamFailed, carrierLost, carrierReady, credentials, reopen } from './rules/carrier-events.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
-import { inboundUnanswered, lateAnswer, requestTimeout } from './rules/iq.ts';
+import { inboundUnanswered } from './rules/inbound.ts';
+import { lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, settleTimer } from './rules/join-answer.ts';
 import { departed, graceOver, left, sendLeave } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
@@ -75,7 +76,7 @@ function dispatch(turn: Turn, input: Input): void {
       carrierReady(turn, input.carrier, input.type, input.jid);
       return;
     case 'carrier-lost':
-      carrierLost(turn, input.carrier);
+      carrierLost(turn, input.carrier, input.isConflict === true);
       return;
     case 'account-stream-failed':
       accountStreamFailed(turn, input.final);
@@ -94,10 +95,11 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   const room = key === undefined ? undefined : turn.state.rooms.get(key);
   if (room && carrier.rooms.has(room.key)) {
     const wasMoving = room.move !== undefined;
+    const wasRetiring = carrier.status === 'retiring';
     roomStanza(turn, room, carrier, stanza);
     // A hand-over that is done makes way for the next one.
     const isMoved = wasMoving && !room.move;
-    if (isMoved || carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
+    if (isMoved || wasRetiring || carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
   } else if (lateAnswer(turn, id, stanza)) {
     return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {

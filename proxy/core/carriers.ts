@@ -120,7 +120,10 @@ export function freeIfDone(turn: Turn, carrier: Carrier): void {
   }
   turn.out.push({ kind: 'carrier-free', carrier: carrier.id });
   if (session) carrier.status = 'ready';
-  else turn.state.carriers.delete(carrier.id);
+  else {
+    turn.state.carriers.delete(carrier.id);
+    for (const room of turn.state.rooms.values()) room.refused.delete(carrier.id);
+  }
 }
 
 /** The carrier's session hibernates, and with it what the stream still carries. */

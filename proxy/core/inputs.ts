@@ -32,7 +32,12 @@ export type Input =
   /** A stream can carry rooms from now on. */
   | { readonly kind: 'carrier-ready'; readonly carrier: CarrierId; readonly type: CarrierKind; readonly jid: string }
   /** A stream that carried rooms, or could, has ended without our doing. */
-  | { readonly kind: 'carrier-lost'; readonly carrier: CarrierId }
+  | {
+      readonly kind: 'carrier-lost';
+      readonly carrier: CarrierId;
+      /** The server ended it with `conflict`: it has sessions enough of this account. */
+      readonly isConflict?: boolean;
+    }
   /** The account stream could not be opened; `final` when a new try is pointless (password refused, service limit). */
   | { readonly kind: 'account-stream-failed'; readonly final: boolean }
   /** A timer that an effect had set has run out. */

@@ -2,12 +2,13 @@
  * An occupancy's beginning and end, and the roster of occupants.
  */
 import { type BareKey, nickKey, resourceOf, splitJid } from '../xml/address.ts';
+import { stanzaError } from '../xml/build.ts';
 import { NS } from '../xml/names.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { releaseRoom } from './carriers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
-import type { NickKey, Occupancy, Occupant, Settings, Turn } from './state.ts';
+import type { NickKey, Occupancy, Occupant, SessionId, Settings, Turn } from './state.ts';
 
 /** How long an ended occupancy still swallows what a service sends after it (ms). */
 const AFTERMATH_MS = 10_000;
@@ -126,7 +127,15 @@ export function dismissSessions(turn: Turn, room: Occupancy): void {
   for (const { session } of room.waiting) state.sessions.get(session)?.rooms.delete(room.key);
   room.members.clear();
   room.waiting = [];
-  room.queue.length = 0;
+  for (const { session, stanza } of room.queue.splice(0)) refuseQueued(turn, session, stanza);
+}
+
+/** What waited for a carrier goes nowhere: an error, never silence (M4). A presence has its answer in the removal. */
+function refuseQueued({ state, out }: Turn, session: SessionId, stanza: Stanza): void {
+  if (!state.sessions.has(session) || stanza.name === 'presence') return;
+  if (stanza.type === 'error' || stanza.type === 'result') return;
+  const text = 'The connection to the room was lost.';
+  out.toSession(session, stanzaError(stanza, { type: 'wait', condition: 'service-unavailable', text }), stanza);
 }
 
 /** The account is not in the room any more. Sessions must have been told before. */

@@ -28,7 +28,11 @@ export function messageKey(stanza: Stanza): string {
   const stamped = stanza.root.child('stanza-id', NS.stanzaId);
   const id = stamped?.attr('id');
   if (id !== undefined && stanza.type === 'groupchat') return `s ${id}`;
-  const root = stanza.root;
-  const content = root.selfClosing ? '' : stanza.bytes.toString('latin1', root.openEnd, root.closeStart);
+  let content = '';
+  for (const child of stanza.root.children) {
+    // The account's own archive marks each stream's copy of a private message for itself.
+    const isMark = child.ns === NS.stanzaId || child.name === 'archived';
+    if (!isMark) content += stanza.bytes.toString('latin1', child.start, child.end);
+  }
   return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${content}`;
 }

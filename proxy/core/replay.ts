@@ -3,8 +3,8 @@
  * history, subject, then what was said while the account's own join was being answered. One function for every join.
  */
 
-import { nickKey } from '../xml/address.ts';
-import { Edit } from '../xml/edit.ts';
+import { nickKey, resourceOf } from '../xml/address.ts';
+import { Edit, readdress } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
@@ -39,7 +39,12 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
     if (options.isCreator) add.push('201');
     if (nickKey(options.asked) !== nickKey(room.nick)) add.push('210');
     const view = { to: session.jid, id: options.join.id, carriers: carrierJids(state), add, remove: JOIN_CODES };
-    out.toSession(session.id, selfPresenceFor(room.self, view), room.self);
+    // Between the two presences of a nick change the room has shown the new nick's presence to nobody yet.
+    const isRenaming = nickKey(resourceOf(room.self.from ?? '')) !== nickKey(room.nick);
+    const self = isRenaming
+      ? parseStanza(readdress(room.self, { from: `${room.name}/${room.nick}` }), room.self.declarations)
+      : room.self;
+    out.toSession(session.id, selfPresenceFor(self, view), self);
   }
   for (const notice of options.notices) out.fork(to, notice);
   const entries = room.log.entries(now);

@@ -218,6 +218,8 @@ export interface AccountState {
   nextId: number;
   /** Tries to reopen a lost account stream, for its back-off. */
   retries: number;
+  /** When the account stream was opened, epoch ms. */
+  openedAt: number;
   /** No session is left, and the time that the account stays for is running. */
   isLingering: boolean;
 }
@@ -249,6 +251,7 @@ export function createAccountState(
     idPrefix,
     nextId: 0,
     retries: 0,
+    openedAt: 0,
     isLingering: false,
   };
 }

@@ -1,7 +1,7 @@
 /** What crosses on the way: each promise here was broken once, or nearly. */
 import { NS } from '../../proxy/xml/names.ts';
 import { assert, suite } from '../support/suite.ts';
-import { ROOM, World } from './world.ts';
+import { BARE, OTHER, ROOM, World } from './world.ts';
 
 const test = suite('what crosses on the way');
 
@@ -169,6 +169,151 @@ test('a join that is asked anew with another password is tried, and what came be
   assert.is(world.client(a).errors, 0);
   assert.is(world.client(a).place, 'in');
   assert.is(world.client(a).told.at(-1)?.id, 'q');
+});
+
+test('what waited for a carrier that cannot come in is answered', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.input({ kind: 'carrier-lost', carrier: world.client(a).carrier });
+  const id = world.sent.at(-2)?.stanza.id;
+  world.send(b, `<iq type='get' id='q' to='${ROOM}/bob'><query xmlns='${NS.version}'/></iq>`);
+  world.arrives(
+    world.client(b).carrier,
+    `<presence type='error' id='${id}' from='${ROOM}/alice'><error type='auth'><forbidden xmlns='${NS.stanzaErrors}'/></error></presence>`,
+  );
+  assert.is(world.client(b).place, 'out');
+  assert.is(world.client(b).told.find((one) => one.id === 'q')?.type, 'error');
+});
+
+test('a client that blinks and joins its rooms anew gets into each', () => {
+  const world = new World();
+  const a = world.bind();
+  const toOther = `<presence id='o' to='${OTHER}/alice'><x xmlns='${NS.muc}'/></presence>`;
+  world.join(a);
+  world.send(a, toOther);
+  world.settle();
+  world.blink(a);
+  world.join(a);
+  world.send(a, toOther);
+  world.settle();
+  assert.is(world.client(a).errors, 0);
+  assert.equal([world.room.inside.size, world.other.inside.size], [1, 1]);
+});
+
+test('an account stream that the server ended for having too many sessions does not come back at once', () => {
+  const world = joined(1);
+  world.input({ kind: 'credentials', known: true });
+  world.accountStream(true);
+  world.settle();
+  const carrier = [...world.state.carriers.values()].find(({ kind }) => kind === 'account-stream');
+  const reopensIn = (isConflict: boolean): number => {
+    world.input({ kind: 'carrier-lost', carrier: carrier?.id as never, isConflict });
+    return (world.timers.get('reopen') ?? 0) - world.now;
+  };
+  assert.ok(reopensIn(true) >= 3_600_000);
+});
+
+test('an account stream that is lost as soon as it is open is opened at growing intervals', () => {
+  const world = joined(1);
+  world.input({ kind: 'credentials', known: true });
+  const pauses = [];
+  for (let round = 0; round < 4; round += 1) {
+    world.accountStream(true);
+    world.loseAccountStream();
+    pauses.push((world.timers.get('reopen') ?? 0) - world.now);
+    world.timers.delete('reopen');
+    world.input({ kind: 'timer', key: 'reopen' });
+  }
+  assert.equal(pauses, [1000, 2000, 4000, 8000]);
+});
+
+test('a private message that both streams of a hand-over hear is one, though the archive marks each copy', () => {
+  const world = joined(3);
+  const [a, b, c] = ids(world);
+  world.drop(a);
+  const copy = (id: string): string =>
+    `<message type='chat' id='p' from='${ROOM}/bob' to='${BARE}/x'><body>psst</body><stanza-id xmlns='${NS.stanzaId}' by='${BARE}' id='${id}'/></message>`;
+  world.arrives('c1' as never, copy('1'));
+  world.arrives(world.client(b).carrier, copy('2'));
+  assert.is(world.client(c).told.filter(({ id }) => id === 'p').length, 1);
+});
+
+test('an invitation to the bare JID is for the client of the stream that it comes on, at any time', () => {
+  const world = new World();
+  const a = world.bind();
+  world.join(a);
+  const { carrier } = world.client(a);
+  world.arrives(
+    carrier,
+    `<message from='${ROOM}' to='${BARE}'><x xmlns='${NS.mucUser}'><invite from='bob@test'/></x></message>`,
+  );
+  assert.is(world.counted.at(-1)?.kind, 'relay-downstream');
+});
+
+test('a session that joins between the two presences of a nick change has the new nick', () => {
+  const world = joined(1);
+  const [a] = ids(world);
+  const { jid, carrier } = world.client(a);
+  const x = (more: string): string =>
+    `<x xmlns='${NS.mucUser}'><item affiliation='none' role='participant' jid='${jid}'${more}/><status code='110'/>`;
+  world.arrives(
+    carrier,
+    `<presence type='unavailable' from='${ROOM}/alice' to='${jid}'>${x(" nick='alicia'")}<status code='303'/></x></presence>`,
+  );
+  const b = world.bind();
+  world.join(b, 'alicia');
+  const own = world.client(b).told.find((one) => one.name === 'presence' && one.from === `${ROOM}/alicia`);
+  assert.is(own?.to, world.client(b).jid);
+  world.arrives(carrier, `<presence from='${ROOM}/alicia' to='${jid}'>${x('')}</x></presence>`);
+  assert.is(world.client(a).told.at(-1)?.from, `${ROOM}/alicia`);
+});
+
+test('a session that leaves owes no occupant an answer', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.send(b, `<presence to='${ROOM}/alice'><show>chat</show></presence>`);
+  world.settle();
+  const { carrier, jid } = world.client(a);
+  world.arrives(carrier, `<iq type='get' id='q' from='${ROOM}/bob' to='${jid}'><query xmlns='${NS.version}'/></iq>`);
+  assert.is(world.client(b).told.at(-1)?.id, 'q');
+  world.leave(b);
+  assert.is(world.sent.at(-1)?.stanza.id, 'q');
+  assert.is(world.sent.at(-1)?.stanza.type, 'error');
+  assert.is(world.sent.at(-1)?.stanza.from, undefined);
+  assert.is(world.state.inbound.size, 0);
+});
+
+test('a hand-over keeps what the presence holds, the avatar too', () => {
+  const world = joined(2);
+  const [a] = ids(world);
+  const { carrier, jid } = world.client(a);
+  const photo = "<x xmlns='vcard-temp:x:update'><photo>abc</photo></x>";
+  world.arrives(
+    carrier,
+    `<presence from='${ROOM}/alice' to='${jid}'><show>away</show>${photo}<occupant-id xmlns='${NS.occupantId}' id='o'/>` +
+      `<x xmlns='${NS.mucUser}'><item affiliation='none' role='participant'/><status code='110'/></x></presence>`,
+  );
+  world.drop(a);
+  const text = world.sent.at(-2)?.stanza.bytes.toString() ?? '';
+  assert.match(text, photo);
+  assert.match(text, '<show>away</show>');
+  assert.not.match(text, 'occupant-id');
+});
+
+test('a stream that was refused is not remembered when it is gone', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.drop(a);
+  const id = world.sent.at(-2)?.stanza.id;
+  world.arrives(
+    world.client(b).carrier,
+    `<presence type='error' id='${id}' from='${ROOM}/alice'><error type='wait'><resource-constraint xmlns='${NS.stanzaErrors}'/></error></presence>`,
+  );
+  world.drop(b);
+  assert.is(
+    [...world.state.rooms.values()].every((room) => room.refused.size === 0),
+    true,
+  );
 });
 
 test.run();

@@ -18,6 +18,8 @@ import { parseStanza, type Stanza } from '../../proxy/xml/stanza.ts';
 import { ModelRoom } from './model-room.ts';
 
 export const ROOM = 'room@muc.test';
+/** Another room of the same service. */
+export const OTHER = 'other@muc.test';
 export const BARE = 'alice@test';
 
 export const settings: Settings = {
@@ -50,6 +52,7 @@ export interface Believes {
 export class World {
   readonly state: AccountState;
   readonly room: ModelRoom;
+  readonly other: ModelRoom;
   readonly sessions = new Map<SessionId, Believes>();
   readonly timers = new Map<string, number>();
   readonly counted: Effect[] = [];
@@ -68,7 +71,9 @@ export class World {
   isOpening = false;
 
   constructor(options: { readonly isShared?: boolean; readonly settings?: Partial<Settings> } = {}) {
-    this.room = new ModelRoom({ room: ROOM, isShared: options.isShared ?? true });
+    const isShared = options.isShared ?? true;
+    this.room = new ModelRoom({ room: ROOM, isShared });
+    this.other = new ModelRoom({ room: OTHER, isShared });
     this.state = createAccountState(BARE, 'm-', { ...settings, ...options.settings }, new Services());
   }
 
@@ -124,7 +129,7 @@ export class World {
   lose(session: SessionId): void {
     const { carrier, jid } = this.client(session);
     this.#streams.delete(jid);
-    this.room.gone(jid);
+    this.#gone(jid);
     this.sessions.delete(session);
     this.input({ kind: 'carrier-lost', carrier });
     this.input({ kind: 'session-gone', session });
@@ -149,7 +154,7 @@ export class World {
     const carrier = [...this.state.carriers.values()].find(({ kind }) => kind === 'account-stream');
     if (!carrier) return;
     this.#streams.delete(carrier.jid);
-    this.room.gone(carrier.jid);
+    this.#gone(carrier.jid);
     this.input({ kind: 'carrier-lost', carrier: carrier.id });
   }
 
@@ -194,8 +199,11 @@ export class World {
   #atRoom(jid: string, queue: Stanza[]): void {
     const stanza = queue.shift();
     if (!stanza) return;
-    if (stanza.toAt < 0) this.room.gone(jid);
-    else if (this.#streams.has(jid)) this.#tell(this.room.take(jid, stanza, this.now));
+    if (stanza.toAt < 0) this.#gone(jid);
+    else if (this.#streams.has(jid)) {
+      const room = stanza.to?.startsWith(OTHER) ? this.other : this.room;
+      this.#tell(room.take(jid, stanza, this.now));
+    }
   }
 
   #atAccount(carrier: CarrierId, queue: Stanza[]): void {
@@ -278,7 +286,12 @@ export class World {
 
   #end(jid: string): void {
     this.#streams.delete(jid);
+    this.#gone(jid);
+  }
+
+  #gone(jid: string): void {
     this.room.gone(jid);
+    this.other.gone(jid);
   }
 
   #hear(id: SessionId, stanza: Stanza): void {

@@ -9,6 +9,10 @@ import { reconcile } from './move.ts';
 /** Pause before a lost account stream is opened again (ms): doubled at each failure in a row, up to the most. */
 const REOPEN_MS = 1000;
 const REOPEN_MOST_MS = 300_000;
+/** An account stream that has lasted so long was no failure (ms). */
+const STABLE_MS = 600_000;
+/** Pause after the server has ended it for having too many sessions: at each return it would end a real device (ms). */
+const CONFLICT_MS = 3_600_000;
 
 export function credentials(turn: Turn, known: boolean): void {
   const { state } = turn;
@@ -34,7 +38,7 @@ export function carrierReady(turn: Turn, id: CarrierId, kind: CarrierKind, jid: 
   state.carriers.set(id, { id, kind, jid, session: undefined, status: 'ready', rooms: new Set() });
   if (kind === 'account-stream') {
     state.accountStream = 'ready';
-    state.retries = 0;
+    state.openedAt = turn.now;
   }
   reconcile(turn);
 }
@@ -46,10 +50,10 @@ export function accountStreamFailed(turn: Turn, isFinal: boolean): void {
   reconcile(turn);
 }
 
-function reopenLater(turn: Turn): void {
+function reopenLater(turn: Turn, leastMs = 0): void {
   const { state, out } = turn;
   state.accountStream = 'waiting';
-  out.setTimer('reopen', Math.min(REOPEN_MS * 2 ** state.retries, REOPEN_MOST_MS));
+  out.setTimer('reopen', Math.max(leastMs, Math.min(REOPEN_MS * 2 ** state.retries, REOPEN_MOST_MS)));
   state.retries += 1;
 }
 
@@ -61,7 +65,7 @@ export function reopen(turn: Turn): void {
 }
 
 /** The stream is gone, and its places in rooms with it. Other occupants have seen that; sessions see what differs after the rejoin. */
-export function carrierLost(turn: Turn, id: CarrierId): void {
+export function carrierLost(turn: Turn, id: CarrierId, isConflict: boolean): void {
   const { state } = turn;
   const carrier = state.carriers.get(id);
   if (!carrier) return;
@@ -69,7 +73,10 @@ export function carrierLost(turn: Turn, id: CarrierId): void {
   failRequestsOf(turn, id);
   for (const [key, pending] of [...state.inbound]) if (pending.carrier === id) state.inbound.delete(key);
   for (const room of [...state.rooms.values()]) lostIn(turn, carrier, room);
-  if (carrier.kind === 'account-stream') reopenLater(turn);
+  if (carrier.kind === 'account-stream') {
+    if (turn.now - state.openedAt >= STABLE_MS) state.retries = 0;
+    reopenLater(turn, isConflict ? CONFLICT_MS : 0);
+  }
   reconcile(turn);
 }
 
@@ -84,5 +91,6 @@ function lostIn(
   if (room.move?.carrier === id) room.move = undefined;
   else if (room.move?.from === id) room.move = { ...room.move, from: undefined };
   room.refused.delete(id);
+  if (room.carrier === undefined) room.presences.length = 0;
   if (room.departing.delete(id) && room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
 }

@@ -5,13 +5,13 @@
  */
 import { suspend } from '../carriers.ts';
 import type { Session, Turn } from '../state.ts';
-import { inboundUnanswered } from './iq.ts';
+import { inboundOver } from './inbound.ts';
 import { reconcile } from './move.ts';
 
 export function sessionHibernates(turn: Turn, session: Session): void {
   const { state } = turn;
   session.isHibernating = true;
-  for (const [key, pending] of [...state.inbound]) if (pending.session === session.id) inboundUnanswered(turn, key);
+  inboundOver(turn, session.id);
   const carrier = state.carriers.get(session.carrier);
   if (!carrier) return;
   if (carrier.rooms.size === 0 || !hasOther(turn, session)) {

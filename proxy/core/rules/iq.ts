@@ -4,10 +4,9 @@
  */
 import { bareKey, resourceOf } from '../../xml/address.ts';
 import { stanzaError } from '../../xml/build.ts';
-import { Edit, readdress } from '../../xml/edit.ts';
+import { Edit } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { mostActive } from '../carriers.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { AccountState, CarrierId, Occupancy, PendingRequest, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
@@ -45,8 +44,15 @@ export function request(turn: Turn, room: Occupancy, session: Session, stanza: S
   out.toCarrier(room.carrier, edit.toBuffer(), session.id, stanza);
 }
 
-function mamQuery(stanza: Stanza): ReturnType<Stanza['root']['child']> {
-  return stanza.type === 'set' ? stanza.root.child('query', NS.mam) : undefined;
+function mamQuery(stanza: Stanza): MaybeNode {
+  return stanza.type === 'set' ? mamChild(stanza, 'query') : undefined;
+}
+
+type MaybeNode = ReturnType<Stanza['root']['child']>;
+
+/** Of either version of XEP-0313 in use; they differ in what a query may hold. */
+function mamChild({ root }: Stanza, name: string): MaybeNode {
+  return root.child(name, NS.mam) ?? root.child(name, NS.mam1);
 }
 
 function countOf(state: AccountState, session: Session): number {
@@ -69,7 +75,7 @@ export function answer(turn: Turn, carrier: CarrierId, stanza: Stanza): boolean 
     edit.setAttr(stanza.root, 'to', session.jid);
     if (pending.originalId === undefined) edit.removeAttr(stanza.root, 'id');
     else edit.setAttr(stanza.root, 'id', pending.originalId);
-    const fin = stanza.root.child('fin', NS.mam) ?? stanza.root.child('query', NS.mam);
+    const fin = mamChild(stanza, 'fin') ?? mamChild(stanza, 'query');
     if (fin && pending.queryId !== undefined && fin.attr('queryid') !== undefined) {
       if (pending.queryId === null) edit.removeAttr(fin, 'queryid');
       else edit.setAttr(fin, 'queryid', pending.queryId);
@@ -97,7 +103,7 @@ function isFrom(from: string, asked: string): boolean {
 /** A message that carries a MAM result (XEP-0313 section 4.2): to the session whose query it answers. Returns false for others. */
 export function mamResult(turn: Turn, carrier: CarrierId, stanza: Stanza): boolean {
   const { state, out } = turn;
-  const result = stanza.root.child('result', NS.mam);
+  const result = mamChild(stanza, 'result');
   if (!result) return false;
   const pending = state.requests.get(result.attr('queryid') ?? '');
   if (!pending || pending.carrier !== carrier || !isFrom(stanza.from ?? '', pending.to)) {
@@ -152,71 +158,4 @@ function errorTo(
   text: string,
 ): string {
   return stanzaError(stanza, { type, condition, text });
-}
-
-/** The room's side asks the account: the most active joined session answers, else the proxy, so that the occupant is no ghost. */
-export function inbound(
-  turn: Turn,
-  room: Occupancy,
-  carrier: CarrierId,
-  stanza: Stanza,
-  session = mostActive(turn.state, room),
-): void {
-  const { state, out } = turn;
-  if (!session) {
-    out.toCarrier(carrier, answerForAbsent(stanza));
-    return;
-  }
-  const key = inboundKey(stanza.from ?? '', stanza.id);
-  state.inbound.set(key, { session: session.id, carrier, room: room.key, stanza });
-  out.setTimer(`inbound ${key}`, state.settings.iqTimeoutMs);
-  out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
-}
-
-export function inboundKey(peer: string, id: string | undefined): string {
-  return `${id ?? ''} ${peer}`;
-}
-
-/** A session's answer to such a request goes back through the carrier that it came on; any other is dropped. */
-export function inboundAnswer(turn: Turn, session: Session, stanza: Stanza): void {
-  const { state, out } = turn;
-  const key = inboundKey(stanza.to ?? '', stanza.id);
-  const pending = state.inbound.get(key);
-  if (pending?.session !== session.id) {
-    out.drop('client-error-reply');
-    return;
-  }
-  state.inbound.delete(key);
-  out.clearTimer(`inbound ${key}`);
-  out.toCarrier(pending.carrier, readdress(stanza, { from: null }), session.id, stanza);
-}
-
-/** The asked session did not answer, or has gone. */
-export function inboundUnanswered(turn: Turn, key: string): void {
-  const { state, out } = turn;
-  const pending = state.inbound.get(key);
-  if (!pending) return;
-  state.inbound.delete(key);
-  out.clearTimer(`inbound ${key}`);
-  if (state.carriers.has(pending.carrier)) out.toCarrier(pending.carrier, answerForAbsent(pending.stanza));
-}
-
-/** What the proxy answers in the account's name: a ping is alive (XEP-0199), all else is not to be had. */
-export function answerForAbsent(stanza: Stanza): string | Buffer {
-  if (stanza.type === 'get' && stanza.root.child('ping', NS.ping)) {
-    const edit = new Edit(stanza);
-    const { root } = stanza;
-    edit.setAttr(root, 'type', 'result');
-    edit.removeAttr(root, 'to');
-    edit.removeAttr(root, 'from');
-    if (stanza.from !== undefined) edit.setAttr(root, 'to', stanza.from);
-    for (const child of root.children) edit.remove(child);
-    return edit.toBuffer();
-  }
-  // `from` must not stand on what goes to a carrier.
-  return stripFrom(stanzaError(stanza, { type: 'cancel', condition: 'service-unavailable' }));
-}
-
-function stripFrom(xml: string): string {
-  return xml.replace(/^(<[a-z]+[^>]*?) from=(?:'[^']*'|"[^"]*")/, '$1');
 }

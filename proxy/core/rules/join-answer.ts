@@ -11,6 +11,7 @@ import {
   forgetOccupancy,
   keyOfNick,
   nickOf,
+  noteConfigChange,
   noteOccupant,
   noteRoomCodes,
   recordOccupancy,
@@ -22,13 +23,16 @@ import type { LogEntry } from '../stanza-log.ts';
 import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { isNotice, isSubject, noteSubject } from './groupchat.ts';
-import { inbound } from './iq.ts';
+import { inbound } from './inbound.ts';
 import { enter, sendFence, startJoin } from './join.ts';
 import { leaveRoom } from './leave.ts';
 import { sessionStanza } from './session-stanza.ts';
 
 /** How long a room that has said 110 may owe the fence's answer before the join counts as complete (ms). */
 const SETTLE_MS = 3000;
+
+/** Time for a human to solve what the room asks before it lets them in (XEP-0158), in ms. */
+const CHALLENGE_MS = 180_000;
 
 /** A presence in a join's answer. */
 export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stanza: Stanza): 'refused' | undefined {
@@ -68,7 +72,10 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
   if (stanza.name === 'iq') {
     const asked = turn.state.sessions.get(asker(room, attempt)?.session ?? attempt.wish.session);
     if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, attempt.carrier, stanza, asked);
-    else if (stanza.id === attempt.fenceId) fenceAnswered(turn, room);
+    else if (stanza.id === attempt.fenceId) {
+      if (isConference(stanza)) turn.state.services.learn(serviceOf(room));
+      fenceAnswered(turn, room);
+    }
     return;
   }
   if (stanza.type === 'groupchat') {
@@ -80,6 +87,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     if (isSubject(stanza)) noteSubject(room, stanza, undefined);
     else if (isNotice(stanza)) attempt.notices.push(detach(stanza));
     else if (stanza.root.child('body')) room.log.add(stanza, now);
+    else noteConfigChange(room.codes, stanza);
     return;
   }
   // Anything else before the self-presence is for the one who joins: a captcha challenge (XEP-0158), a refusal in words.
@@ -88,6 +96,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
   out.fork([first.session], stanza);
   if (!attempt.self && !room.challenged) {
     room.challenged = true;
+    if (stanza.root.child('captcha', NS.captcha)) out.setTimer(`join ${room.key}`, CHALLENGE_MS);
     for (const behind of first.behind.splice(0)) {
       const session = turn.state.sessions.get(first.session);
       if (session) sessionStanza(turn, session, behind);
@@ -98,6 +107,15 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
 /** The waiting session whose join was sent, or the one that has taken its place. */
 function asker(room: Occupancy, attempt: EntryAttempt): WaitingJoin | undefined {
   return room.waiting.find((wait) => wait.session === attempt.wish.session) ?? room.waiting[0];
+}
+
+/**
+ * Whether a domain may count as a MUC service, which concerns all accounts: its own word on the room is wanted
+ * (XEP-0045 section 6.4). Anybody's client can send a self-presence, so that directed presence to its whole server would stop.
+ */
+function isConference(answer: Stanza): boolean {
+  const { children = [] } = answer.root.child('query', NS.discoInfo) ?? {};
+  return children.some((child) => child.name === 'identity' && child.attr('category') === 'conference');
 }
 
 /** All that the room has to say about the join has come; without a self-presence it is still to come. */
@@ -123,7 +141,6 @@ function settle(turn: Turn, room: Occupancy): void {
   room.name = bareOf(attempt.self.from ?? room.name);
   room.nick = nickOf(attempt.self);
   noteRoomCodes(room.codes, attempt.self);
-  state.services.learn(serviceOf(room));
   const waiting = room.waiting;
   room.waiting = [];
   if (waiting.length === 0) {

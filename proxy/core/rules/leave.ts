@@ -9,6 +9,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { departTimer, releaseRoom } from '../carriers.ts';
 import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
@@ -21,6 +22,7 @@ export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   room.waiting = room.waiting.filter((waiting) => waiting.session !== session.id);
   const wasMember = room.members.delete(session.id);
   if (wasMember) out.push({ kind: 'store-leave', room: room.key, session: session.id });
+  inboundOver(turn, session.id, room);
   out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
   if (room.members.size > 0 || room.waiting.length > 0) return;
   if (room.phase === 'joining') abandonJoin(turn, room);

@@ -3,11 +3,10 @@
  * share its nick (XEP-0045 section 7.2.8); and the rejoin after a carrier was lost. Sessions see differences only.
  */
 import { bareOf } from '../../xml/address.ts';
-import { readdress } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
-import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { carrierJids, chooseCarrier, memberIds, suspend } from '../carriers.ts';
+import { chooseCarrier, suspend } from '../carriers.ts';
 import {
   detach,
   isSelf,
@@ -19,19 +18,18 @@ import {
   serviceOf,
 } from '../occupancy.ts';
 import { Overlap } from '../overlap.ts';
-import { presenceDigest, selfDigest } from '../self-presence.ts';
-import type { Carrier, CarrierId, Move, Occupancy, Turn } from '../state.ts';
+import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { beginDepart } from './depart.ts';
-import { groupchat, isNotice, isSubject, noteSubject } from './groupchat.ts';
-import { inbound } from './iq.ts';
+import { tellDifferences } from './differences.ts';
+import { isNotice } from './groupchat.ts';
+import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
 import { fenceAgain, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
+import { pass, passMissed } from './missed.ts';
 import { sendRename } from './nick.ts';
-import { message } from './private-message.ts';
 import { giveUpPlace, isPlainEnd, isRemoval, removal, removedForGood } from './removal.ts';
-import { forkSelf } from './room-presence.ts';
 import { sessionStanza } from './session-stanza.ts';
 
 /** Hand-overs under way at a time: services limit the rooms of an account, and both places count meanwhile. */
@@ -52,7 +50,7 @@ export function reconcile(turn: Turn): void {
   for (const room of [...state.rooms.values()]) {
     if (room.phase === 'joining' && !room.attempt && room.waiting.length > 0) {
       startJoin(turn, room);
-      if (!room.attempt && chooseCarrier(turn, room) === undefined) {
+      if (!room.attempt && chooseCarrier(turn, room) === undefined && !isOneComing(turn)) {
         joinFailed(turn, room, 'service-unavailable', 'There is no stream to join the room through.');
       }
       continue;
@@ -61,6 +59,15 @@ export function reconcile(turn: Turn): void {
     if (moving < WINDOW && place(turn, room)) moving += 1;
     else if (room.carrier !== undefined) flushQueue(turn, room);
   }
+}
+
+/** Whether a stream that is being freed of its rooms will be ready again: its client is there. */
+function isOneComing({ state }: Turn): boolean {
+  for (const { status, session } of state.carriers.values()) {
+    if (status !== 'retiring' || session === undefined) continue;
+    if (state.sessions.get(session)?.isHibernating === false) return true;
+  }
+  return false;
 }
 
 /** Whether a hand-over of this room has begun. */
@@ -76,6 +83,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   // The old place must be free before a service that shares no nicks lets the account in again.
   if (!current && !isShared && room.departing.size > 0) return false;
   const target = chooseCarrier(turn, room) ?? (current ? undefined : anyCarrier(turn, room));
+  // A session whose stream is lost is about to go; the place is taken again when the next one comes.
   if (target === 'pending' || target === current) return false;
   if (target === undefined) {
     if (current?.status === 'hibernating') return false;
@@ -83,9 +91,7 @@ function place(turn: Turn, room: Occupancy): boolean {
       suspend(turn, current);
       return false;
     }
-    const reason = 'No connection is left that could stay in the room.';
-    if (current && isForced) giveUpPlace(turn, room, reason);
-    else if (isForced) removedForGood(turn, room, reason);
+    if (current && isForced) giveUpPlace(turn, room, 'No connection is left that could stay in the room.');
     return false;
   }
   if (current && !isShared) leaveThenJoin(turn, room, current);
@@ -150,19 +156,23 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
 
 /** The account's presence as the room knows it, with no history; after a loss with what was missed. */
 function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
-  const { self } = room;
-  let content = '';
-  for (const child of self?.root.children ?? []) {
-    if (child.name === 'show' || child.name === 'status' || child.name === 'priority' || child.name === 'c') {
-      content += self?.bytes.toString('utf8', child.start, child.end) ?? '';
-    }
-  }
+  const content = room.self ? presenceContent(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const last = room.log.entries(turn.now).at(-1);
   const since = new Date((last?.at ?? turn.now) - 1000).toISOString();
   const history = move.from === undefined ? `<history since='${since}'/>` : "<history maxstanzas='0'/>";
   const to = escapeXml(`${room.name}/${room.nick}`);
   return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
+}
+
+/** What the client's presence holds, avatar hash and capabilities included, without what the room has added. */
+function presenceContent(self: Stanza): string {
+  let content = '';
+  for (const child of self.root.children) {
+    const isOfClient = !child.ns.startsWith(NS.muc) && child.ns !== NS.occupantId && child.ns !== NS.delay;
+    if (isOfClient && self.outerPrefixes.length === 0) content += self.bytes.toString('utf8', child.start, child.end);
+  }
+  return content;
 }
 
 /** A stanza from the room on the carrier that it is being moved to. */
@@ -188,12 +198,6 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
   // Without an old stream everything comes here only, and is passed on behind the differences in the roster.
   if (move.from === undefined) move.heard.push(detach(stanza));
   else pass(turn, room, move.carrier, stanza);
-}
-
-function pass(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
-  if (stanza.type !== 'groupchat') message(turn, room, carrier, stanza);
-  // The subject that ends a join answer is known already.
-  else if (!isSubject(stanza)) groupchat(turn, room, carrier, stanza);
 }
 
 function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
@@ -253,73 +257,6 @@ function flushQueue(turn: Turn, room: Occupancy): void {
     const sender = turn.state.sessions.get(session);
     if (sender) sessionStanza(turn, sender, stanza);
   }
-}
-
-/** What the room shows to the new carrier against what the sessions were shown. */
-function tellDifferences(turn: Turn, room: Occupancy, move: Move): void {
-  const { state, out } = turn;
-  const members = memberIds(room);
-  for (const [key, occupant] of room.roster) {
-    if (!move.roster.has(key)) out.fork(members, goneOccupant(room, occupant.nick));
-  }
-  for (const [key, occupant] of move.roster) {
-    const known = room.roster.get(key);
-    const isSame = known && presenceDigest(known.presence) === presenceDigest(occupant.presence);
-    if (!isSame) out.fork(members, occupant.presence);
-  }
-  room.roster.clear();
-  for (const [key, occupant] of move.roster) room.roster.set(key, occupant);
-  const previous = room.self;
-  if (!move.self) return;
-  room.self = move.self;
-  room.nick = nickOf(move.self);
-  // The address of a stream that was lost says nothing either.
-  const carriers = new Set([...carrierJids(state), ...(move.from === undefined ? itemJids(previous) : [])]);
-  if (!previous || selfDigest(previous, carriers) !== selfDigest(move.self, carriers)) {
-    forkSelf(turn, room, withoutId(move.self));
-  }
-}
-
-function itemJids(self: Stanza | undefined): string[] {
-  const items = self?.root.child('x', NS.mucUser)?.children ?? [];
-  return items.map((item) => item.attr('jid')).filter((jid) => jid !== undefined);
-}
-
-function goneOccupant(room: Occupancy, nick: string): Stanza {
-  return parseStanza(
-    `<presence xmlns='${NS.client}' type='unavailable' from='${escapeXml(`${room.name}/${nick}`)}'>` +
-      `<x xmlns='${NS.mucUser}'><item affiliation='none' role='none'/></x></presence>`,
-  );
-}
-
-/** The id is that of our own join. */
-function withoutId(stanza: Stanza): Stanza {
-  return parseStanza(readdress(stanza, { id: null }), stanza.declarations);
-}
-
-/** A message that came with or behind a rejoin: passed on unless the log shows that the sessions have it. */
-export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
-  if (stanza.type === 'groupchat' && isSubject(stanza)) {
-    const known = room.subject?.root.child('subject')?.text();
-    if (stanza.root.child('subject')?.text() === (known ?? '')) return;
-    noteSubject(room, stanza, turn.now);
-    turn.out.fork(memberIds(room), stanza);
-    return;
-  }
-  if (stanza.type === 'groupchat' && isLogged(room, stanza, turn.now)) return;
-  pass(turn, room, carrier, stanza);
-}
-
-function isLogged(room: Occupancy, stanza: Stanza, now: number): boolean {
-  const key = contentKey(stanza);
-  return room.log.entries(now).some((entry) => contentKey(parseStanza(entry.text, entry.source)) === key);
-}
-
-/** The same message live and replayed: stanza-id (XEP-0359), else sender, id and body. */
-function contentKey(stanza: Stanza): string {
-  const id = stanza.root.child('stanza-id', NS.stanzaId)?.attr('id');
-  if (id !== undefined) return `s ${id}`;
-  return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${stanza.root.child('body')?.text() ?? ''}`;
 }
 
 /** The new carrier was refused, or silent. The old one, if there is one, stays the room's carrier. */

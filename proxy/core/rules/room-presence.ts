@@ -44,7 +44,6 @@ function selfUnavailable(turn: Turn, room: Occupancy, stanza: Stanza): void {
     forkSelf(turn, room, stanza);
     const item = stanza.root.child('x', NS.mucUser)?.child('item');
     setNick(turn, room, item?.attr('nick') ?? room.nick);
-    room.self = undefined;
     return;
   }
   if (isRemoval(room, stanza)) removal(turn, room, stanza);
@@ -64,7 +63,8 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
   presenceSettled(room, nick);
   const carriers = carrierJids(turn.state);
   // What only shows that a carrier came or went is nobody's business.
-  if (!isAsked && previous && selfDigest(previous, carriers) === selfDigest(stanza, carriers)) return;
+  const isShown = previous !== undefined && nickOf(previous) === nick;
+  if (!isAsked && isShown && selfDigest(previous, carriers) === selfDigest(stanza, carriers)) return;
   forkSelf(turn, room, stanza);
 }
 

@@ -7,17 +7,20 @@ import { delayStamp } from '../stanza-log.ts';
 import type { Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat } from './groupchat.ts';
-import { answer, inbound, mamResult } from './iq.ts';
+import { inbound } from './inbound.ts';
+import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
 import { departed } from './leave.ts';
-import { moving, passMissed } from './move.ts';
+import { passMissed } from './missed.ts';
+import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
 import { roomPresence } from './room-presence.ts';
 
 export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const isAnswer = stanza.name === 'iq' && (stanza.type === 'result' || stanza.type === 'error');
   if (isAnswer && answer(turn, carrier.id, stanza)) return;
-  if (isOver(room, carrier)) aftermath(turn, carrier, stanza);
+  if (isToAccount(stanza)) stray(turn, carrier.id, stanza, 'carrier-stray');
+  else if (isOver(room, carrier)) aftermath(turn, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
   else if (room.attempt?.carrier === carrier.id) {
     if (isAnswer && stanza.id !== room.attempt.fenceId) stray(turn, carrier.id, stanza, 'unmatched-iq');
@@ -27,6 +30,11 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
     else moving(turn, room, room.move, stanza);
   } else if (room.carrier === carrier.id) live(turn, room, carrier, stanza);
   else stray(turn, carrier.id, stanza, 'carrier-stray');
+}
+
+/** What is sent to the bare JID (an invitation) is the stream's own client's: the server has sent it to each device. */
+function isToAccount(stanza: Stanza): boolean {
+  return stanza.name === 'message' && stanza.to !== undefined && !stanza.to.includes('/');
 }
 
 /** Whether this carrier has no part in the room any more. */
@@ -56,9 +64,7 @@ function liveGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: St
 }
 
 function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
-  // What is sent to the bare JID (an invitation) is the stream's own client's: the server has sent it to each device.
-  if (stanza.to !== undefined && !stanza.to.includes('/')) stray(turn, carrier.id, stanza, 'carrier-stray');
-  else if (mamResult(turn, carrier.id, stanza)) return;
+  if (mamResult(turn, carrier.id, stanza)) return;
   else if (stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
   else message(turn, room, carrier.id, stanza);
 }

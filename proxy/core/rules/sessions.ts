@@ -3,7 +3,7 @@
  */
 import { freeIfDone } from '../carriers.ts';
 import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
-import { inboundUnanswered } from './iq.ts';
+import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
 import { reconcile } from './move.ts';
 import { deliverKept } from './strangers.ts';
@@ -39,7 +39,7 @@ export function sessionGone(turn: Turn, id: SessionId): void {
     if (room.members.delete(id)) out.push({ kind: 'store-leave', room: key, session: id });
     if (room.phase === 'joining' && room.waiting.length === 0) abandonJoin(turn, room);
   }
-  for (const [key, pending] of [...state.inbound]) if (pending.session === id) inboundUnanswered(turn, key);
+  inboundOver(turn, id);
   const carrier = state.carriers.get(session.carrier);
   if (carrier) retire(turn, carrier);
 }

@@ -26,7 +26,7 @@ export function status(turn: Turn, room: Occupancy, session: Session, member: Me
 function reflection(room: Occupancy, session: Session, stanza: Stanza): Buffer {
   const edit = new Edit(stanza);
   const { root } = stanza;
-  edit.setAttr(root, 'from', room.self?.from ?? `${room.name}/${room.nick}`);
+  edit.setAttr(root, 'from', `${room.name}/${room.nick}`);
   edit.setAttr(root, 'to', session.jid);
   for (const child of root.children) {
     if (child.name === 'x' && child.ns.startsWith(NS.muc)) edit.remove(child);

@@ -2,11 +2,12 @@
  * What reaches an account stream from others than its rooms: it has a full JID that members of non-anonymous rooms can see.
  * Messages are for the account's sessions; requests are refused; presence is nobody's.
  */
+import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { detach } from '../occupancy.ts';
 import { delayed } from '../replay.ts';
 import type { CarrierId, Session, Turn } from '../state.ts';
-import { answerForAbsent } from './iq.ts';
+import { answerForAbsent } from './inbound.ts';
 
 /** Messages kept for a session to come; beyond this many the oldest goes. */
 const MOST_KEPT = 100;
@@ -16,6 +17,11 @@ export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
   if (stanza.name === 'iq') {
     if (stanza.type === 'get' || stanza.type === 'set') out.toCarrier(carrier, answerForAbsent(stanza));
     else out.drop('unmatched-iq');
+    return;
+  }
+  if (stanza.root.children.some((child) => child.ns === NS.carbons)) {
+    // Who was to get the message itself has it.
+    out.drop('carbon-of-carrier');
     return;
   }
   if (stanza.name !== 'message' || stanza.type === 'error' || stanza.type === 'groupchat') {

@@ -1,0 +1,81 @@
+/**
+ * Requests of the room's side to the account (XEP-0045 section 17.4): the most active joined session answers, else the proxy,
+ * so that the occupant is taken for no ghost.
+ */
+import { stanzaError } from '../../xml/build.ts';
+import { Edit, readdress } from '../../xml/edit.ts';
+import { NS } from '../../xml/names.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { mostActive } from '../carriers.ts';
+import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
+
+/** The room's side asks the account: the most active joined session answers, else the proxy, so that the occupant is no ghost. */
+export function inbound(
+  turn: Turn,
+  room: Occupancy,
+  carrier: CarrierId,
+  stanza: Stanza,
+  session = mostActive(turn.state, room),
+): void {
+  const { state, out } = turn;
+  if (!session) {
+    out.toCarrier(carrier, answerForAbsent(stanza));
+    return;
+  }
+  const key = inboundKey(stanza.from ?? '', stanza.id);
+  state.inbound.set(key, { session: session.id, carrier, room: room.key, stanza });
+  out.setTimer(`inbound ${key}`, state.settings.iqTimeoutMs);
+  out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
+}
+
+function inboundKey(peer: string, id: string | undefined): string {
+  return `${id ?? ''} ${peer}`;
+}
+
+/** A session's answer to such a request goes back through the carrier that it came on; any other is dropped. */
+export function inboundAnswer(turn: Turn, session: Session, stanza: Stanza): void {
+  const { state, out } = turn;
+  const key = inboundKey(stanza.to ?? '', stanza.id);
+  const pending = state.inbound.get(key);
+  if (pending?.session !== session.id) {
+    out.drop('client-error-reply');
+    return;
+  }
+  state.inbound.delete(key);
+  out.clearTimer(`inbound ${key}`);
+  out.toCarrier(pending.carrier, readdress(stanza, { from: null }), session.id, stanza);
+}
+
+/** The asked session did not answer, or has gone. */
+export function inboundUnanswered(turn: Turn, key: string): void {
+  const { state, out } = turn;
+  const pending = state.inbound.get(key);
+  if (!pending) return;
+  state.inbound.delete(key);
+  out.clearTimer(`inbound ${key}`);
+  if (state.carriers.has(pending.carrier)) out.toCarrier(pending.carrier, answerForAbsent(pending.stanza));
+}
+
+/** The session hears the room no more: what it has been asked there is answered without it. */
+export function inboundOver(turn: Turn, session: SessionId, room?: Occupancy): void {
+  for (const [key, pending] of [...turn.state.inbound]) {
+    if (pending.session === session && (!room || pending.room === room.key)) inboundUnanswered(turn, key);
+  }
+}
+
+/** What the proxy answers in the account's name: a ping is alive (XEP-0199), all else is not to be had. */
+export function answerForAbsent(stanza: Stanza): string | Buffer {
+  if (stanza.type === 'get' && stanza.root.child('ping', NS.ping)) {
+    const edit = new Edit(stanza);
+    const { root } = stanza;
+    edit.setAttr(root, 'type', 'result');
+    edit.removeAttr(root, 'to');
+    edit.removeAttr(root, 'from');
+    if (stanza.from !== undefined) edit.setAttr(root, 'to', stanza.from);
+    for (const child of root.children) edit.remove(child);
+    return edit.toBuffer();
+  }
+  // `from` must not stand on what goes to a carrier.
+  const error = stanzaError(stanza, { type: 'cancel', condition: 'service-unavailable' });
+  return readdress(parseStanza(error), { from: null });
+}

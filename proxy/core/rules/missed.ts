@@ -1,0 +1,41 @@
+/**
+ * Messages that a stream is told when it comes into a room: each is passed on unless the sessions have it (M1).
+ */
+import { NS } from '../../xml/names.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { memberIds } from '../carriers.ts';
+import type { CarrierId, Occupancy, Turn } from '../state.ts';
+import { groupchat, isSubject, noteSubject } from './groupchat.ts';
+import { message } from './private-message.ts';
+
+/** A message on a stream that is coming in, or has just come in. */
+export function pass(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+  if (stanza.type !== 'groupchat') message(turn, room, carrier, stanza);
+  // The subject that ends a join answer is known already.
+  else if (!isSubject(stanza)) groupchat(turn, room, carrier, stanza);
+}
+
+/** A message that came with or behind a rejoin: passed on unless the log shows that the sessions have it. */
+export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+  if (stanza.type === 'groupchat' && isSubject(stanza)) {
+    const known = room.subject?.root.child('subject')?.text();
+    if (stanza.root.child('subject')?.text() === (known ?? '')) return;
+    noteSubject(room, stanza, turn.now);
+    turn.out.fork(memberIds(room), stanza);
+    return;
+  }
+  if (stanza.type === 'groupchat' && isLogged(room, stanza, turn.now)) return;
+  pass(turn, room, carrier, stanza);
+}
+
+function isLogged(room: Occupancy, stanza: Stanza, now: number): boolean {
+  const key = contentKey(stanza);
+  return room.log.entries(now).some((entry) => contentKey(parseStanza(entry.text, entry.source)) === key);
+}
+
+/** The same message live and replayed: stanza-id (XEP-0359), else sender, id and body. */
+function contentKey(stanza: Stanza): string {
+  const id = stanza.root.child('stanza-id', NS.stanzaId)?.attr('id');
+  if (id !== undefined) return `s ${id}`;
+  return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${stanza.root.child('body')?.text() ?? ''}`;
+}
