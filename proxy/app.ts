@@ -99,6 +99,7 @@ class ProxyApp implements App {
       limits: { ...limits, ...limits.upstream, preAuthStanzaBytes: limits.upstream.stanzaBytes },
       log,
       metrics,
+      turn: this.#context.turn,
     });
     this.#dialer = new Dialer(this.#upstreamContext);
     this.#store = createMemoryStore({ now: () => performance.now() });
@@ -115,6 +116,7 @@ class ProxyApp implements App {
       log: this.#log,
       metrics: this.metrics,
       store: new MembershipRecorder(this.#store.memberships, token(), this.#log),
+      offerStreamManagement: this.#config.streamManagement,
       now: Date.now,
       token,
       serial: () => {
@@ -194,6 +196,9 @@ class ProxyApp implements App {
       serverTls: () => this.#serverTls(),
       newStreamId: token,
       resourceFor: (request) => this.#accounts.resourceFor(request),
+      offerStreamManagement: this.#config.streamManagement,
+      resume: (request) => this.#accounts.prepareResume(request),
+      onResumed: (resumed) => this.#accounts.resumed(resumed),
     };
     const over = (): void => void this.#negotiations.delete(negotiation);
     const negotiation = negotiate(

@@ -131,6 +131,8 @@ export interface Config {
   readonly lingerMs: number;
   readonly leave: LeaveConfig;
   readonly nick: 'account' | 'follow';
+  /** Clients are offered XEP-0198 where the server has it. */
+  readonly streamManagement: boolean;
   readonly join: { readonly timeoutMs: number };
   /** Requests sent through a carrier for a session. */
   readonly iq: { readonly timeoutMs: number };

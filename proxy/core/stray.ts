@@ -4,7 +4,7 @@
  */
 import type { Stanza } from '../xml/stanza.ts';
 import type { DropReason } from './effects.ts';
-import type { CarrierId, Turn } from './state.ts';
+import type { CarrierId, SessionId, Turn } from './state.ts';
 
 export function stray(turn: Turn, id: CarrierId, stanza: Stanza, reason: DropReason): void {
   if (stanza.id?.startsWith(turn.state.idPrefix)) {
@@ -14,6 +14,15 @@ export function stray(turn: Turn, id: CarrierId, stanza: Stanza, reason: DropRea
   }
   const carrier = turn.state.carriers.get(id);
   const session = carrier?.session === undefined ? undefined : turn.state.sessions.get(carrier.session);
-  if (session) turn.out.push({ kind: 'relay-downstream', carrier: id, stanza });
+  if (session && isTaken(turn, session.id, stanza)) turn.out.drop('unmatched-iq');
+  else if (session) turn.out.push({ kind: 'relay-downstream', carrier: id, stanza });
   else turn.out.drop(reason);
+}
+
+/** An answer under the id of a request that this client waits for by way of the account: not the true one, but taken for it. */
+function isTaken(turn: Turn, session: SessionId, stanza: Stanza): boolean {
+  if (stanza.name !== 'iq' || stanza.type === 'get' || stanza.type === 'set') return false;
+  return [...turn.state.requests.values()].some(
+    (pending) => pending.session === session && pending.originalId === stanza.id,
+  );
 }

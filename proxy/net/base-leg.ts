@@ -10,7 +10,7 @@ import { Framer, type FramerHandler, type FramerLimits, type Violation } from '.
 import type { Declarations, Stanza, StreamHeader } from '../xml/stanza.ts';
 import type { LegContext } from './context.ts';
 import type { StreamErrorToSend } from './leg.ts';
-import { type Leg, LegError, type LegErrorCode, type LegHandler, type LegKind, type LegRole } from './leg.ts';
+import { type Leg, LegError, type LegErrorCode, type LegHandler, type LegKind, type LegRole, SILENT } from './leg.ts';
 import type { Watched } from './liveness.ts';
 import type { TlsContext } from './tls.ts';
 
@@ -212,16 +212,19 @@ export abstract class BaseLeg implements Leg, Watched {
 
   /** Hands a chunk to the framer. A fault in a handler ends this leg, and no other. */
   protected receive(chunk: Buffer): void {
-    const { hot } = this.context.metrics;
+    const { turn, metrics, now } = this.context;
+    const { hot } = metrics;
     if (this.role === 'accepted') hot.bytesInDownstream += chunk.length;
     else hot.bytesInUpstream += chunk.length;
-    this.lastActivity = this.context.now();
+    this.lastActivity = now();
     if (this.isDeaf) return;
+    const isOutermost = turn.begin();
     try {
       this.framer.push(chunk);
     } catch (error) {
       this.#fault(error);
     }
+    if (isOutermost) turn.end();
   }
 
   protected countSent(bytes: number): void {
@@ -389,12 +392,3 @@ class Inbound implements FramerHandler {
     this.#leg.receivedViolation(violation);
   }
 }
-
-const SILENT: LegHandler = Object.freeze({
-  header() {},
-  stanza() {},
-  end() {},
-  violation() {},
-  closed() {},
-  drain() {},
-});

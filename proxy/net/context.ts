@@ -7,6 +7,7 @@ import { KnownTags } from '../xml/known-tags.ts';
 import { AddressLimit } from './addresses.ts';
 import type { LegLimits, LegRole } from './leg.ts';
 import { Liveness } from './liveness.ts';
+import { Turn } from './turn.ts';
 
 /** Why a connection was turned away before it became a leg. */
 export type RefusalReason = 'address-limit' | 'tls-handshake' | 'bad-path' | 'bad-subprotocol' | 'bad-upgrade';
@@ -23,6 +24,8 @@ export interface LegContextOptions {
   readonly metrics: NetMetrics;
   /** Monotonic clock in milliseconds; for tests. */
   readonly now?: () => number;
+  /** Another context's, where the legs of both send to each other. */
+  readonly turn?: Turn;
 }
 
 /** One per app; passed to listeners and to the dialer. */
@@ -42,6 +45,7 @@ export class LegContext {
   readonly addresses: AddressLimit;
   /** What the framers of all legs have read often. */
   readonly knownTags = new KnownTags();
+  readonly turn: Turn;
   #serial = 0;
 
   constructor(options: LegContextOptions) {
@@ -62,6 +66,7 @@ export class LegContext {
     this.lowWaterBytes = Math.floor(this.highWaterBytes / 4);
     this.log = options.log;
     this.metrics = options.metrics;
+    this.turn = options.turn ?? new Turn();
     this.now = options.now ?? (() => performance.now());
     this.liveness = new Liveness(this.now, Math.min(15_000, Math.max(20, Math.min(pingMs, idleMs) / 4)));
     this.addresses = new AddressLimit(connectionsPerAddress, limitLoopback);

@@ -150,3 +150,13 @@ export interface LegLimits {
   /** Counts loopback addresses like others. Off by default: a balancer or tunnel on this machine stands for many clients. */
   readonly limitLoopback?: boolean;
 }
+
+/** Takes everything and does nothing. */
+export const SILENT: LegHandler = Object.freeze({
+  header() {},
+  stanza() {},
+  end() {},
+  violation() {},
+  closed() {},
+  drain() {},
+});

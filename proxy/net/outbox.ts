@@ -93,7 +93,8 @@ export class Outbox {
     this.#source = undefined;
     this.#block = undefined;
     this.#bytes = 0;
-    return source.subarray(this.#start, this.#end);
+    // Most chunks are passed on whole.
+    return this.#start === 0 && this.#end === source.length ? source : source.subarray(this.#start, this.#end);
   }
 
   #join(): Buffer {

@@ -204,7 +204,7 @@ export class TcpLeg extends BaseLeg {
       this.checkHighWater(end - start);
     } else if (!this.#isFlushDue) {
       this.#isFlushDue = true;
-      process.nextTick(flush, this);
+      if (!this.context.turn.add(this)) process.nextTick(flush, this);
     }
   }
 

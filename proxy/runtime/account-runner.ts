@@ -8,10 +8,9 @@ import { step } from '../core/account.ts';
 import type { Effect } from '../core/effects.ts';
 import type { Input } from '../core/inputs.ts';
 import { type AccountState, type CarrierId, createAccountState, type SessionId, type Settings } from '../core/state.ts';
-import type { Leg } from '../net/leg.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import { bridge, Fork } from '../xml/edit.ts';
-import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
 import { AccountStream } from './account-stream.ts';
 import type { AccountDeps } from './deps.ts';
 import type { Outlet, OutletSource } from './outlet.ts';
@@ -20,7 +19,12 @@ import type { Outlet, OutletSource } from './outlet.ts';
 export interface SessionPort extends OutletSource {
   readonly id: SessionId;
   readonly jid: string;
-  readonly client: Leg;
+  /** What texts for it must declare. */
+  readonly declared: Declarations | 'websocket';
+  /** A stanza whose declarations are right for `declared`. */
+  deliver(text: Buffer): void;
+  /** A stanza that was made from `origin` and stands under its stream's declarations. */
+  send(xml: string | Buffer, origin?: Stanza): void;
   /** A stanza that does not concern rooms, on the session's own upstream stream. */
   relayUpstream(stanza: Stanza): void;
 }
@@ -35,6 +39,8 @@ export interface CarrierPort {
   hold(): void;
   /** No rooms are left on it. */
   free(): void;
+  /** Its session hibernates: the connection to the server is to be dropped as it is. */
+  suspend(): void;
 }
 
 /** Node's timers take no more; longer ones are set again. */
@@ -150,6 +156,9 @@ export class AccountRunner {
       case 'hold-carrier':
         this.#carriers.get(effect.carrier)?.hold();
         return;
+      case 'suspend-carrier':
+        this.#carriers.get(effect.carrier)?.suspend();
+        return;
       case 'carrier-free':
         this.#freeCarrier(effect.carrier);
         return;
@@ -199,7 +208,7 @@ export class AccountRunner {
     for (const id of sessions) {
       const session = this.#sessions.get(id);
       if (!session) continue;
-      session.client.write(fork.for(session.jid, session.client.declared));
+      session.deliver(fork.for(session.jid, session.declared));
       copies += 1;
     }
     hot.stanzasForked += copies;
@@ -211,7 +220,7 @@ export class AccountRunner {
 
   #toSession(id: SessionId, xml: string | Buffer, origin: Stanza | undefined): void {
     const session = this.#sessions.get(id);
-    if (session) sendUnder(session.client, xml, origin);
+    session?.send(xml, origin);
   }
 
   #toCarrier(id: CarrierId, xml: string | Buffer, source: SessionId | undefined, origin: Stanza | undefined): void {
@@ -275,12 +284,6 @@ export class AccountRunner {
     this.#accountStream = stream;
     stream.open();
   }
-}
-
-/** Sends a text that was made from `origin` and stands under its stream's declarations. */
-export function sendUnder(leg: Leg, xml: string | Buffer, origin: Stanza | undefined): void {
-  if (origin && origin.outerPrefixes.length > 0) leg.forward(parseStanza(asBuffer(xml), origin.declarations));
-  else leg.send(xml);
 }
 
 function asBuffer(xml: string | Buffer): Buffer {

@@ -136,6 +136,8 @@ export class AccountStream implements CarrierPort {
 
   free(): void {}
 
+  suspend(): void {}
+
   /** Ends the stream; no event follows. */
   close(): void {
     this.#isClosed = true;

@@ -5,7 +5,7 @@
 import { accountKey, type BareKey, bareKey, bareOf, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import { AccountRunner } from './account-runner.ts';
 import type { AccountDeps } from './deps.ts';
-import type { BoundSession, ResourceRequest } from './negotiation.ts';
+import type { BoundSession, ResourceRequest, ResumedSession, ResumeRequest } from './negotiation.ts';
 import { ClientSession } from './session.ts';
 
 /** Renamed resources whose binding has not come yet; beyond this many the oldest is forgotten. */
@@ -17,6 +17,10 @@ export class Accounts {
   readonly #sessions = new Set<ClientSession>();
   /** Resource given in place of one that a carrier has: to the one that was asked for. */
   readonly #renamed = new Map<string, string>();
+  /** Sessions that can be resumed, by the name that the server gave them. */
+  readonly #resumable = new Map<string, ClientSession>();
+  /** The resource that each session's client knows itself by. */
+  readonly #asked = new WeakMap<ClientSession, string>();
 
   constructor(deps: AccountDeps) {
     this.#deps = deps;
@@ -38,11 +42,36 @@ export class Accounts {
   bound(bound: BoundSession): void {
     const bare = bareOf(bound.jid);
     const runner = this.#runner(accountKey(bare), bare, bound);
-    const session: ClientSession = new ClientSession(bound, runner, this.#deps, () => this.#sessions.delete(session));
+    const session: ClientSession = new ClientSession(bound, runner, this.#deps, {
+      over: () => this.#over(session),
+      resumable: (previd) => this.#resumable.set(previd, session),
+    });
     this.#sessions.add(session);
     if (bound.password) runner.offerCredentials(bound.password, bound.host);
     this.#endGhost(session);
     session.start();
+  }
+
+  #over(session: ClientSession): void {
+    this.#sessions.delete(session);
+    for (const [previd, one] of this.#resumable) if (one === session) this.#resumable.delete(previd);
+  }
+
+  /** The `<resume/>` for the server in place of a client's; undefined: no such session is known here. */
+  prepareResume({ previd, h, version }: ResumeRequest): string | undefined {
+    const session = this.#resumable.get(previd);
+    return session?.managementVersion === version ? session.prepareResume(h) : undefined;
+  }
+
+  /** The server has granted the resumption, which proves whose session it is. */
+  resumed(resumed: ResumedSession): void {
+    const session = this.#resumable.get(resumed.request.previd);
+    if (session) {
+      session.resumeOver(resumed);
+      return;
+    }
+    resumed.server.destroy();
+    resumed.client.error({ condition: 'internal-server-error', text: 'The session is gone' });
   }
 
   #runner(key: BareKey, bare: string, { host, serverHeader }: BoundSession): AccountRunner {
@@ -91,15 +120,14 @@ export class Accounts {
     return false;
   }
 
+  /** The session's earlier connections, whatever the resource that they were given, make way for it (RFC 6120 section 7.7.2.2). */
   #endGhost(session: ClientSession): void {
-    const resource = resourceOf(session.jid);
-    const asked = this.#renamed.get(resource);
-    if (asked === undefined) return;
-    this.#renamed.delete(resource);
-    const ghost = nickKey(asked);
+    const given = resourceOf(session.jid);
+    const asked = this.#renamed.get(given) ?? given;
+    this.#renamed.delete(given);
+    this.#asked.set(session, asked);
     for (const other of this.#sessions) {
-      if (other === session || accountKey(other.bare) !== accountKey(session.bare)) continue;
-      if (nickKey(resourceOf(other.jid)) === ghost) other.replace();
+      if (other !== session && other.bare === session.bare && this.#asked.get(other) === asked) other.replace();
     }
   }
 

@@ -16,6 +16,8 @@ export interface AccountDeps extends UpstreamDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: MembershipRecorder;
+  /** Whether clients are offered XEP-0198 where the server has it. */
+  readonly offerStreamManagement: boolean;
   /** Epoch ms. */
   readonly now: () => number;
   /** A short unguessable word of letters and digits. */

@@ -21,17 +21,51 @@ interface Lane {
 }
 
 export class Outlet {
-  readonly leg: Leg;
+  #leg: Leg;
+  readonly #onSent: ((xml: string | Buffer) => void) | undefined;
+  /** Where stanzas go while there is no connection. */
+  #diverted: Buffer[] | undefined;
   readonly #lanes = new Map<OutletSource | undefined, Lane>();
 
-  constructor(leg: Leg) {
-    this.leg = leg;
+  /** `onSent` hears of each stanza in the order of sending. */
+  constructor(leg: Leg, onSent?: (xml: string | Buffer) => void) {
+    this.#leg = leg;
+    this.#onSent = onSent;
+  }
+
+  get leg(): Leg {
+    return this.#leg;
+  }
+
+  /** There is no connection: what is sent, and what has waited, is put here. */
+  divert(to: Buffer[]): void {
+    this.#diverted = to;
+    for (const [source, lane] of this.#lanes) {
+      for (const xml of lane.queue) to.push(typeof xml === 'string' ? Buffer.from(xml) : xml);
+      if (lane.isResting) source?.resume();
+    }
+    this.#lanes.clear();
+  }
+
+  /** The stream goes on over another connection. */
+  connect(leg: Leg): void {
+    this.#leg = leg;
+    this.#diverted = undefined;
+  }
+
+  #out(xml: string | Buffer): void {
+    this.#leg.send(xml);
+    this.#onSent?.(xml);
   }
 
   /** Sends a complete element in the terms of `Leg.send`; `source` undefined: the proxy itself. */
   send(source: OutletSource | undefined, xml: string | Buffer): void {
-    if (this.#lanes.size === 0 && !this.leg.congested) {
-      this.leg.send(xml);
+    if (this.#diverted) {
+      this.#diverted.push(typeof xml === 'string' ? Buffer.from(xml) : xml);
+      return;
+    }
+    if (this.#lanes.size === 0 && !this.#leg.congested) {
+      this.#out(xml);
       return;
     }
     let lane = this.#lanes.get(source);
@@ -49,12 +83,12 @@ export class Outlet {
 
   /** The leg has drained: one stanza of each source in turn, until it is congested again. */
   drain(): void {
-    while (this.#lanes.size > 0 && !this.leg.congested) {
+    while (this.#lanes.size > 0 && !this.#leg.congested) {
       for (const [source, lane] of this.#lanes) {
         const xml = lane.queue.shift();
         if (xml !== undefined) {
           lane.bytes -= xml.length;
-          this.leg.send(xml);
+          this.#out(xml);
         }
         if (lane.isResting && lane.bytes <= REST_BYTES / 2) {
           lane.isResting = false;

@@ -9,16 +9,32 @@ import type { HotCounters } from '../ops/metrics.ts';
 import { guardBound } from '../stream/client-guard.ts';
 import { type BareKey, bareKey, bareOf, resourceOf, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
-import type { Stanza } from '../xml/stanza.ts';
+import type { Declarations, Stanza } from '../xml/stanza.ts';
 import type { AccountRunner, CarrierPort, SessionPort } from './account-runner.ts';
 import { ACCOUNT_RESOURCE } from './account-stream.ts';
 import { isCarbonOfJoined } from './carbons.ts';
 import { guard } from './carrier-guard.ts';
 import type { AccountDeps } from './deps.ts';
-import type { BoundSession } from './negotiation.ts';
-import { Outlet } from './outlet.ts';
+import { hasManagement, isManagement, tooHigh, unexpected } from './managed-stream.ts';
+import type { BoundSession, ResumedSession } from './negotiation.ts';
+import type { Outlet } from './outlet.ts';
+import { SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
+import { SILENT } from './upstream.ts';
 import { Withheld } from './withheld.ts';
+
+/** How long after the server's own time a session that was not resumed is given up (ms): the server decides first. */
+const EXPIRY_MARGIN_MS = 5000;
+/** How long an attempt to resume may take (ms). */
+const RESUME_MS = 30_000;
+
+/** What its owner hears of a session. */
+export interface SessionEvents {
+  /** Nothing is left of it. */
+  over(): void;
+  /** It can be resumed by this name from now on. */
+  resumable(previd: string): void;
+}
 
 export class ClientSession implements SessionPort, CarrierPort {
   readonly id: SessionId;
@@ -26,15 +42,16 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly jid: string;
   readonly bare: string;
   readonly #accountResources: string;
-  readonly client: Leg;
-  readonly outlet: Outlet;
-  readonly #server: Leg;
+  readonly #legs: SessionLegs;
   readonly #account: AccountRunner;
   readonly #deps: AccountDeps;
   readonly #hot: HotCounters;
   readonly #log: Log;
   readonly #rate: SessionRate | undefined;
-  readonly #onOver: () => void;
+  readonly #events: SessionEvents;
+  /** Stream management is offered to this client. */
+  readonly #isManaged: boolean;
+  #expiry: NodeJS.Timeout | undefined;
   /** Its part in the account's state, which the rules change. */
   readonly #session: Session;
   readonly #carrier: Carrier;
@@ -51,19 +68,18 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** What the client broke, which its stream at the server ends with too (S8). */
   #broken: StreamErrorToSend | undefined;
 
-  constructor(bound: BoundSession, account: AccountRunner, deps: AccountDeps, onOver: () => void) {
+  constructor(bound: BoundSession, account: AccountRunner, deps: AccountDeps, events: SessionEvents) {
     this.id = `s${deps.serial()}` as SessionId;
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
     this.bare = bareOf(bound.jid);
     this.#accountResources = `${this.bare}/${ACCOUNT_RESOURCE}`;
-    this.client = bound.client;
-    this.#server = bound.server;
-    this.outlet = new Outlet(bound.server);
+    this.#legs = new SessionLegs(bound.client, bound.server);
     this.#account = account;
     this.#deps = deps;
     this.#hot = deps.metrics.hot;
-    this.#onOver = onOver;
+    this.#events = events;
+    this.#isManaged = deps.offerStreamManagement && hasManagement(bound.features);
     this.#log = deps.log.child({ session: this.id, client: bound.client.id, server: bound.server.id });
     this.#rate = SessionRate.create(deps.config.rate, this.client);
     account.addSession(this, this.carrierId, this);
@@ -73,8 +89,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#session = session;
     this.#carrier = carrier;
     deps.metrics.sessions.inc({ transport: this.client.kind });
-    bound.client.handler = this.#clientHandler();
-    bound.server.handler = this.#serverHandler();
+    this.#legs.listen(this.#clientHandler(), this.#serverHandler());
     this.#log.info(
       { jid: this.jid, mechanism: bound.mechanism, transport: this.client.kind, address: this.client.remoteAddress },
       'session bound',
@@ -83,8 +98,19 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** To be called once, when all that follows from the binding is in place: stanzas flow from here on. */
   start(): void {
-    this.#server.release();
-    this.client.release();
+    this.#legs.release();
+  }
+
+  get client(): Leg {
+    return this.#legs.client;
+  }
+
+  get outlet(): Outlet {
+    return this.#legs.outlet;
+  }
+
+  get #server(): Leg {
+    return this.#legs.server;
   }
 
   // What comes from the client.
@@ -102,13 +128,31 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#broken = violation;
         this.#clientGone(violation.condition);
       },
-      closed: (error) => this.#clientGone(error?.message ?? 'dropped'),
+      closed: (error) => this.#dropped(error?.message ?? 'dropped'),
       drain: () => this.#server.resume('client'),
     };
   }
 
   #fromClient(stanza: Stanza): void {
     this.#rate?.note(stanza.length, this.#deps.now());
+    if (this.#isManaged && isManagement(stanza)) this.#manageClient(stanza);
+    else if (this.#legs.begin('client', stanza)) {
+      this.#route(stanza);
+      this.#legs.finish('client');
+    }
+  }
+
+  /** XEP-0198 elements of the client. */
+  #manageClient(stanza: Stanza): void {
+    const result = this.#legs.manage('client', stanza);
+    if (result === 'unexpected') this.client.send(unexpected(stanza));
+    else if (result === 'too-high') {
+      this.client.error(tooHigh(stanza));
+      this.#clientGone('handled-count-too-high');
+    }
+  }
+
+  #route(stanza: Stanza): void {
     if (stanza.ns === NS.client) {
       if (stanza.name === 'presence') {
         this.#presence(stanza);
@@ -136,7 +180,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     const refusal = guardBound(stanza);
     if (refusal === undefined) return false;
     this.#deps.metrics.drops.inc({ reason: refusal.reason });
-    this.client.send(refusal.xml);
+    if (stanza.ns === NS.client) this.#legs.send(refusal.xml);
+    else this.client.send(refusal.xml);
     return true;
   }
 
@@ -218,14 +263,14 @@ export class ClientSession implements SessionPort, CarrierPort {
       }
     }
     this.#hot.stanzasUp += 1;
-    this.#server.forward(stanza);
+    this.#legs.relayUp(stanza);
     if (this.#server.congested) this.client.pause('server');
   }
 
   #guarded(verdict: Exclude<ReturnType<typeof guard>, { kind: 'pass' }>): void {
     this.#deps.metrics.drops.inc({ reason: verdict.reason });
     if (verdict.kind === 'rewrite') this.outlet.send(this, verdict.xml);
-    else if (verdict.kind === 'answer') this.client.send(verdict.xml);
+    else if (verdict.kind === 'answer') this.#legs.send(verdict.xml);
     else if (verdict.kind === 'end') {
       this.#broken = { condition: verdict.condition, text: verdict.text };
       this.client.error(this.#broken);
@@ -244,7 +289,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#serverGone(true);
       },
       violation: () => this.#serverGone(false),
-      closed: () => this.#serverGone(false),
+      closed: () => this.#serverDropped(),
       drain: () => {
         this.outlet.drain();
         this.client.resume('server');
@@ -253,6 +298,23 @@ export class ClientSession implements SessionPort, CarrierPort {
   }
 
   #fromServer(stanza: Stanza): void {
+    if (this.#isManaged && isManagement(stanza)) this.#manageServer(stanza);
+    else if (this.#legs.begin('server', stanza)) {
+      this.#routeDown(stanza);
+      this.#legs.finish('server');
+    }
+  }
+
+  /** XEP-0198 elements of the server. */
+  #manageServer(stanza: Stanza): void {
+    const before = this.#legs.previd;
+    const result = this.#legs.manage('server', stanza);
+    if (result === 'too-high') this.#server.destroy();
+    const { previd } = this.#legs;
+    if (previd !== undefined && previd !== before) this.#events.resumable(previd);
+  }
+
+  #routeDown(stanza: Stanza): void {
     if (this.#carrier.rooms.size > 0 && stanza.fromAt >= 0 && stanza.ns === NS.client) {
       const key = bareKey(stanza.from ?? '');
       if (key !== undefined && this.#carrier.rooms.has(key)) {
@@ -304,7 +366,7 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   relayDownstream(stanza: Stanza): void {
     this.#hot.stanzasDown += 1;
-    this.client.forward(stanza);
+    this.#legs.relayDown(stanza);
     // A carrier must go on being read for its siblings; the client's outbox is bounded.
     if (this.client.congested && this.#carrier.rooms.size === 0) this.#server.pause('client');
   }
@@ -323,12 +385,83 @@ export class ClientSession implements SessionPort, CarrierPort {
   #clientGone(reason: string): void {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
+    clearTimeout(this.#expiry);
+    if (this.#legs.isSuspended && !this.#isServerGone) {
+      this.#isServerGone = true;
+      this.#account.loseCarrier(this.carrierId);
+    }
     this.#rate?.stop();
     this.#deps.metrics.sessions.dec({ transport: this.client.kind });
     this.#log.info({ reason }, 'session over');
     this.#server.resume('client');
     this.#account.removeSession(this);
-    if (this.#isServerGone) this.#onOver();
+    if (this.#isServerGone) this.#events.over();
+  }
+
+  /** The connection has dropped: a session that can be resumed waits for its client, as long as the server does. */
+  #dropped(reason: string): void {
+    const { resumableMs } = this.#legs;
+    if (resumableMs === undefined || this.#isClientGone || this.#isServerGone) {
+      this.#clientGone(reason);
+      return;
+    }
+    if (this.#legs.isHibernating) return;
+    this.#legs.isHibernating = true;
+    this.#rate?.stop();
+    this.#log.info({ reason }, 'session hibernates');
+    this.#server.resume('client');
+    this.#expiry = setTimeout(() => this.#expire(), resumableMs + EXPIRY_MARGIN_MS);
+    this.#expiry.unref();
+    this.#account.input({ kind: 'session-hibernates', session: this.id });
+  }
+
+  /** The server's time is over, or too much waits: the client must begin anew. */
+  #expire(): void {
+    if (!this.#legs.isHibernating || this.#isClientGone) return;
+    this.#isServerGone = true;
+    this.#account.loseCarrier(this.carrierId);
+    this.#clientGone('not resumed');
+  }
+
+  /** The connection to the server broke. One that can be resumed is: the client is cut off, and comes back at once. */
+  #serverDropped(): void {
+    if (this.#legs.resumableMs === undefined || this.#isClientGone || this.#isServerGone) {
+      this.#serverGone(false);
+      return;
+    }
+    this.client.handler = SILENT;
+    this.client.destroy();
+    this.#legs.suspend();
+    this.#dropped('server dropped');
+  }
+
+  get managementVersion(): string | undefined {
+    return this.#legs.managementVersion;
+  }
+
+  /** `<resume/>` for the server on a client's new connection (XEP-0198 section 5); undefined: it cannot be resumed. */
+  prepareResume(h: number): string | undefined {
+    if (this.#isClientGone) return undefined;
+    // An attempt that the server refuses leaves everything as it is.
+    setTimeout(() => this.#legs.abandonResume(), RESUME_MS).unref();
+    return this.#legs.prepareResume(h);
+  }
+
+  /** The server has granted the resumption: the session goes on over these connections. */
+  resumeOver(resumed: ResumedSession): void {
+    clearTimeout(this.#expiry);
+    if (this.#isClientGone || !this.#legs.resume(resumed)) {
+      resumed.server.destroy();
+      resumed.client.error({ condition: 'internal-server-error', text: 'The session cannot be resumed' });
+      this.#isServerGone = true;
+      this.#account.loseCarrier(this.carrierId);
+      this.#clientGone('resumption failed');
+      return;
+    }
+    this.#isInactive = false;
+    this.#log.info({ client: this.client.id, server: this.#server.id }, 'session resumed');
+    this.#account.input({ kind: 'session-awakes', session: this.id });
+    this.start();
   }
 
   #serverGone(isOrderly: boolean): void {
@@ -337,7 +470,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.outlet.close();
     this.#account.loseCarrier(this.carrierId);
     if (this.#isClientGone) {
-      this.#onOver();
+      this.#events.over();
       return;
     }
     // Without a closing tag, as the server left us: the client sees a broken connection, not a logout (S8).
@@ -360,7 +493,40 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (!this.#isServerGone) this.#server.end();
   }
 
+  // As a receiver.
+
+  get declared(): Declarations | 'websocket' {
+    return this.#legs.declared;
+  }
+
+  deliver(text: Buffer): void {
+    this.#legs.deliver(text);
+    this.#mindQueue();
+  }
+
+  send(xml: string | Buffer, origin?: Stanza): void {
+    this.#legs.send(xml, origin);
+    this.#mindQueue();
+  }
+
+  /** A client that acknowledges nothing must not cost memory without end (X3). */
+  #mindQueue(): void {
+    if (!this.#legs.isOverfull || this.#isClientGone) return;
+    this.#deps.metrics.drops.inc({ reason: 'unacknowledged' });
+    if (this.#legs.isHibernating) {
+      // Not in the midst of the account's turn.
+      queueMicrotask(() => this.#expire());
+      return;
+    }
+    this.client.error({ condition: 'policy-violation', text: 'Too many stanzas are not acknowledged' });
+    this.#clientGone('unacknowledged');
+  }
+
   // As a carrier.
+
+  suspend(): void {
+    this.#legs.suspend();
+  }
 
   wake(): void {
     // Whoever carries rooms must be read, and must hear all at once.
@@ -372,9 +538,9 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   hold(): void {
     const { available, carbons } = this.#session;
-    if (available) this.#server.send('<presence><priority>-1</priority></presence>');
+    if (available) this.outlet.send(undefined, '<presence><priority>-1</priority></presence>');
     if (carbons) {
-      this.#server.send(`<iq type='set' id='${this.#deps.token()}'><disable xmlns='${NS.carbons}'/></iq>`);
+      this.outlet.send(undefined, `<iq type='set' id='${this.#deps.token()}'><disable xmlns='${NS.carbons}'/></iq>`);
     }
   }
 

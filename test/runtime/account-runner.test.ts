@@ -34,7 +34,7 @@ function stage() {
     relayDownstream: () => {},
     hold: () => {},
     free: () => {},
-  } as CarrierPort;
+  } as unknown as CarrierPort;
   const device = {
     id: session,
     jid: `${BARE}/phone`,

@@ -29,6 +29,7 @@ export class Inbound {
   #entries: Entry[] = [];
   /** The ticket of the next stanza that is expected again after a resumption; undefined when none is. */
   #next: Ticket | undefined;
+  #isFrozen = false;
 
   /** How many stanzas are safe from the first on; what `h` says, before wrapping. */
   get handled(): number {
@@ -74,12 +75,35 @@ export class Inbound {
 
   /** `h` never covers what has not come again: the peer counts anew from what it was told at the resumption. */
   #advance(): void {
+    if (this.#isFrozen) return;
     const most = this.#next === undefined ? this.#entries.length : this.#next - this.#handled;
     let cut = 0;
     while (cut < most && this.#entries[cut]?.isSafe) cut += 1;
     if (cut === 0) return;
     this.#entries.splice(0, cut);
     this.#handled += cut;
+  }
+
+  /** `h` stays as it is: somebody has been told one, and what comes again must be known by its entry. */
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  thaw(): void {
+    this.#isFrozen = false;
+    this.#advance();
+  }
+
+  /** How many would be safe from the first on if these were safe too. */
+  handledWith(tickets: ReadonlySet<Ticket>): number {
+    let count = 0;
+    while (this.#entries[count]?.isSafe || tickets.has(this.#handled + count)) count += 1;
+    return this.#handled + count;
+  }
+
+  /** The peer has been told `handled` and sends again what lies behind; to be called on a frozen one. */
+  resumedAt(handled: number): Inbound {
+    return Inbound.resume({ handled, entries: this.#entries.slice(handled - this.#handled) });
   }
 
   snapshot(): InboundSnapshot {

@@ -7,8 +7,8 @@
  */
 import type { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { Inbound, type InboundSnapshot, type Ticket } from './inbound.ts';
-import { Outbound, type OutboundSnapshot, type Sent } from './outbound.ts';
+import { Inbound, type Ticket, WRAP } from './inbound.ts';
+import { Outbound, type Sent } from './outbound.ts';
 
 export type ManagementVersion = typeof NS.sm2 | typeof NS.sm3;
 
@@ -21,12 +21,12 @@ export interface ManagementLines {
 /** Own stanzas after which the client is asked for an acknowledgement without the server's having asked for one. */
 const ASK_AFTER = 20;
 
-export interface ManagementSnapshot {
-  readonly version: ManagementVersion;
-  readonly fromClient: InboundSnapshot;
-  readonly toServer: OutboundSnapshot;
-  readonly fromServer: InboundSnapshot;
-  readonly toClient: OutboundSnapshot;
+/** What is to be sent again after a resumption. */
+export interface Resumed {
+  /** The proxy's own stanzas that the server has not handled. */
+  readonly toServer: readonly Buffer[];
+  /** What the client has not handled, in order; the tickets are those of stanzas that the server sends again. */
+  readonly toClient: readonly Sent[];
 }
 
 /** What became of an `<a/>`: `too-high` is a stream error on that leg (XEP-0198 section 4). */
@@ -34,10 +34,12 @@ export type Acknowledged = 'ok' | 'too-high' | 'malformed';
 
 export class Management {
   readonly version: ManagementVersion;
-  readonly fromClient: Inbound;
-  readonly toServer: Outbound;
-  readonly fromServer: Inbound;
-  readonly toClient: Outbound;
+  fromClient = new Inbound();
+  toServer = new Outbound();
+  fromServer = new Inbound();
+  toClient = new Outbound();
+  /** What the server was told in attempts to resume, by what the client said. */
+  readonly #told = new Map<number, number>();
   readonly #lines: ManagementLines;
   /** The peer has asked, and was told less than had come. */
   #isClientOwed = false;
@@ -48,13 +50,9 @@ export class Management {
   #sinceClientAsked = 0;
   #sinceServerAsked = 0;
 
-  constructor(version: ManagementVersion, lines: ManagementLines, snapshot?: Omit<ManagementSnapshot, 'version'>) {
+  constructor(version: ManagementVersion, lines: ManagementLines) {
     this.version = version;
     this.#lines = lines;
-    this.fromClient = snapshot ? Inbound.resume(snapshot.fromClient) : new Inbound();
-    this.toServer = snapshot ? Outbound.resume(snapshot.toServer) : new Outbound();
-    this.fromServer = snapshot ? Inbound.resume(snapshot.fromServer) : new Inbound();
-    this.toClient = snapshot ? Outbound.resume(snapshot.toClient) : new Outbound();
   }
 
   /** The client's stanza `ticket` is safe: taken by the account, or answered here. */
@@ -125,14 +123,50 @@ export class Management {
     return 'ok';
   }
 
-  snapshot(): ManagementSnapshot {
-    return {
-      version: this.version,
-      fromClient: this.fromClient.snapshot(),
-      toServer: this.toServer.snapshot(),
-      fromServer: this.fromServer.snapshot(),
-      toClient: this.toClient.snapshot(),
+  /**
+   * The client wants to resume and has handled `h`. Returns the `h` for the server; undefined when the client claims too much.
+   * Nothing is believed yet: the server decides whether the session is the client's.
+   */
+  prepareResume(h: number): number | undefined {
+    const tickets = this.toClient.ticketsUpTo(h);
+    if (!tickets) return undefined;
+    this.fromServer.freeze();
+    const told = this.fromServer.handledWith(new Set(tickets));
+    this.#told.set(h, told);
+    return told % WRAP;
+  }
+
+  /** No resumption came of it. */
+  abandonResume(): void {
+    this.#told.clear();
+    this.fromServer.thaw();
+  }
+
+  /**
+   * The server has granted it: the client has handled `h`, the server `serverH`. Both peers send again what the other has not
+   * handled, and so must the owner. Undefined when the counts do not fit.
+   */
+  resume(h: number, serverH: number): Resumed | undefined {
+    const told = this.#told.get(h);
+    const relayed = this.toClient.acknowledge(h);
+    const handled = this.toServer.acknowledge(serverH);
+    if (told === undefined || !relayed || !handled) return undefined;
+    for (const ticket of relayed) this.fromServer.safe(ticket);
+    for (const ticket of handled) this.fromClient.safe(ticket);
+    const again: Resumed = {
+      toServer: this.toServer.unacknowledged().filter((what) => typeof what !== 'number'),
+      toClient: this.toClient.unacknowledged(),
     };
+    this.#told.clear();
+    this.fromServer = this.fromServer.resumedAt(told);
+    this.fromClient = Inbound.resume(this.fromClient.snapshot());
+    this.toServer = Outbound.resume({ acknowledged: this.toServer.acknowledged, queue: [] });
+    this.toClient = Outbound.resume({ acknowledged: this.toClient.acknowledged, queue: [] });
+    this.#isClientOwed = false;
+    this.#isServerOwed = false;
+    this.#isClientAsked = false;
+    this.#isServerAsked = false;
+    return again;
   }
 
   #askClient(): void {

@@ -46,13 +46,11 @@ export class Outbound {
    * undefined when it claims more than it was sent (`handled-count-too-high`). Nothing changes then.
    */
   acknowledge(h: number): readonly Ticket[] | undefined {
-    const count = (h - (this.#acknowledged % WRAP) + WRAP) % WRAP;
-    if (!Number.isInteger(h) || h < 0 || h >= WRAP || count > this.waiting) return undefined;
-    const tickets: Ticket[] = [];
-    for (let index = 0; index < count; index += 1) {
-      const what = this.#queue[this.#head + index];
-      if (typeof what === 'number') tickets.push(what);
-      else if (what !== undefined) this.#bytes -= what.length;
+    const count = this.#countUpTo(h);
+    if (count === undefined) return undefined;
+    const tickets = this.ticketsUpTo(h) ?? [];
+    for (const what of this.#queue.slice(this.#head, this.#head + count)) {
+      if (typeof what !== 'number') this.#bytes -= what.length;
     }
     this.#head += count;
     this.#acknowledged += count;
@@ -61,6 +59,18 @@ export class Outbound {
       this.#head = 0;
     }
     return tickets;
+  }
+
+  /** What `acknowledge` would return; nothing changes. */
+  ticketsUpTo(h: number): readonly Ticket[] | undefined {
+    const count = this.#countUpTo(h);
+    if (count === undefined) return undefined;
+    return this.#queue.slice(this.#head, this.#head + count).filter((what) => typeof what === 'number');
+  }
+
+  #countUpTo(h: number): number | undefined {
+    const count = (h - (this.#acknowledged % WRAP) + WRAP) % WRAP;
+    return Number.isInteger(h) && h >= 0 && h < WRAP && count <= this.waiting ? count : undefined;
   }
 
   /** What waits for its acknowledgement, oldest first. */

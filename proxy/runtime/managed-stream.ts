@@ -1,0 +1,182 @@
+/**
+ * Stream management of one session at work (XEP-0198): which stanza is whose in the counters, what the peers say about them,
+ * and what is sent again after a resumption. Knows no sockets: texts leave by the ways out given.
+ */
+
+import type { StreamErrorToSend } from '../net/leg.ts';
+import type { ServerFeatures } from '../stream/features.ts';
+import type { Ticket } from '../stream/management/inbound.ts';
+import type { Acknowledged, ManagementVersion } from '../stream/management/management.ts';
+import { Management, readH } from '../stream/management/management.ts';
+import type { Sent } from '../stream/management/outbound.ts';
+import { Edit } from '../xml/edit.ts';
+import { NS } from '../xml/names.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
+
+/** Ways out. `stanza…`: a stanza that counts; the others: `<r/>`, `<a/>` and the like. */
+export interface ManagedLines {
+  toClient(xml: string): void;
+  toServer(xml: string): void;
+  stanzaToClient(text: Buffer): void;
+  stanzaToServer(text: Buffer): void;
+}
+
+/** What of the proxy's own may wait for a client that does not acknowledge it, or is not there. */
+export interface ManagedLimits {
+  readonly stanzas: number;
+  readonly bytes: number;
+}
+
+/** Resumption time where the server does not say (s). */
+const USUAL_MAX_S = 300;
+
+export class ManagedStream {
+  readonly management: Management;
+  readonly #lines: ManagedLines;
+  readonly #limits: ManagedLimits;
+  /** The server has agreed: from here on both count. */
+  isEnabled = false;
+  /** How long the server keeps the session (ms); undefined: it cannot be resumed. */
+  resumableMs: number | undefined;
+  /** The server's name for the session. */
+  previd = '';
+  /** After a resumption: what the client is still to be given, tickets standing for what the server sends again. */
+  #again: Sent[] = [];
+
+  constructor(version: ManagementVersion, lines: ManagedLines, limits: ManagedLimits) {
+    this.management = new Management(version, lines);
+    this.#lines = lines;
+    this.#limits = limits;
+  }
+
+  get version(): string {
+    return this.management.version;
+  }
+
+  /** The server's `<enabled/>`, as the client may have it: without the address of another way in. */
+  enabled(stanza: Stanza): Buffer {
+    const { root } = stanza;
+    const previd = root.attr('id');
+    const isResumable = root.attr('resume') === 'true' || root.attr('resume') === '1';
+    this.isEnabled = true;
+    if (isResumable && previd !== undefined) {
+      this.previd = previd;
+      this.resumableMs = (Number(root.attr('max')) || USUAL_MAX_S) * 1000;
+    }
+    const edit = new Edit(stanza);
+    if (root.attr('location') !== undefined) edit.removeAttr(root, 'location');
+    return edit.toBuffer();
+  }
+
+  /** A client's stanza has come. Undefined: it came before the resumption, and has been acted on. */
+  takeFromClient(stanza: Stanza): Ticket | undefined {
+    return this.management.fromClient.take(`${stanza.name} ${stanza.id ?? ''} ${stanza.to ?? ''} ${stanza.length}`);
+  }
+
+  /** A server's stanza has come. Undefined as above. A server may add a delay when it sends again: the length does not count. */
+  takeFromServer(stanza: Stanza): Ticket | undefined {
+    if (!this.isEnabled) return undefined;
+    const ticket = this.management.fromServer.take(`${stanza.name} ${stanza.id ?? ''} ${stanza.from ?? ''}`);
+    if (this.#again.length > 0) this.#giveUpTo(ticket);
+    return ticket;
+  }
+
+  /** What had its place before this stanza of the server's goes first. */
+  #giveUpTo(ticket: Ticket | undefined): void {
+    const cut = ticket === undefined ? -1 : this.#again.indexOf(ticket);
+    // A stanza that the client has not been sent before comes behind all that it has.
+    const before = cut < 0 ? (ticket === undefined ? [] : this.#again.splice(0)) : this.#again.splice(0, cut + 1);
+    for (const what of before) if (typeof what !== 'number') this.#lines.stanzaToClient(what);
+  }
+
+  /** A stanza of the proxy's own has gone, or waits, to the client. */
+  ownToClient(text: Buffer): void {
+    if (this.isEnabled) this.management.sentToClient(text);
+  }
+
+  ownToServer(text: Buffer): void {
+    this.management.sentToServer(text);
+  }
+
+  /** More waits for the client than may. */
+  get isOverfull(): boolean {
+    const { waiting, bytes } = this.management.toClient;
+    return bytes > this.#limits.bytes || waiting > this.#limits.stanzas;
+  }
+
+  /** `<r/>` and `<a/>` of the client. */
+  fromClient(stanza: Stanza): Acknowledged {
+    if (stanza.name === 'a') return this.management.clientAcknowledges(stanza);
+    if (stanza.name !== 'r') return 'malformed';
+    this.management.clientRequests();
+    return 'ok';
+  }
+
+  /** `<r/>` and `<a/>` of the server. It asks when it has sent again all that it had: what is still kept back may go. */
+  fromServer(stanza: Stanza): Acknowledged {
+    if (stanza.name === 'a') return this.management.serverAcknowledges(stanza);
+    if (stanza.name !== 'r') return 'malformed';
+    this.giveRest();
+    this.management.serverRequests();
+    return 'ok';
+  }
+
+  /** `<resume/>` for the server in place of a client's that has handled `h`; undefined: there is nothing to resume. */
+  prepareResume(h: number): string | undefined {
+    const told = this.resumableMs === undefined ? undefined : this.management.prepareResume(h);
+    return told === undefined
+      ? undefined
+      : `<resume xmlns='${this.version}' previd='${escapeXml(this.previd)}' h='${told}'/>`;
+  }
+
+  /**
+   * The server has granted it. The client is told, both get again what they have not handled. False: the counts do not fit,
+   * and the session cannot go on.
+   */
+  resume(h: number, answer: Stanza): boolean {
+    const serverH = readH(answer);
+    const again = serverH === undefined ? undefined : this.management.resume(h, serverH);
+    if (!again) return false;
+    const { version, previd } = this;
+    this.#lines.toClient(
+      `<resumed xmlns='${version}' previd='${escapeXml(previd)}' h='${this.management.fromClient.h}'/>`,
+    );
+    for (const text of again.toServer) this.#lines.stanzaToServer(text);
+    this.#again = [...again.toClient];
+    const first = this.#again.findIndex((what) => typeof what === 'number');
+    for (const what of this.#again.splice(0, first < 0 ? this.#again.length : first)) {
+      if (typeof what !== 'number') this.#lines.stanzaToClient(what);
+    }
+    return true;
+  }
+
+  /** The server has nothing more to send again. */
+  giveRest(): void {
+    for (const what of this.#again.splice(0)) if (typeof what !== 'number') this.#lines.stanzaToClient(what);
+  }
+}
+
+export function isManagement(stanza: Stanza): boolean {
+  return stanza.ns === NS.sm3 || stanza.ns === NS.sm2;
+}
+
+/** Whether the server has it. */
+export function hasManagement(features: ServerFeatures): boolean {
+  return features.namespaces.has(NS.sm3) || features.namespaces.has(NS.sm2);
+}
+
+/** The answer to an element that comes out of turn (XEP-0198 section 6). */
+export function unexpected(stanza: Stanza): string {
+  return `<failed xmlns='${stanza.ns}'><unexpected-request xmlns='${NS.stanzaErrors}'/></failed>`;
+}
+
+/** The stream error for an `h` above what was sent (XEP-0198 section 4). */
+export function tooHigh(stanza: Stanza): StreamErrorToSend {
+  const h = readH(stanza) ?? 0;
+  return {
+    condition: 'undefined-condition',
+    text: 'More stanzas were acknowledged than sent',
+    extra: `<handled-count-too-high xmlns='${stanza.ns}' h='${h}'/>`,
+  };
+}

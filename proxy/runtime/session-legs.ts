@@ -1,0 +1,223 @@
+/**
+ * The two connections of a session, and stream management between them (XEP-0198): all that a session sends goes through
+ * here, so that each stanza is counted once, and may wait where a connection is missing.
+ */
+import type { Leg, LegHandler } from '../net/leg.ts';
+import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
+import { bridge } from '../xml/edit.ts';
+import { NS } from '../xml/names.ts';
+import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
+import { isManagement, ManagedStream } from './managed-stream.ts';
+import type { ResumedSession } from './negotiation.ts';
+import { Outlet } from './outlet.ts';
+import { SILENT } from './upstream.ts';
+
+/** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
+const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };
+
+export type LegSide = 'client' | 'server';
+
+/** What a management element asks of the session. */
+export type Managed = 'not-management' | 'done' | 'too-high' | 'unexpected';
+
+export class SessionLegs {
+  client: Leg;
+  server: Leg;
+  readonly outlet: Outlet;
+  #managed: ManagedStream | undefined;
+  #handlers: { readonly client: LegHandler; readonly server: LegHandler } | undefined;
+  /** The stanza that is being handled, with its place in the counters, until it is relayed. */
+  readonly #current: Record<LegSide, { stanza: Stanza; ticket: number } | undefined> = {
+    client: undefined,
+    server: undefined,
+  };
+  /** There is no client, and what is for it waits. */
+  isHibernating = false;
+  /** Stanzas for the server while the session is suspended. */
+  readonly #forServer: Buffer[] = [];
+  /** There is no server: it keeps the session. */
+  isSuspended = false;
+
+  constructor(client: Leg, server: Leg) {
+    this.client = client;
+    this.server = server;
+    this.outlet = new Outlet(server, (xml) => this.#sentToServer(xml));
+  }
+
+  listen(client: LegHandler, server: LegHandler): void {
+    this.#handlers = { client, server };
+    this.client.handler = client;
+    this.server.handler = server;
+  }
+
+  release(): void {
+    this.server.release();
+    this.client.release();
+  }
+
+  /** What texts for the client must declare. */
+  get declared(): Declarations | 'websocket' {
+    return this.isHibernating ? USUAL_DECLARATIONS : this.client.declared;
+  }
+
+  /** How long the server keeps the session for a client that has dropped (ms); undefined: not at all. */
+  get resumableMs(): number | undefined {
+    return this.#managed?.isEnabled ? this.#managed.resumableMs : undefined;
+  }
+
+  get managementVersion(): string | undefined {
+    return this.#managed?.version;
+  }
+
+  /** The name by which the session can be resumed. */
+  get previd(): string | undefined {
+    return this.resumableMs === undefined ? undefined : this.#managed?.previd;
+  }
+
+  /** More waits for the client than may. */
+  get isOverfull(): boolean {
+    return this.#managed?.isOverfull === true;
+  }
+
+  /** A stanza has come and is being handled. False: it had come before a resumption, and was handled then. */
+  begin(side: LegSide, stanza: Stanza): boolean {
+    const managed = this.#managed;
+    if (!managed || stanza.ns !== NS.client) return true;
+    if (side === 'server' && !managed.isEnabled) return true;
+    const ticket = side === 'client' ? managed.takeFromClient(stanza) : managed.takeFromServer(stanza);
+    if (ticket === undefined) return false;
+    this.#current[side] = { stanza, ticket };
+    return true;
+  }
+
+  /** It is handled: what was not relayed is safe here. */
+  finish(side: LegSide): void {
+    const current = this.#current[side];
+    if (!current) return;
+    this.#current[side] = undefined;
+    if (side === 'client') this.#managed?.management.clientSafe(current.ticket);
+    else this.#managed?.management.serverSafe(current.ticket);
+  }
+
+  /** Relays a stanza to the server as it came. */
+  relayUp(stanza: Stanza): void {
+    const current = this.#current.client;
+    const isCurrent = current?.stanza === stanza;
+    if (isCurrent) this.#current.client = undefined;
+    if (this.isSuspended) {
+      this.#forServer.push(Buffer.from(stanza.bytes));
+      return;
+    }
+    this.server.forward(stanza);
+    if (!this.#managed || stanza.ns !== NS.client) return;
+    if (isCurrent) this.#managed.management.sentToServer(current.ticket);
+    else this.#managed.ownToServer(Buffer.from(stanza.bytes));
+  }
+
+  /** Relays a stanza to the client as it came. */
+  relayDown(stanza: Stanza): void {
+    const current = this.#current.server;
+    const isCurrent = current?.stanza === stanza;
+    if (isCurrent) this.#current.server = undefined;
+    if (!this.isHibernating) this.client.forward(stanza);
+    if (!this.#managed?.isEnabled || stanza.ns !== NS.client) return;
+    if (isCurrent) this.#managed.management.sentToClient(current.ticket);
+    else this.#managed.ownToClient(Buffer.from(stanza.bytes));
+  }
+
+  /** A stanza of the proxy's own to the client, its declarations right for `declared`. */
+  deliver(text: Buffer): void {
+    if (!this.isHibernating) this.client.write(text);
+    this.#managed?.ownToClient(text);
+  }
+
+  /** A stanza of the proxy's own to the client; made from `origin`, under whose stream header it stands. */
+  send(xml: string | Buffer, origin?: Stanza): void {
+    const text = typeof xml === 'string' ? Buffer.from(xml) : xml;
+    if (!origin || origin.outerPrefixes.length === 0) {
+      if (!this.isHibernating) this.client.send(xml);
+      this.#managed?.ownToClient(text);
+      return;
+    }
+    const stanza = parseStanza(text, origin.declarations);
+    this.deliver(bridge(stanza, this.declared) ?? stanza.bytes);
+  }
+
+  /** XEP-0198 elements of either side; what they ask for is done. */
+  manage(side: LegSide, stanza: Stanza): Managed {
+    if (!isManagement(stanza)) return 'not-management';
+    const managed = this.#managed;
+    if (side === 'client' && stanza.name === 'enable') return this.#enable(stanza);
+    if (side === 'server' && managed && (stanza.name === 'enabled' || stanza.name === 'failed')) {
+      if (stanza.name === 'enabled') this.client.send(managed.enabled(stanza));
+      else {
+        this.#managed = undefined;
+        this.client.forward(stanza);
+      }
+      return 'done';
+    }
+    if (!managed || stanza.ns !== managed.version) return 'unexpected';
+    const result = side === 'client' ? managed.fromClient(stanza) : managed.fromServer(stanza);
+    return result === 'ok' ? 'done' : result === 'too-high' ? 'too-high' : 'unexpected';
+  }
+
+  #enable(stanza: Stanza): Managed {
+    if (this.#managed) return 'unexpected';
+    const version = stanza.ns === NS.sm2 ? NS.sm2 : NS.sm3;
+    this.server.forward(stanza);
+    this.#managed = new ManagedStream(
+      version,
+      {
+        toClient: (xml) => {
+          if (!this.isHibernating) this.client.send(xml);
+        },
+        toServer: (xml) => {
+          if (!this.isSuspended) this.server.send(xml);
+        },
+        stanzaToClient: (text) => this.send(text),
+        stanzaToServer: (text) => this.outlet.send(undefined, text),
+      },
+      LIMITS,
+    );
+    return 'done';
+  }
+
+  #sentToServer(xml: string | Buffer): void {
+    this.#managed?.ownToServer(typeof xml === 'string' ? Buffer.from(xml) : xml);
+  }
+
+  /** Drops the connection to the server as it is: the server keeps the session for as long as it said. */
+  suspend(): void {
+    this.isSuspended = true;
+    this.outlet.divert(this.#forServer);
+    this.server.handler = SILENT;
+    this.server.destroy();
+  }
+
+  /** `<resume/>` for the server on a new connection; undefined: there is nothing to resume. */
+  prepareResume(h: number): string | undefined {
+    return this.#managed?.prepareResume(h);
+  }
+
+  /** No resumption came of it. */
+  abandonResume(): void {
+    this.#managed?.management.abandonResume();
+  }
+
+  /** The session goes on over these connections. False: the counts do not fit, and it cannot. */
+  resume({ request, answer, client, server }: ResumedSession): boolean {
+    for (const old of [this.client, this.server]) {
+      old.handler = SILENT;
+      old.destroy();
+    }
+    this.client = client;
+    this.server = server;
+    this.isHibernating = false;
+    this.isSuspended = false;
+    this.outlet.connect(server);
+    if (!this.#handlers || !this.#managed?.resume(request.h, answer)) return false;
+    for (const text of this.#forServer.splice(0)) this.outlet.send(undefined, text);
+    this.listen(this.#handlers.client, this.#handlers.server);
+    return true;
+  }
+}
