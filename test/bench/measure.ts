@@ -1,19 +1,31 @@
 /** What the kernel says about other processes, and how the results are shown. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Ticks of /proc/PID/stat; the kernel gives all programs this unit, whatever it uses itself. */
 const TICKS_PER_SECOND = 100;
 
 /** CPU seconds that processes have used so far, all their threads and the kernel's work for them included. */
 export function cpuSeconds(pids: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of pids) {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name of the program, in parentheses, may hold anything: fields are counted from behind it.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
+  return pids.reduce((sum, pid) => sum + (exactSeconds(pid) ?? tickedSeconds(pid)), 0);
+}
+
+/** From the scheduler, in nanoseconds; the threads that matter live as long as the process. */
+function exactSeconds(pid: number): number | undefined {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const used = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]);
+    return used.reduce((sum, nanoseconds) => sum + Number(nanoseconds), 0) / 1e9;
+  } catch {
+    return undefined; // a kernel without these statistics
   }
-  return ticks / TICKS_PER_SECOND;
+}
+
+/** From the clock's ticks. */
+function tickedSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The name of the program, in parentheses, may hold anything: fields are counted from behind it.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 /** Resident memory in KiB. */

@@ -8,6 +8,9 @@ import { cpuOf, type Program, type ProxyCommand, startLoadServer, startPipe, sta
 
 /** Pairs of clients that play ping-pong. */
 const PAIRS = 8;
+/** CPU of the proxy in terms of the pipe's, when 16 messages share a system call, and when each has its own. */
+const MOST_BATCHED = 2.5;
+const MOST_SINGLE = 1.3;
 const BODY = 'But soft, what light through yonder window breaks? It is the east.';
 
 export interface RelayOptions {
@@ -15,19 +18,20 @@ export interface RelayOptions {
   readonly rounds: number;
   /** Messages of one round with 16 in flight; a fifth of it with one. */
   readonly messages: number;
+  /** Messages in flight of a pair. */
+  readonly windows?: readonly number[];
 }
 
-export async function relay({ proxy, rounds, messages }: RelayOptions): Promise<Result[]> {
+export async function relay({ proxy, rounds, messages, windows = [16, 1] }: RelayOptions): Promise<Result[]> {
   const server = await startLoadServer();
   const pipe = await startPipe(server.port);
   const ours = await startProxy(proxy, server.port);
   const ways = { direct: server, pipe, proxy: ours };
   const results: Result[] = [];
   try {
-    for (const [window, count, most] of [
-      [16, messages, 2.5],
-      [1, messages / 5, 1.3],
-    ] as const) {
+    for (const window of windows) {
+      const count = window === 1 ? messages / 5 : messages;
+      const most = window === 1 ? MOST_SINGLE : MOST_BATCHED;
       const name = window === 1 ? 'one message a system call' : `${window} in flight`;
       const measured = await measure(ways, { window, count, rounds });
       const ratios = measured.proxy.cpu.map((cpu, round) => cpu / (measured.pipe.cpu[round] ?? Number.NaN));
@@ -89,7 +93,7 @@ function empty(): Measured {
   return { cpu: [], rate: [] };
 }
 
-async function pairsAt(prefix: string, { port }: Program): Promise<[LoadClient, LoadClient][]> {
+export async function pairsAt(prefix: string, { port }: Program): Promise<[LoadClient, LoadClient][]> {
   const pairs: [LoadClient, LoadClient][] = [];
   for (let n = 0; n < PAIRS; n++) {
     pairs.push([
@@ -101,7 +105,7 @@ async function pairsAt(prefix: string, { port }: Program): Promise<[LoadClient, 
 }
 
 /** Each message that comes is answered by one to the other side; those of one chunk in one write. */
-async function play(pairs: readonly [LoadClient, LoadClient][], window: number, count: number): Promise<void> {
+export async function play(pairs: readonly [LoadClient, LoadClient][], window: number, count: number): Promise<void> {
   const share = Math.ceil(count / pairs.length);
   await Promise.all(
     pairs.map(async ([one, other]) => {

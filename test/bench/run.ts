@@ -18,14 +18,17 @@ const { values, positionals } = parseArgs({
     /** Another build, to be compared. */
     proxy: { type: 'string', default: fileURLToPath(new URL('../../dist/proxy/main.js', import.meta.url)) },
     /** An option for the Node that runs the proxy, such as --cpu-prof. */
+    /** Only so many messages in flight, for the relay. */
+    window: { type: 'string' },
     node: { type: 'string', multiple: true, default: [] },
   },
 });
 const { quick } = values;
+const windows = values.window === undefined ? [16, 1] : [Number(values.window)];
 const proxy = [...values.node, values.proxy];
 
 const parts: Readonly<Record<string, () => Promise<Result[]>>> = {
-  relay: () => relay({ proxy, rounds: quick ? 1 : 5, messages: quick ? 60_000 : 200_000 }),
+  relay: () => relay({ proxy, rounds: quick ? 1 : 5, messages: quick ? 60_000 : 200_000, windows }),
   fork: () => fork({ proxy, devices: quick ? [1, 8] : [1, 2, 4, 8], messages: quick ? 300 : 2000 }),
   join: () => join({ proxy, joins: quick ? 100 : 400 }),
   memory: () => memory({ proxy, sessions: quick ? 1000 : 5000, joined: quick ? 200 : 1000 }),
