@@ -20,9 +20,9 @@ export interface Witness {
 /** Creates the room with an owner whose nick is `witness`. */
 export async function watch(
   scene: Scene,
-  { room = scene.room, config = {} }: { room?: string; config?: RoomConfig } = {},
+  { room = scene.room, config = {}, by }: { room?: string; config?: RoomConfig; by?: Client } = {},
 ): Promise<Witness> {
-  const client = await scene.direct('witness', { transport: 'tcp' });
+  const client = by ?? (await scene.direct('witness', { transport: 'tcp' }));
   await createRoom(client, `${room}/witness`, config);
   const present = new Set<string>();
   return {
