@@ -18,7 +18,9 @@ export function inbound(
   session = mostActive(turn.state, room),
 ): void {
   const { state, out } = turn;
-  if (!session) {
+  // COMPAT: mu-conference sends a self-ping (XEP-0410) back to the occupant who sent it: that it arrives is the answer.
+  const isSelfPing = state.requests.has(stanza.id ?? '') && stanza.root.child('ping', NS.ping) !== undefined;
+  if (!session || isSelfPing) {
     out.toCarrier(carrier, answerForAbsent(stanza));
     return;
   }
