@@ -2,26 +2,24 @@
  * A session: a bound client and its own upstream stream. What does not concern rooms is relayed byte for byte in both
  * directions (DESIGN "What passes through"); the rest goes to the account.
  */
-import type { Carrier, CarrierId, Session, SessionId } from '../core/state.ts';
+import type { Carrier, CarrierId, SessionId } from '../core/state.ts';
 import type { Leg, LegHandler, StreamErrorToSend } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { HotCounters } from '../ops/metrics.ts';
-import { guardBound } from '../stream/client-guard.ts';
-import { type BareKey, bareKey, bareOf, resourceOf, splitJid } from '../xml/address.ts';
+import { bareOf } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Declarations, Stanza } from '../xml/stanza.ts';
 import type { AccountRunner, CarrierPort, SessionPort } from './account-runner.ts';
-import { ACCOUNT_RESOURCE } from './account-stream.ts';
-import { isCarbonOfJoined } from './carbons.ts';
 import { guard } from './carrier-guard.ts';
+import { ClientState } from './client-state.ts';
 import type { AccountDeps } from './deps.ts';
 import { hasManagement, isManagement, tooHigh, unexpected } from './managed-stream.ts';
 import type { BoundSession, ResumedSession } from './negotiation.ts';
 import type { Outlet } from './outlet.ts';
 import { SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
+import { type RouteView, routeDown, routeUp } from './session-routes.ts';
 import { SILENT } from './upstream.ts';
-import { Withheld } from './withheld.ts';
 
 /** How long after the server's own time a session that was not resumed is given up (ms): the server decides first. */
 const EXPIRY_MARGIN_MS = 5000;
@@ -41,26 +39,23 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly carrierId: CarrierId;
   readonly jid: string;
   readonly bare: string;
-  readonly #accountResources: string;
   readonly #legs: SessionLegs;
   readonly #account: AccountRunner;
   readonly #deps: AccountDeps;
   readonly #hot: HotCounters;
   readonly #log: Log;
-  readonly #rate: SessionRate | undefined;
+  #rate: SessionRate | undefined;
   readonly #events: SessionEvents;
   /** Stream management is offered to this client. */
   readonly #isManaged: boolean;
+  /** The end of the server's time for a session that hibernates. */
   #expiry: NodeJS.Timeout | undefined;
+  /** An attempt to resume is under way until this runs out. */
+  #resuming: NodeJS.Timeout | undefined;
   /** Its part in the account's state, which the rules change. */
-  readonly #session: Session;
   readonly #carrier: Carrier;
-  /** Broadcast presences kept back until no room hangs on the stream. */
-  readonly #withheld = new Withheld();
-  /** The server has been told that the client is inactive (XEP-0352). */
-  #isInactive = false;
-  /** Ids of the client's requests to switch carbons, and to what. */
-  readonly #carbonRequests = new Map<string, boolean>();
+  readonly #view: RouteView;
+  readonly #clientState: ClientState;
   #isClientGone = false;
   #isServerGone = false;
   /** The client closed its stream in order: so is the server's. */
@@ -73,7 +68,6 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
     this.bare = bareOf(bound.jid);
-    this.#accountResources = `${this.bare}/${ACCOUNT_RESOURCE}`;
     this.#legs = new SessionLegs(bound.client, bound.server);
     this.#account = account;
     this.#deps = deps;
@@ -86,8 +80,11 @@ export class ClientSession implements SessionPort, CarrierPort {
     const session = account.state.sessions.get(this.id);
     const carrier = account.state.carriers.get(this.carrierId);
     if (!session || !carrier) throw new Error('the account did not take the session');
-    this.#session = session;
     this.#carrier = carrier;
+    const { services, config } = deps;
+    this.#view = { state: account.state, session, carrier, services, exclude: config.exclude };
+    const relay = (stanza: Stanza): void => this.relayUpstream(stanza);
+    this.#clientState = new ClientState({ id: this.id, session, carrier, account, legs: this.#legs, relay });
     deps.metrics.sessions.inc({ transport: this.client.kind });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
     this.#log.info(
@@ -153,102 +150,29 @@ export class ClientSession implements SessionPort, CarrierPort {
   }
 
   #route(stanza: Stanza): void {
-    if (stanza.ns === NS.client) {
-      if (stanza.name === 'presence') {
-        this.#presence(stanza);
+    const route = routeUp(stanza, this.#view);
+    switch (route) {
+      case 'relay':
+        this.relayUpstream(stanza);
         return;
-      }
-      if (this.#account.state.rooms.size > 0 && stanza.toAt >= 0) {
-        const key = bareKey(stanza.to ?? '');
-        if (key !== undefined && this.#concerns(key)) {
-          this.#toAccount(stanza);
-          return;
-        }
-      }
-      if (stanza.name === 'iq' && stanza.type === 'set') {
-        if (this.#isRefused(stanza)) return;
-        if (stanza.toAt < 0) this.#watchCarbons(stanza);
-      }
-    } else if (stanza.ns === NS.csi) {
-      this.#clientState(stanza);
-      return;
-    } else if (this.#isRefused(stanza)) return;
-    this.relayUpstream(stanza);
-  }
-
-  #isRefused(stanza: Stanza): boolean {
-    const refusal = guardBound(stanza);
-    if (refusal === undefined) return false;
-    this.#deps.metrics.drops.inc({ reason: refusal.reason });
-    if (stanza.ns === NS.client) this.#legs.send(refusal.xml);
-    else this.client.send(refusal.xml);
-    return true;
-  }
-
-  /** Whether stanzas to this room are the account's to handle. */
-  #concerns(key: BareKey): boolean {
-    return this.#session.rooms.has(key) || this.#carrier.rooms.has(key);
-  }
-
-  #toAccount(stanza: Stanza): void {
-    this.#rate?.noteRoomStanza(this.#deps.now());
-    this.#account.input({ kind: 'session-stanza', session: this.id, stanza });
-  }
-
-  #presence(stanza: Stanza): void {
-    if (stanza.toAt < 0) {
-      this.#broadcast(stanza);
-      return;
-    }
-    const to = stanza.to ?? '';
-    const key = bareKey(to);
-    const mayEnter = key !== undefined && stanza.type === undefined && resourceOf(to) !== '';
-    if ((mayEnter && this.#isEntry(key, stanza)) || (key !== undefined && this.#concerns(key))) this.#toAccount(stanza);
-    else this.relayUpstream(stanza);
-  }
-
-  /** A join, or a groupchat-1.0 presence to a service that is known to be one. */
-  #isEntry(key: BareKey, stanza: Stanza): boolean {
-    const { domain } = splitJid(key);
-    const { exclude } = this.#deps.config;
-    if (exclude.includes(domain) || exclude.includes(key)) return false;
-    return stanza.root.child('x', NS.muc) !== undefined || this.#deps.services.isMuc(domain);
-  }
-
-  /** Broadcast presence: the account learns of it; an `unavailable` would leave all rooms that the stream carries. */
-  #broadcast(stanza: Stanza): void {
-    const isAvailable = stanza.type === undefined;
-    if (!isAvailable && stanza.type !== 'unavailable') {
-      this.relayUpstream(stanza);
-      return;
-    }
-    const mustWait = !this.#withheld.isEmpty || !isAvailable;
-    if (mustWait) this.#withheld.add(stanza);
-    const priority = Number(stanza.root.child('priority')?.text() ?? '0');
-    this.#account.input({
-      kind: 'session-presence',
-      session: this.id,
-      available: isAvailable,
-      show: isAvailable ? (stanza.root.child('show')?.text().trim() ?? '') : '',
-      priority: Number.isInteger(priority) ? priority : 0,
-    });
-    if (!mustWait) this.relayUpstream(stanza);
-  }
-
-  #clientState(stanza: Stanza): void {
-    const isInactive = stanza.name === 'inactive';
-    // The server would hold back the siblings' room traffic too (S10).
-    if (isInactive && this.#carrier.rooms.size > 0) return;
-    this.#isInactive = isInactive;
-    this.relayUpstream(stanza);
-  }
-
-  /** XEP-0280 section 4: what the client switches on or off is true when the server has confirmed it. */
-  #watchCarbons(stanza: Stanza): void {
-    if (stanza.id === undefined) return;
-    const child = stanza.root.children[0];
-    if (child?.ns === NS.carbons && this.#carbonRequests.size < 16) {
-      this.#carbonRequests.set(stanza.id, child.name === 'enable');
+      case 'account':
+        this.#rate?.noteRoomStanza(this.#deps.now());
+        this.#account.input({ kind: 'session-stanza', session: this.id, stanza });
+        return;
+      case 'broadcast':
+        this.#clientState.broadcast(stanza);
+        return;
+      case 'client-state':
+        this.#clientState.activity(stanza);
+        return;
+      case 'switch-carbons':
+        this.#clientState.switchCarbons(stanza);
+        this.relayUpstream(stanza);
+        return;
+      default:
+        this.#deps.metrics.drops.inc({ reason: route.reason });
+        if (stanza.ns === NS.client) this.#legs.send(route.xml);
+        else this.client.send(route.xml);
     }
   }
 
@@ -286,7 +210,8 @@ export class ClientSession implements SessionPort, CarrierPort {
       stanza: (stanza) => this.#fromServer(stanza),
       end: () => {
         this.#server.end();
-        this.#serverGone(true);
+        if (this.#resuming === undefined) this.#serverGone(true);
+        else this.#serverDropped();
       },
       violation: () => this.#serverGone(false),
       closed: () => this.#serverDropped(),
@@ -315,53 +240,23 @@ export class ClientSession implements SessionPort, CarrierPort {
   }
 
   #routeDown(stanza: Stanza): void {
-    if (this.#carrier.rooms.size > 0 && stanza.fromAt >= 0 && stanza.ns === NS.client) {
-      const key = bareKey(stanza.from ?? '');
-      if (key !== undefined && this.#carrier.rooms.has(key)) {
-        this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
-        return;
-      }
-    }
-    if (this.#isClientGone) {
-      // One-to-one traffic on a stream that is held for its rooms: the account sees to it that nothing is lost in silence.
-      if (stanza.ns === NS.client) this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
-      return;
-    }
-    if (
-      this.#session.rooms.size > 0 &&
-      stanza.name === 'message' &&
-      isCarbonOfJoined(stanza, this.bare, this.#session.rooms)
-    ) {
-      this.#deps.metrics.drops.inc({ reason: 'carbon-of-carrier' });
-      return;
-    }
-    if (this.#isLateAnswer(stanza)) {
+    const route = routeDown(stanza, this.#view, this.#isClientGone);
+    if (route === 'account') {
       this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
-      return;
+    } else if (route === 'relay') {
+      if (stanza.name === 'iq') this.#clientState.answered(stanza);
+      if (stanza.ns === NS.streams && stanza.name === 'error' && this.#isLastWord(stanza)) return;
+      this.relayDownstream(stanza);
+    } else if (route !== 'drop') {
+      this.#deps.metrics.drops.inc({ reason: route });
     }
-    if (stanza.name === 'presence' && this.#isOfAccountStream(stanza)) {
-      this.#deps.metrics.drops.inc({ reason: 'carrier-presence' });
-      return;
-    }
-    if (this.#carbonRequests.size > 0 && stanza.name === 'iq') this.#carbonsAnswered(stanza);
-    if (stanza.ns === NS.streams && stanza.name === 'error') {
-      const condition = stanza.root.children[0]?.name ?? 'undefined-condition';
-      this.#deps.metrics.streamErrors.inc({ condition, leg: 'upstream' });
-    }
-    this.relayDownstream(stanza);
   }
 
-  /** The answer to something that went out on this stream for the account, from a room that it is not in any more. */
-  #isLateAnswer(stanza: Stanza): boolean {
-    const { idPrefix, nextId, requests } = this.#account.state;
-    if (stanza.name === 'iq') return nextId > 0 && stanza.id?.startsWith(idPrefix) === true;
-    if (requests.size === 0 || stanza.name !== 'message') return false;
-    return requests.has(stanza.root.child('result', NS.mam)?.attr('queryid') ?? '');
-  }
-
-  /** A server that needs presence from an account stream (jabberd2) shows it to the account's own sessions. */
-  #isOfAccountStream(stanza: Stanza): boolean {
-    return this.#account.state.accountStream !== 'off' && stanza.from?.startsWith(this.#accountResources) === true;
+  /** A stream error that only says that another connection takes the session over (ejabberd) is not the client's. */
+  #isLastWord(stanza: Stanza): boolean {
+    const condition = stanza.root.children[0]?.name ?? 'undefined-condition';
+    this.#deps.metrics.streamErrors.inc({ condition, leg: 'upstream' });
+    return this.#resuming !== undefined && condition === 'conflict';
   }
 
   relayDownstream(stanza: Stanza): void {
@@ -371,14 +266,6 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (this.client.congested && this.#carrier.rooms.size === 0) this.#server.pause('client');
   }
 
-  #carbonsAnswered(stanza: Stanza): void {
-    const id = stanza.id ?? '';
-    const enabled = this.#carbonRequests.get(id);
-    if (enabled === undefined || stanza.type === 'get' || stanza.type === 'set') return;
-    this.#carbonRequests.delete(id);
-    if (stanza.type === 'result') this.#account.input({ kind: 'session-carbons', session: this.id, enabled });
-  }
-
   // Ends.
 
   /** The client has gone, for whatever reason. The upstream stream stays as long as rooms hang on it. */
@@ -386,6 +273,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
     clearTimeout(this.#expiry);
+    clearTimeout(this.#resuming);
     if (this.#legs.isSuspended && !this.#isServerGone) {
       this.#isServerGone = true;
       this.#account.loseCarrier(this.carrierId);
@@ -442,14 +330,25 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** `<resume/>` for the server on a client's new connection (XEP-0198 section 5); undefined: it cannot be resumed. */
   prepareResume(h: number): string | undefined {
     if (this.#isClientGone) return undefined;
+    clearTimeout(this.#resuming);
     // An attempt that the server refuses leaves everything as it is.
-    setTimeout(() => this.#legs.abandonResume(), RESUME_MS).unref();
+    this.#resuming = setTimeout(() => this.#resumeOver(), RESUME_MS);
+    this.#resuming.unref();
     return this.#legs.prepareResume(h);
+  }
+
+  #resumeOver(): void {
+    clearTimeout(this.#resuming);
+    this.#resuming = undefined;
+    this.#legs.abandonResume();
   }
 
   /** The server has granted the resumption: the session goes on over these connections. */
   resumeOver(resumed: ResumedSession): void {
     clearTimeout(this.#expiry);
+    clearTimeout(this.#resuming);
+    this.#resuming = undefined;
+    const { kind } = this.client;
     if (this.#isClientGone || !this.#legs.resume(resumed)) {
       resumed.server.destroy();
       resumed.client.error({ condition: 'internal-server-error', text: 'The session cannot be resumed' });
@@ -458,7 +357,11 @@ export class ClientSession implements SessionPort, CarrierPort {
       this.#clientGone('resumption failed');
       return;
     }
-    this.#isInactive = false;
+    this.#clientState.resumed();
+    this.#rate?.stop();
+    this.#rate = SessionRate.create(this.#deps.config.rate, this.client);
+    this.#deps.metrics.sessions.dec({ transport: kind });
+    this.#deps.metrics.sessions.inc({ transport: this.client.kind });
     this.#log.info({ client: this.client.id, server: this.#server.id }, 'session resumed');
     this.#account.input({ kind: 'session-awakes', session: this.id });
     this.start();
@@ -531,21 +434,15 @@ export class ClientSession implements SessionPort, CarrierPort {
   wake(): void {
     // Whoever carries rooms must be read, and must hear all at once.
     this.#server.resume('client');
-    if (!this.#isInactive) return;
-    this.#isInactive = false;
-    this.#server.send(`<active xmlns='${NS.csi}'/>`);
+    this.#clientState.wake();
   }
 
   hold(): void {
-    const { available, carbons } = this.#session;
-    if (available) this.outlet.send(undefined, '<presence><priority>-1</priority></presence>');
-    if (carbons) {
-      this.outlet.send(undefined, `<iq type='set' id='${this.#deps.token()}'><disable xmlns='${NS.carbons}'/></iq>`);
-    }
+    this.#clientState.hold(this.#deps.token());
   }
 
   free(): void {
-    for (const stanza of this.#withheld.take()) this.relayUpstream(stanza);
+    this.#clientState.passWithheld();
     if (!this.#isClientGone || this.#isServerGone) return;
     if (this.#broken) this.#server.error(this.#broken);
     else if (this.#isOrderly) this.#server.end();

@@ -1,0 +1,106 @@
+/**
+ * What a client says of itself on its stream (presence to all, activity, carbons), as far as the stream's use for the
+ * account's rooms changes when or whether the server hears it.
+ */
+import type { Carrier, Session, SessionId } from '../core/state.ts';
+import { NS } from '../xml/names.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import type { AccountRunner } from './account-runner.ts';
+import type { SessionLegs } from './session-legs.ts';
+import { Withheld } from './withheld.ts';
+
+/** Requests to switch carbons that may be unanswered at a time. */
+const MOST_REQUESTS = 16;
+
+export interface ClientStateOptions {
+  readonly id: SessionId;
+  readonly session: Session;
+  readonly carrier: Carrier;
+  readonly account: AccountRunner;
+  readonly legs: SessionLegs;
+  readonly relay: (stanza: Stanza) => void;
+}
+
+export class ClientState {
+  readonly #options: ClientStateOptions;
+  /** Broadcast presences kept back until no room hangs on the stream. */
+  readonly #withheld = new Withheld();
+  /** The server has been told that the client is inactive (XEP-0352). */
+  #isInactive = false;
+  /** Ids of the client's requests to switch carbons, and to what. */
+  #carbonRequests: Map<string, boolean> | undefined;
+
+  constructor(options: ClientStateOptions) {
+    this.#options = options;
+  }
+
+  /** Broadcast presence: the account learns of it; an `unavailable` would leave all rooms that the stream carries. */
+  broadcast(stanza: Stanza): void {
+    const { account, id, relay } = this.#options;
+    const isAvailable = stanza.type === undefined;
+    const mustWait = !this.#withheld.isEmpty || !isAvailable;
+    if (mustWait) this.#withheld.add(stanza);
+    const priority = Number(stanza.root.child('priority')?.text() ?? '0');
+    account.input({
+      kind: 'session-presence',
+      session: id,
+      available: isAvailable,
+      show: isAvailable ? (stanza.root.child('show')?.text().trim() ?? '') : '',
+      priority: Number.isInteger(priority) ? priority : 0,
+    });
+    if (!mustWait) relay(stanza);
+  }
+
+  /** No room hangs on the stream any more: what was kept back may go. */
+  passWithheld(): void {
+    for (const stanza of this.#withheld.take()) this.#options.relay(stanza);
+  }
+
+  /** XEP-0352. While the stream carries rooms the server would hold back the siblings' traffic too (S10). */
+  activity(stanza: Stanza): void {
+    const isInactive = stanza.name === 'inactive';
+    if (isInactive && this.#options.carrier.rooms.size > 0) return;
+    this.#isInactive = isInactive;
+    this.#options.relay(stanza);
+  }
+
+  /** The stream is about to carry rooms: the server must hold nothing back. */
+  wake(): void {
+    if (!this.#isInactive) return;
+    this.#isInactive = false;
+    this.#options.legs.server.send(`<active xmlns='${NS.csi}'/>`);
+  }
+
+  /** After a resumption a client is active (XEP-0352 section 5.2). */
+  resumed(): void {
+    this.#isInactive = false;
+  }
+
+  /** XEP-0280 section 4: what the client switches on or off is true when the server has confirmed it. */
+  switchCarbons(stanza: Stanza): void {
+    this.#carbonRequests ??= new Map();
+    if (stanza.id === undefined || this.#carbonRequests.size >= MOST_REQUESTS) return;
+    this.#carbonRequests.set(stanza.id, stanza.root.children[0]?.name === 'enable');
+  }
+
+  /** An IQ of the server's, which may be that confirmation. */
+  answered(stanza: Stanza): void {
+    if (this.#carbonRequests === undefined) return;
+    const id = stanza.id ?? '';
+    const enabled = this.#carbonRequests.get(id);
+    if (enabled === undefined || stanza.type === 'get' || stanza.type === 'set') return;
+    this.#carbonRequests.delete(id);
+    if (this.#carbonRequests.size === 0) this.#carbonRequests = undefined;
+    const { account, id: session } = this.#options;
+    if (stanza.type === 'result') account.input({ kind: 'session-carbons', session, enabled });
+  }
+
+  /** The client has gone and the stream stays for its rooms: it takes no one-to-one traffic from now on. */
+  hold(token: string): void {
+    const { session, legs } = this.#options;
+    if (session.available) legs.outlet.send(undefined, '<presence><priority>-1</priority></presence>');
+    if (session.carbons) {
+      legs.outlet.send(undefined, `<iq type='set' id='${token}'><disable xmlns='${NS.carbons}'/></iq>`);
+    }
+  }
+}
