@@ -38,6 +38,15 @@ export const impossible = {
     reason: 'ejabberd and mu-conference do not tell occupants that addresses have become visible',
     servers: ['ejabberd', 'jabberd2'],
   },
+  sharedAnyway: {
+    reason: 'mu-conference refuses a nick to a second session of the account, whichever way that is connected',
+    servers: ['jabberd2'],
+  },
+  nickIsShared: { reason: 'Prosody and ejabberd let an account share its nick', servers: ['prosody', 'ejabberd'] },
+  accountStream: {
+    reason: 'without a password there is no account stream: a borrowed carrier goes with the last session',
+    carriers: ['borrowed'],
+  },
   membersOnly: {
     reason: 'mu-conference removes nobody when a room is made members-only, nor who loses membership in one',
     servers: ['jabberd2'],
