@@ -14,6 +14,7 @@ import { lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, settleTimer } from './rules/join-answer.ts';
 import { departed, graceOver, left, sendLeave } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
+import { catchUp } from './rules/missed.ts';
 import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
 import { roomStanza } from './rules/room-stanza.ts';
 import { sessionStanza } from './rules/session-stanza.ts';
@@ -94,11 +95,11 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   const key = bareKey(stanza.from ?? '');
   const room = key === undefined ? undefined : turn.state.rooms.get(key);
   if (room && carrier.rooms.has(room.key)) {
-    const wasMoving = room.move !== undefined;
+    const wasMoving = room.move !== undefined || room.ahead !== undefined;
     const wasRetiring = carrier.status === 'retiring';
     roomStanza(turn, room, carrier, stanza);
     // A hand-over that is done makes way for the next one.
-    const isMoved = wasMoving && !room.move;
+    const isMoved = wasMoving && !room.move && !room.ahead;
     if (isMoved || wasRetiring || carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
   } else if (lateAnswer(turn, id, stanza)) {
     return;
@@ -169,6 +170,7 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       retryMove(turn, room);
       return;
     case 'overlap':
+      catchUp(turn, room);
       room.overlap = undefined;
       return;
     case 'ended':

@@ -38,6 +38,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     presences: [],
     departing: new Map(),
     overlap: undefined,
+    ahead: undefined,
     refused: new Set(),
     tries: 0,
     retryAt: undefined,
@@ -145,6 +146,7 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   room.attempt = undefined;
   room.move = undefined;
   room.overlap = undefined;
+  room.ahead = undefined;
   for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry'])
     out.clearTimer(`${timer} ${room.key}`);
   if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });

@@ -119,7 +119,7 @@ export interface Move extends Attempt {
   readonly from: CarrierId | undefined;
   /** The nick that it asks for: the account's when it began. */
   readonly nick: string;
-  /** Messages that came before a rejoin was complete. */
+  /** Messages that came before it was complete. */
   readonly heard: Stanza[];
 }
 
@@ -165,6 +165,8 @@ export interface Occupancy {
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */
   readonly departing: Map<CarrierId, { sent: boolean }>;
   overlap: Overlap | undefined;
+  /** What the new stream of a hand-over has heard, while the old one, which may be slower, is still heard to its end. */
+  ahead: { readonly carrier: CarrierId; readonly stanzas: Stanza[] } | undefined;
   /** Carriers that the room refused for a hand-over; not tried again for this occupancy. */
   readonly refused: Set<CarrierId>;
   /** Failed tries to rejoin in a row, and the earliest time of the next (epoch ms). */

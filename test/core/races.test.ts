@@ -316,4 +316,20 @@ test('a stream that was refused is not remembered when it is gone', () => {
   );
 });
 
+test('the old stream of a hand-over is heard to its end before the new one, which may be faster', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.drop(a);
+  const said = [world.roomSays()];
+  while (world.room.inside.size < 2) world.arrive(true);
+  said.push(world.roomSays());
+  world.arrive(true);
+  said.push(world.roomSays());
+  // First all that the room has for the new stream, then what it has for the old one.
+  for (let count = 0; count < 9; count += 1) world.arrive(false, 1);
+  assert.is(roomOf(world).carrier, world.client(b).carrier);
+  world.settle();
+  assert.equal(world.client(b).heard, said);
+});
+
 test.run();

@@ -4,6 +4,7 @@
 import type { Carrier, CarrierId, CarrierKind, Turn } from '../state.ts';
 import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
+import { catchUp } from './missed.ts';
 import { reconcile } from './move.ts';
 
 /** Pause before a lost account stream is opened again (ms): doubled at each failure in a row, up to the most. */
@@ -91,6 +92,8 @@ function lostIn(
   if (room.move?.carrier === id) room.move = undefined;
   else if (room.move?.from === id) room.move = { ...room.move, from: undefined };
   room.refused.delete(id);
+  const wasDeparting = room.departing.delete(id);
+  if (room.carrier === undefined || room.departing.size === 0) catchUp(turn, room);
   if (room.carrier === undefined) room.presences.length = 0;
-  if (room.departing.delete(id) && room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
+  if (wasDeparting && room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
 }

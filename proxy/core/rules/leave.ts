@@ -11,6 +11,7 @@ import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
+import { catchUp } from './missed.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -111,6 +112,7 @@ export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId): void
 /** One stream has left the room; with the last one a leave is complete. */
 export function departed(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   releaseRoom(turn, carrier, room);
+  if (room.departing.size === 0) catchUp(turn, room);
   if (room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
 }
 

@@ -22,12 +22,12 @@ import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { beginDepart } from './depart.ts';
 import { tellDifferences } from './differences.ts';
-import { isNotice } from './groupchat.ts';
+import { isNotice, isSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
 import { fenceAgain, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
-import { pass, passMissed } from './missed.ts';
+import { passMissed } from './missed.ts';
 import { sendRename } from './nick.ts';
 import { giveUpPlace, isPlainEnd, isRemoval, removal, removedForGood } from './removal.ts';
 import { sessionStanza } from './session-stanza.ts';
@@ -79,6 +79,8 @@ function place(turn: Turn, room: Occupancy): boolean {
   const isBetter =
     current?.kind === 'borrowed' && current.status === 'ready' && state.accountStream === 'ready' && isShared;
   if (!isForced && !isBetter) return false;
+  // One hand-over after the other: what the last one has left to say comes first.
+  if (room.ahead && current) return false;
   if (room.retryAt !== undefined && room.retryAt > turn.now) return false;
   // The old place must be free before a service that shares no nicks lets the account in again.
   if (!current && !isShared && room.departing.size > 0) return false;
@@ -195,9 +197,10 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
     turn.out.drop('overlap');
     return;
   }
-  // Without an old stream everything comes here only, and is passed on behind the differences in the roster.
-  if (move.from === undefined) move.heard.push(detach(stanza));
-  else pass(turn, room, move.carrier, stanza);
+  // The subject that ends a join answer is known, as long as there was a stream to hear it by.
+  if (move.from !== undefined && stanza.type === 'groupchat' && isSubject(stanza)) return;
+  // The old stream is heard to its end first; without one all this is passed on behind the differences in the roster.
+  move.heard.push(detach(stanza));
 }
 
 function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
@@ -239,8 +242,9 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   noteRoomCodes(room.codes, move.self);
   tellDifferences(turn, room, move);
   recordOccupancy(turn, room);
-  for (const stanza of move.heard) passMissed(turn, room, move.carrier, stanza);
-  if (move.from !== undefined) {
+  if (move.from === undefined) for (const stanza of move.heard) passMissed(turn, room, move.carrier, stanza);
+  else {
+    room.ahead = { carrier: move.carrier, stanzas: move.heard };
     beginDepart(turn, room, move.from);
     // The old stream was renamed while the new one came in under the old nick.
     if (renamed !== undefined) sendRename(turn, room, move.carrier, renamed);

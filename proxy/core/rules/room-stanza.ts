@@ -3,7 +3,6 @@
  */
 import type { Stanza } from '../../xml/stanza.ts';
 import { isSelf } from '../occupancy.ts';
-import { delayStamp } from '../stanza-log.ts';
 import type { Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat } from './groupchat.ts';
@@ -11,7 +10,7 @@ import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
 import { departed } from './leave.ts';
-import { passMissed } from './missed.ts';
+import { hear, passMissed } from './missed.ts';
 import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
 import { roomPresence } from './room-presence.ts';
@@ -45,7 +44,7 @@ function isOver(room: Occupancy, carrier: Carrier): boolean {
 function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   switch (stanza.name) {
     case 'message':
-      if (stanza.type === 'groupchat') liveGroupchat(turn, room, carrier, stanza);
+      if (stanza.type === 'groupchat') hear(turn, room, carrier.id, stanza);
       else otherMessage(turn, room, carrier, stanza);
       return;
     case 'presence':
@@ -57,15 +56,10 @@ function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): vo
   }
 }
 
-/** History that comes behind a rejoin which took too long is known as far as the log goes. */
-function liveGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
-  if (delayStamp(stanza) === undefined) groupchat(turn, room, carrier.id, stanza);
-  else passMissed(turn, room, carrier.id, stanza);
-}
-
 function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   if (mamResult(turn, carrier.id, stanza)) return;
   else if (stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
+  else if (room.carrier === carrier.id) hear(turn, room, carrier.id, stanza);
   else message(turn, room, carrier.id, stanza);
 }
 
