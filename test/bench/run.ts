@@ -28,8 +28,8 @@ const windows = values.window === undefined ? [16, 1] : [Number(values.window)];
 const proxy = [...values.node, values.proxy];
 
 const parts: Readonly<Record<string, () => Promise<Result[]>>> = {
-  relay: () => relay({ proxy, rounds: quick ? 1 : 5, messages: quick ? 60_000 : 200_000, windows }),
-  fork: () => fork({ proxy, devices: quick ? [1, 8] : [1, 2, 4, 8], messages: quick ? 300 : 2000 }),
+  relay: () => relay({ proxy, rounds: quick ? 2 : 7, messages: quick ? 60_000 : 200_000, windows }),
+  fork: () => fork({ proxy, devices: quick ? [1, 8] : [1, 2, 4, 8], messages: quick ? 200 : 1000 }),
   join: () => join({ proxy, joins: quick ? 100 : 400 }),
   memory: () => memory({ proxy, sessions: quick ? 1000 : 5000, joined: quick ? 200 : 1000 }),
 };
