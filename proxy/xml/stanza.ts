@@ -153,6 +153,16 @@ function knownType(source: Buffer, start: number, end: number): string | undefin
   return undefined;
 }
 
+/**
+ * The stanza without what is in it, in bytes of its own: enough for an error reply, however long that has to wait and however
+ * much was in it.
+ */
+export function emptied(stanza: Stanza): Stanza {
+  const { source, start, openEnd, selfClosing, declarations } = stanza;
+  const tag = source.subarray(start, selfClosing ? openEnd - 2 : openEnd - 1);
+  return parseStanza(Buffer.concat([tag, Buffer.from('/>')]), declarations);
+}
+
 /** What is framed again has been let in under the limits of the leg that it came on. */
 const NO_LIMITS = { depth: Number.POSITIVE_INFINITY, attributes: Number.POSITIVE_INFINITY };
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
-import { World } from './world.ts';
+import { ROOM, World } from './world.ts';
 
 const test = suite('the rules of an account', { limitMs: 120_000 });
 
@@ -182,5 +183,31 @@ for (const isShared of [true, false]) {
 function isUnused(world: World): boolean {
   return world.state.rooms.size + world.state.carriers.size + world.timers.size === 0;
 }
+
+test('what one session makes wait for a silent room is bounded in bytes, and the rest is told so (X3)', () => {
+  const world = new World();
+  const a = world.bind();
+  world.join(a);
+  for (let k = 0; k < 40; k++) world.say(a, 'x'.repeat(25_000));
+  const refused = world.counted.filter((effect) => effect.kind === 'drop' && effect.reason === 'queue-full').length;
+  assert.ok(refused > 15 && refused < 40, `${refused} refused`);
+  const waiting = [...world.state.rooms.values()][0]?.waiting[0]?.behind ?? [];
+  assert.ok(waiting.reduce((sum, { source }) => sum + source.length, 0) <= 512 * 1024);
+});
+
+test('what an occupant asks of the account is bounded, and answered when it is too much', () => {
+  const world = new World();
+  const a = world.bind();
+  world.join(a);
+  world.settle();
+  const [room] = world.state.rooms.values();
+  const carrier = room?.carrier;
+  if (carrier === undefined) throw new Error('no carrier');
+  const ask = (k: number) =>
+    parseStanza(`<iq type='get' id='q${k}' from='${ROOM}/bob' to='x'><q xmlns='urn:q'>${'x'.repeat(5000)}</q></iq>`);
+  for (let k = 0; k < 1000; k++) world.input({ kind: 'carrier-stanza', carrier, stanza: ask(k) });
+  assert.is(world.state.inbound.size, 256);
+  for (const { stanza } of world.state.inbound.values()) assert.ok(stanza.length < 200);
+});
 
 test.run();

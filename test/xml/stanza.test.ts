@@ -1,5 +1,5 @@
 import { NS } from '../../proxy/xml/names.ts';
-import { parseStanza } from '../../proxy/xml/stanza.ts';
+import { emptied, parseStanza } from '../../proxy/xml/stanza.ts';
 import { ViolationError } from '../../proxy/xml/violation.ts';
 import { assert, suite } from '../support/suite.ts';
 
@@ -120,6 +120,14 @@ test('a namespace is that of the innermost declaration that is open', () => {
     [a, ...(a?.children ?? []), a?.children[1]?.children[0], f, g].map((node) => `${node?.name} ${node?.ns}`),
     ['a 2', 'b 2', 'c ', 'e m', 'd ', 'f 1', 'g m'],
   );
+});
+
+test('emptied, a stanza keeps its opening tag and nothing else', () => {
+  const chunk = Buffer.from(`<iq id='1' to="a&amp;b" x:y='>' xmlns:x='u'><query>${'x'.repeat(100_000)}</query></iq>`);
+  const left = emptied(parseStanza(chunk));
+  assert.is(left.toString(), `<iq id='1' to="a&amp;b" x:y='>' xmlns:x='u'/>`);
+  assert.ok(left.source.buffer.byteLength < 100_000);
+  assert.is(emptied(parseStanza(`<iq id='1'/>`)).toString(), `<iq id='1'/>`);
 });
 
 test.run();

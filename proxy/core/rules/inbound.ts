@@ -5,9 +5,15 @@
 import { stanzaError } from '../../xml/build.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
-import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { emptied, parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { mostActive } from '../carriers.ts';
+import { detach } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
+
+/** Requests from the side of the account's rooms that its sessions may have to answer at a time. */
+const MOST_INBOUND = 256;
+/** Of a larger one the content is not kept. */
+const MOST_KEPT_BYTES = 1024;
 
 /** The room's side asks the account: the most active joined session answers, else the proxy, so that the occupant is no ghost. */
 export function inbound(
@@ -20,12 +26,16 @@ export function inbound(
   const { state, out } = turn;
   // COMPAT: mu-conference sends a self-ping (XEP-0410) back to the occupant who sent it: that it arrives is the answer.
   const isSelfPing = state.requests.has(stanza.id ?? '') && stanza.root.child('ping', NS.ping) !== undefined;
-  if (!session || isSelfPing) {
+  const isTooMuch = state.inbound.size >= MOST_INBOUND;
+  if (isTooMuch) out.drop('queue-full');
+  if (!session || isSelfPing || isTooMuch) {
     out.toCarrier(carrier, answerForAbsent(stanza));
     return;
   }
   const key = inboundKey(stanza.from ?? '', stanza.id);
-  state.inbound.set(key, { session: session.id, carrier, room: room.key, stanza });
+  // A ping, which the proxy can answer itself, is small.
+  const kept = stanza.length > MOST_KEPT_BYTES ? emptied(stanza) : detach(stanza);
+  state.inbound.set(key, { session: session.id, carrier, room: room.key, stanza: kept });
   out.setTimer(`inbound ${key}`, state.settings.iqTimeoutMs);
   out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
 }

@@ -6,7 +6,7 @@ import { bareKey, resourceOf } from '../../xml/address.ts';
 import { stanzaError } from '../../xml/build.ts';
 import { Edit } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
-import type { Stanza } from '../../xml/stanza.ts';
+import { emptied, type Stanza } from '../../xml/stanza.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { AccountState, CarrierId, Occupancy, PendingRequest, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
@@ -38,7 +38,7 @@ export function request(turn: Turn, room: Occupancy, session: Session, stanza: S
     to: stanza.to ?? '',
     originalId: stanza.id,
     queryId: query ? (query.attr('queryid') ?? null) : undefined,
-    stanza,
+    stanza: emptied(stanza),
   });
   out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);
   out.toCarrier(room.carrier, edit.toBuffer(), session.id, stanza);

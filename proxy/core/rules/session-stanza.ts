@@ -7,7 +7,7 @@ import { stanzaError } from '../../xml/build.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { hasMucChild, keyOfNick } from '../occupancy.ts';
+import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { sendGroupchat } from './groupchat.ts';
 import { inboundAnswer } from './inbound.ts';
@@ -21,6 +21,8 @@ import { status } from './status.ts';
 
 /** Stanzas of one session that may wait for a carrier or a join's answer. */
 const MOST_WAITING = 200;
+/** Their bytes. */
+const MOST_WAITING_BYTES = 512 * 1024;
 
 export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): void {
   const key = bareKey(stanza.to ?? '');
@@ -45,7 +47,7 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): voi
     // What was said before the leave is said first.
     if (isLeave && waiting.behind.length === 0) leave(turn, room, session, stanza);
     else if (room.challenged && room.carrier !== undefined && stanza.name === 'iq') iq(turn, room, session, stanza);
-    else if (waiting.behind.length < MOST_WAITING) waiting.behind.push(stanza);
+    else if (hasPlace(waiting.behind, stanza)) waiting.behind.push(detach(stanza));
     else refuseFull(turn, session, stanza);
     return;
   }
@@ -66,8 +68,14 @@ function mustWait(room: Occupancy, stanza: Stanza): boolean {
 }
 
 function waitForCarrier(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
-  if (room.queue.length < MOST_WAITING) room.queue.push({ session: session.id, stanza });
+  const waiting = room.queue.map((entry) => entry.stanza);
+  if (hasPlace(waiting, stanza)) room.queue.push({ session: session.id, stanza: detach(stanza) });
   else refuseFull(turn, session, stanza);
+}
+
+function hasPlace(waiting: readonly Stanza[], stanza: Stanza): boolean {
+  const bytes = waiting.reduce((sum, { length }) => sum + length, stanza.length);
+  return waiting.length < MOST_WAITING && bytes <= MOST_WAITING_BYTES;
 }
 
 function refuseFull(turn: Turn, session: Session, stanza: Stanza): void {
