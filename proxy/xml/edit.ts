@@ -232,6 +232,7 @@ function missingDeclarations(stanza: Stanza, target: Declarations | 'websocket')
     const there = outside === USUAL_DECLARATIONS ? NS.client : (outside?.get('') ?? '');
     if (namespace !== there) missing = ` xmlns='${escapeXml(namespace)}'`;
   }
+  if (stanza.outerPrefixes.length === 0) return missing;
   for (const prefix of stanza.outerPrefixes) {
     const namespace = stanza.declarations.get(prefix);
     if (namespace !== undefined && namespace !== outside?.get(prefix)) {
