@@ -101,9 +101,9 @@ export class AccountRunner {
   }
 
   /** The stream has ended without our doing. */
-  loseCarrier(carrier: CarrierId): void {
+  loseCarrier(carrier: CarrierId, isConflict = false): void {
     if (!this.#carriers.delete(carrier)) return;
-    this.input({ kind: 'carrier-lost', carrier });
+    this.input({ kind: 'carrier-lost', carrier, isConflict });
   }
 
   /** The password of the account has been seen, and was right. The latest one counts. */
@@ -271,14 +271,16 @@ export class AccountRunner {
         this.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid });
       },
       failed: (final) => {
-        if (final) this.#credentials = undefined;
         this.#accountStream = undefined;
-        this.input({ kind: 'account-stream-failed', final });
+        // A password that has been seen since may be the right one.
+        const isLatest = this.#credentials === credentials;
+        if (final && isLatest) this.#credentials = undefined;
+        this.input({ kind: 'account-stream-failed', final: final && isLatest });
       },
       stanza: (carrier, stanza) => this.input({ kind: 'carrier-stanza', carrier, stanza }),
-      lost: (carrier) => {
+      lost: (carrier, isConflict) => {
         this.#accountStream = undefined;
-        this.loseCarrier(carrier);
+        this.loseCarrier(carrier, isConflict);
       },
     });
     this.#accountStream = stream;

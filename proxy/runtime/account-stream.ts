@@ -22,8 +22,8 @@ export interface AccountStreamEvents {
   /** Could not be opened; `final`: trying again is pointless. */
   failed(final: boolean): void;
   stanza(carrier: CarrierId, stanza: Stanza): void;
-  /** Was open, and ended without our doing. */
-  lost(carrier: CarrierId): void;
+  /** Was open, and ended without our doing; `isConflict`: the server has sessions enough of this account. */
+  lost(carrier: CarrierId, isConflict: boolean): void;
 }
 
 export class AccountStream implements CarrierPort {
@@ -37,6 +37,7 @@ export class AccountStream implements CarrierPort {
   #leg: Leg | undefined;
   #isReady = false;
   #isClosed = false;
+  #isConflict = false;
 
   constructor(
     bare: string,
@@ -116,6 +117,7 @@ export class AccountStream implements CarrierPort {
 
   #streamError(stanza: Stanza): void {
     const condition = stanza.root.children.find((child) => child.ns === NS.streamErrors)?.name ?? 'undefined-condition';
+    this.#isConflict = condition === 'conflict';
     this.#deps.metrics.streamErrors.inc({ condition, leg: 'upstream' });
     this.#deps.log.warn({ leg: this.#leg?.id, condition }, 'account stream ended by the server');
   }
@@ -124,7 +126,7 @@ export class AccountStream implements CarrierPort {
     this.outlet.close();
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#isReady) this.#events.lost(this.id);
+    if (this.#isReady) this.#events.lost(this.id, this.#isConflict);
     else this.#events.failed(false);
   }
 

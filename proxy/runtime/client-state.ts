@@ -27,6 +27,8 @@ export class ClientState {
   readonly #withheld = new Withheld();
   /** The server has been told that the client is inactive (XEP-0352). */
   #isInactive = false;
+  /** The server holds the client for available. */
+  #isShown = false;
   /** Ids of the client's requests to switch carbons, and to what. */
   #carbonRequests: Map<string, boolean> | undefined;
 
@@ -48,12 +50,17 @@ export class ClientState {
       show: isAvailable ? (stanza.root.child('show')?.text().trim() ?? '') : '',
       priority: Number.isInteger(priority) ? priority : 0,
     });
-    if (!mustWait) relay(stanza);
+    if (mustWait) return;
+    this.#isShown = isAvailable;
+    relay(stanza);
   }
 
   /** No room hangs on the stream any more: what was kept back may go. */
   passWithheld(): void {
-    for (const stanza of this.#withheld.take()) this.#options.relay(stanza);
+    for (const stanza of this.#withheld.take()) {
+      this.#isShown = stanza.type === undefined;
+      this.#options.relay(stanza);
+    }
   }
 
   /** XEP-0352. While the stream carries rooms the server would hold back the siblings' traffic too (S10). */
@@ -98,7 +105,7 @@ export class ClientState {
   /** The client has gone and the stream stays for its rooms: it takes no one-to-one traffic from now on. */
   hold(token: string): void {
     const { session, legs } = this.#options;
-    if (session.available) legs.outlet.send(undefined, '<presence><priority>-1</priority></presence>');
+    if (this.#isShown) legs.outlet.send(undefined, '<presence><priority>-1</priority></presence>');
     if (session.carbons) {
       legs.outlet.send(undefined, `<iq type='set' id='${token}'><disable xmlns='${NS.carbons}'/></iq>`);
     }

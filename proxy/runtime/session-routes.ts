@@ -32,7 +32,7 @@ export function routeUp(stanza: Stanza, view: RouteView): UpRoute {
     if (key !== undefined && concerns(view, key)) return 'account';
   }
   if (stanza.name !== 'iq' || stanza.type !== 'set') return 'relay';
-  return guardBound(stanza) ?? (stanza.toAt < 0 && switchesCarbons(stanza) ? 'switch-carbons' : 'relay');
+  return guardBound(stanza) ?? (switchesCarbons(stanza, view.state.bare) ? 'switch-carbons' : 'relay');
 }
 
 function routePresence(stanza: Stanza, view: RouteView): UpRoute {
@@ -56,8 +56,9 @@ function isEntry({ exclude, services }: RouteView, key: BareKey, stanza: Stanza)
   return stanza.root.child('x', NS.muc) !== undefined || services.isMuc(domain);
 }
 
-/** XEP-0280 section 4. */
-function switchesCarbons(stanza: Stanza): boolean {
+/** XEP-0280 section 4: sent to the account itself, by name or without. */
+function switchesCarbons(stanza: Stanza, bare: string): boolean {
+  if (stanza.toAt >= 0 && stanza.to !== bare) return false;
   return stanza.id !== undefined && stanza.root.children[0]?.ns === NS.carbons;
 }
 
@@ -72,8 +73,8 @@ export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): D
   }
   // One-to-one traffic without a client: the account sees to it that nothing is lost in silence.
   if (isAbsent) return stanza.ns === NS.client ? 'account' : 'drop';
-  if (session.rooms.size > 0 && stanza.name === 'message' && isCarbonOfJoined(stanza, state.bare, session.rooms)) {
-    return 'carbon-of-carrier';
+  if (session.rooms.size > 0 && stanza.name === 'message') {
+    if (isCarbonOfJoined(stanza, state.bare, session.rooms, state.carriers.values())) return 'carbon-of-carrier';
   }
   if (isLateAnswer(stanza, state)) return 'account';
   return stanza.name === 'presence' && isOfAccountStream(stanza, state) ? 'carrier-presence' : 'relay';
@@ -83,7 +84,8 @@ export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): D
 function isLateAnswer(stanza: Stanza, { idPrefix, nextId, requests }: AccountState): boolean {
   if (stanza.name === 'iq') return nextId > 0 && stanza.id?.startsWith(idPrefix) === true;
   if (requests.size === 0 || stanza.name !== 'message') return false;
-  return requests.has(stanza.root.child('result', NS.mam)?.attr('queryid') ?? '');
+  const result = stanza.root.child('result', NS.mam) ?? stanza.root.child('result', NS.mam1);
+  return requests.has(result?.attr('queryid') ?? '');
 }
 
 /** A server that needs presence from an account stream (jabberd2) shows it to the account's own sessions. */
