@@ -19,6 +19,7 @@ export class Accounts {
   readonly #renamed = new Map<string, string>();
   /** Sessions that can be resumed, by the name that the server gave them. */
   readonly #resumable = new Map<string, ClientSession>();
+  readonly #resumeKeys = new WeakMap<ClientSession, string>();
   /** The resource that each session's client knows itself by. */
   readonly #asked = new WeakMap<ClientSession, string>();
 
@@ -44,7 +45,7 @@ export class Accounts {
     const runner = this.#runner(accountKey(bare), bare, bound);
     const session: ClientSession = new ClientSession(bound, runner, this.#deps, {
       over: () => this.#over(session),
-      resumable: (previd) => this.#resumable.set(previd, session),
+      resumable: (previd) => this.#noteResumable(session, resumeKey(bound.host.name, previd)),
     });
     this.#sessions.add(session);
     if (bound.password) runner.offerCredentials(bound.password, bound.host);
@@ -54,18 +55,30 @@ export class Accounts {
 
   #over(session: ClientSession): void {
     this.#sessions.delete(session);
-    for (const [previd, one] of this.#resumable) if (one === session) this.#resumable.delete(previd);
+    this.#forgetResumable(session);
+  }
+
+  #noteResumable(session: ClientSession, key: string): void {
+    this.#forgetResumable(session);
+    this.#resumable.set(key, session);
+    this.#resumeKeys.set(session, key);
+  }
+
+  #forgetResumable(session: ClientSession): void {
+    const key = this.#resumeKeys.get(session);
+    if (key !== undefined && this.#resumable.get(key) === session) this.#resumable.delete(key);
   }
 
   /** The `<resume/>` for the server in place of a client's; undefined: no such session is known here. */
-  prepareResume({ previd, h, version }: ResumeRequest): string | undefined {
-    const session = this.#resumable.get(previd);
+  prepareResume({ domain, previd, h, version }: ResumeRequest): string | undefined {
+    const session = this.#resumable.get(resumeKey(domain, previd));
     return session?.managementVersion === version ? session.prepareResume(h) : undefined;
   }
 
   /** The server has granted the resumption, which proves whose session it is. */
   resumed(resumed: ResumedSession): void {
-    const session = this.#resumable.get(resumed.request.previd);
+    const { domain, previd } = resumed.request;
+    const session = this.#resumable.get(resumeKey(domain, previd));
     if (session) {
       session.resumeOver(resumed);
       return;
@@ -137,4 +150,9 @@ export class Accounts {
     for (const runner of [...this.#runners.values()]) runner.close();
     this.#runners.clear();
   }
+}
+
+/** A domain has no space in it. */
+function resumeKey(domain: string, previd: string): string {
+  return `${domain} ${previd}`;
 }

@@ -1,4 +1,6 @@
 /** What one device, one account or one occupant may try against others (M9, M9a, X3), on the fake server. */
+import { connect } from 'node:net';
+import { Speaker } from '../runtime/scripted.ts';
 import { type Client, login } from '../support/client.ts';
 import { type Element, escapeXml, ns } from '../support/element.ts';
 import { answerJoin, type FakePeer, startFakeServer } from '../support/fake-server.ts';
@@ -112,6 +114,42 @@ test('X3 one stanza fits, however much larger than the outbox it is', async (con
   const big = await client.pick(`<message id='big'/>`, { limitMs: 10_000 });
   assert.is(big.child('body')?.text.length, body.length);
   await client.pick(`<message id='next'/>`);
+});
+
+test('M9 the server of one host cannot grant the resumption of a session at another', async (context) => {
+  const sm = 'urn:xmpp:sm:3';
+  const start = async (domain: string) => {
+    const server = await startFakeServer({
+      domain,
+      features: `<sm xmlns='${sm}'/>`,
+      answer: (element) => {
+        if (element.name === 'enable') return `<enabled xmlns='${sm}' id='same' resume='true' max='60'/>`;
+        return element.name === 'resume' ? `<resumed xmlns='${sm}' previd='same' h='0'/>` : undefined;
+      },
+    });
+    context.after(() => server.stop());
+    return server;
+  };
+  const [good, evil] = [await start('localhost'), await start('evil.test')];
+  const hosts = { localhost: { upstream: good.upstream }, 'evil.test': { upstream: evil.upstream } };
+  const proxy = await startProxy({ upstream: good.upstream, config: { hosts } });
+  context.after(() => proxy.stop());
+  const alice = await login(proxy.target('tcp'), { user: 'alice', mechanism: 'X-TEST' });
+  alice.send(`<enable xmlns='${sm}' resume='true'/>`);
+  await alice.pick(`<enabled xmlns='${sm}'/>`);
+  const mallory = new Speaker(connect(proxy.target('tcp').port, '127.0.0.1'));
+  const open = `<stream:stream xmlns='jabber:client' xmlns:stream='${ns.streams}' to='evil.test' version='1.0'>`;
+  mallory.send(open);
+  await mallory.hear('</stream:features>');
+  mallory.send(`<auth xmlns='${ns.sasl}' mechanism='X-TEST'>${Buffer.from('mallory').toString('base64')}</auth>`);
+  await mallory.hear('<success');
+  mallory.send(open);
+  await mallory.hear('</stream:features>');
+  mallory.send(`<resume xmlns='${sm}' previd='same' h='0'/>`);
+  await mallory.hear('<failed');
+  mallory.drop();
+  await alice.ping();
+  await alice.end();
 });
 
 test.run();

@@ -68,6 +68,8 @@ export interface BoundStream {
 
 /** A client's `<resume/>` (XEP-0198 section 5). */
 export interface ResumeRequest {
+  /** Whose server gave the id and is asked now: another host's server proves nothing, and may have given the same. */
+  readonly domain: string;
   readonly previd: string;
   readonly h: number;
   /** Namespace: NS.sm3 or NS.sm2. */

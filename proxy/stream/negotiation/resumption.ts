@@ -11,7 +11,7 @@ import { forget, letGo, type State } from './state.ts';
 /** A client's `<resume/>`; undefined for all else. The session's map decides what the server is told in its place. */
 export function resumeRequest(state: State, stanza: Stanza): Effect[] | undefined {
   if (!isManagement(stanza) || stanza.name !== 'resume') return undefined;
-  const request = readRequest(stanza);
+  const request = readRequest(state.host, stanza);
   const xml = request && state.rules.resume?.(request);
   if (!request || xml === undefined) return refuse(stanza);
   state.resuming = request;
@@ -22,10 +22,10 @@ export function resumeRequest(state: State, stanza: Stanza): Effect[] | undefine
   ];
 }
 
-function readRequest(stanza: Stanza): ResumeRequest | undefined {
+function readRequest(domain: string, stanza: Stanza): ResumeRequest | undefined {
   const previd = stanza.root.attr('previd');
   const h = readH(stanza);
-  return previd === undefined || h === undefined ? undefined : { previd, h, version: stanza.ns };
+  return previd === undefined || h === undefined ? undefined : { domain, previd, h, version: stanza.ns };
 }
 
 /** Phase `resuming`: the server's answer. After a refusal the client may bind. */
