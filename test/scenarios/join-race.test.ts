@@ -1,5 +1,5 @@
 /** Joins of one account that cross each other, and what clients send while a join is under way (J6, J7). */
-import { nothingHappens, past, refused, roster, seesArrival } from './support/joining.ts';
+import { awaitedLater, nothingHappens, past, refused, roster, seesArrival } from './support/joining.ts';
 import {
   assert,
   createRoom,
@@ -155,7 +155,7 @@ scenario('J7', "a client that leaves in mid-join leaves its siblings' joins alon
   const bob = await livelyRoom(scene);
   const [phone, desk] = [await login('alice'), await login('alice')];
   phone.send(joinPresence(`${room}/al`, { id: 'join' }));
-  const other = joinRoom(desk, `${room}/al`);
+  const other = awaitedLater(joinRoom(desk, `${room}/al`));
   // The proxy has both joins; whether the room has answered by then is open, and makes no difference.
   await Promise.all([phone.ping(), desk.ping()]);
   phone.send(`<presence type='unavailable' id='leave' to='${room}/al'/>`);

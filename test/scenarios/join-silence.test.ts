@@ -7,7 +7,7 @@ import { answerJoin, type FakePeer } from '../support/fake-server.ts';
 import { joinPresence, joinRoom } from '../support/room.ts';
 import { assert } from '../support/suite.ts';
 import { fakeScenarios } from './support/fake-room.ts';
-import { refused, verdict } from './support/joining.ts';
+import { awaitedLater, refused, verdict } from './support/joining.ts';
 
 const scenario = fakeScenarios('join-silence');
 const room = 'den@rooms.localhost';
@@ -83,7 +83,7 @@ scenario(
     await phone.expectNothing();
     nothingReached(peer);
     // Nothing stays behind: the next join is a first one.
-    const again = joinRoom(phone, address);
+    const again = awaitedLater(joinRoom(phone, address));
     const next = await nextJoin(peer);
     answerJoin(peer, next.join, { occupants: ['bo'] });
     result(peer, next.fence);
@@ -306,7 +306,7 @@ scenario(
   'a service without 110, 210 and subject: the proxy supplies what is missing',
   async ({ login, carrierPeer }) => {
     const [phone, desk] = [await login(), await login()];
-    const answer = joinRoom(phone, address);
+    const answer = awaitedLater(joinRoom(phone, address));
     const peer = await carrierPeer();
     const { fence } = await nextJoin(peer);
     const item = `<x xmlns='${ns.mucUser}'><item affiliation='none' role='participant'/></x>`;
@@ -317,7 +317,7 @@ scenario(
     const first = await answer;
     assert.is(first.sequence, 'PST');
     assert.equal(first.self.codes, [110]);
-    const later = joinRoom(desk, `${room}/lissy`);
+    const later = awaitedLater(joinRoom(desk, `${room}/lissy`));
     result(peer, await peer.pick(`<iq type='get' to='${room}'/>`));
     const second = await later;
     assert.is(second.sequence, 'PST');
@@ -355,7 +355,7 @@ scenario(
   async ({ login, carrierPeer }) => {
     const channel = '#café%irc.example.org@irc.localhost';
     const [phone, desk] = [await login(), await login()];
-    const answer = joinRoom(phone, `${channel}/al[m]`);
+    const answer = awaitedLater(joinRoom(phone, `${channel}/al[m]`));
     const peer = await carrierPeer();
     const { join, fence } = await nextJoin(peer);
     answerJoin(peer, join, { occupants: ['ChanServ'], subject: 'hi' });
@@ -363,7 +363,7 @@ scenario(
     const ask = `<iq type='get' to='${channel}'/>`;
     result(peer, await peer.pick(ask));
     assert.is((await answer).sequence, 'PST');
-    const later = joinRoom(desk, `${channel}/al[m]`);
+    const later = awaitedLater(joinRoom(desk, `${channel}/al[m]`));
     result(peer, await peer.pick(ask));
     const second = await later;
     assert.is(second.sequence, 'PST');

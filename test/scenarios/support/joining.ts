@@ -89,3 +89,9 @@ export async function thrown(join: Promise<unknown>): Promise<StanzaError> {
   assert.ok(error, 'the join was to be refused');
   return error as StanzaError;
 }
+
+/** A join that is awaited further down: when something else fails before, its own failure must not end the process. */
+export function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
