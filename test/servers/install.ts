@@ -13,6 +13,8 @@ export const packagesOf = {
   ejabberd: ['ejabberd', 'openssl'],
   jabberd2: ['jabberd2', 'jabber-muc', 'sqlite3', 'openssl'],
   redis: ['redis-server', 'openssl'],
+  /** A client library in Python, which some tests play with. */
+  slixmpp: ['python3-slixmpp'],
 } as const;
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: placeholders of dpkg-query.
