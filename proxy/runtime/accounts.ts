@@ -110,12 +110,14 @@ export class Accounts {
     const named = `${local}@${domain}`;
     const runner = this.#runners.get(accountKey(named)) ?? this.#runners.get(bareKey(named) ?? ('' as BareKey));
     if (!runner || !this.#carriesRooms(runner, asked)) return asked;
-    const given = `${asked}-${this.#deps.token().slice(0, 6)}`;
+    // As the server will write it, so that the session is known again when it is bound.
+    const own = nickKey(asked) ?? asked;
+    const given = `${own}-${this.#deps.token().slice(0, 6)}`;
     if (this.#renamed.size >= MOST_RENAMED) {
       const oldest = this.#renamed.keys().next();
       if (!oldest.done) this.#renamed.delete(oldest.value);
     }
-    this.#renamed.set(given, asked);
+    this.#renamed.set(given, own);
     return given;
   }
 

@@ -13,17 +13,18 @@ const room = 'den@rooms.localhost';
 const address = `${room}/al`;
 const isJoin = (element: Element) => element.name === 'presence' && element.child('x', ns.muc) !== undefined;
 
-async function stage({ after }: TestContext, config = {}) {
+async function stage({ after }: TestContext, config = {}, isBorrowed = false) {
   const server = await startFakeServer();
   after(() => server.stop());
-  const proxy = await startProxy({ upstream: server.upstream, config });
+  const hosts = isBorrowed ? { hosts: { localhost: { upstream: server.upstream, 'account-streams': false } } } : {};
+  const proxy = await startProxy({ upstream: server.upstream, config: { ...config, ...hosts } });
   after(() => proxy.stop());
   return {
     server,
     proxy,
     /** A client and the server's end of its stream; no account stream. */
-    async login(user = 'alice', resource = 'phone'): Promise<{ client: Client; peer: FakePeer }> {
-      const client = await login(proxy.target('tcp'), { user, resource, mechanism: 'X-TEST', presence: 0 });
+    async login(user = 'alice', resource = 'phone', mechanism = 'X-TEST'): Promise<{ client: Client; peer: FakePeer }> {
+      const client = await login(proxy.target('tcp'), { user, resource, mechanism, presence: 0 });
       after(() => (client.stream.isClosed ? undefined : client.drop()));
       const peer = await server.peer();
       await peer.pick('<presence/>');
@@ -150,6 +151,16 @@ test('M9 the server of one host cannot grant the resumption of a session at anot
   mallory.drop();
   await alice.ping();
   await alice.end();
+});
+
+test('a client that asks for its resource in characters that servers normalise ends no carrier, and its ghost goes', async (context) => {
+  const { login } = await stage(context, {}, true);
+  // The fake server binds what it is asked for; a real one has made this of `Handy` and U+2122.
+  const old = await login('alice', 'HandyTM', 'PLAIN');
+  await join(old);
+  const back = await login('alice', 'Handy\u2122', 'PLAIN');
+  assert.match(back.peer.jid, /^alice@localhost\/HandyTM-[0-9a-f]+$/);
+  assert.ok((await old.client.closed).error?.child('conflict'));
 });
 
 test.run();
