@@ -8,7 +8,7 @@ import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { releaseRoom } from './carriers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
-import type { NickKey, Occupancy, Occupant, SessionId, Settings, Turn } from './state.ts';
+import type { NickKey, Occupancy, Occupant, Settings, Turn } from './state.ts';
 
 /** How long an ended occupancy still swallows what a service sends after it (ms). */
 const AFTERMATH_MS = 10_000;
@@ -58,11 +58,16 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.roster.clear();
   room.self = undefined;
   room.codes.clear();
+  room.roomPresence = undefined;
+  room.challenged = false;
+  forgetDiscussion(room, settings);
+}
+
+/** History and subject are to come, or to come once more. */
+export function forgetDiscussion(room: Occupancy, settings: Settings): void {
   room.subject = undefined;
   room.subjectAt = undefined;
-  room.roomPresence = undefined;
   room.log = createLog(settings);
-  room.challenged = false;
 }
 
 /** The normalised domain of the room's service. */
@@ -128,15 +133,18 @@ export function dismissSessions(turn: Turn, room: Occupancy): void {
   for (const { session } of room.waiting) state.sessions.get(session)?.rooms.delete(room.key);
   room.members.clear();
   room.waiting = [];
-  for (const { session, stanza } of room.queue.splice(0)) refuseQueued(turn, session, stanza);
+  refuseQueued(turn, room, room.queue);
 }
 
-/** What waited for a carrier goes nowhere: an error, never silence (M4). A presence has its answer in the removal. */
-function refuseQueued({ state, out }: Turn, session: SessionId, stanza: Stanza): void {
-  if (!state.sessions.has(session) || stanza.name === 'presence') return;
-  if (stanza.type === 'error' || stanza.type === 'result') return;
-  const text = 'The connection to the room was lost.';
-  out.toSession(session, stanzaError(stanza, { type: 'wait', condition: 'service-unavailable', text }), stanza);
+/** What waited for a carrier goes nowhere: an error, never silence (M4). A presence has its answer in the end of the stay. */
+export function refuseQueued({ state, out }: Turn, room: Occupancy, refused: Occupancy['queue']): void {
+  for (const { session, stanza } of refused) {
+    if (!state.sessions.has(session) || stanza.name === 'presence') continue;
+    if (stanza.type === 'error' || stanza.type === 'result') continue;
+    const text = 'The connection to the room was lost.';
+    out.toSession(session, stanzaError(stanza, { type: 'wait', condition: 'service-unavailable', text }), stanza);
+  }
+  room.queue = room.queue.filter((queued) => !refused.includes(queued));
 }
 
 /** The account is not in the room any more. Sessions must have been told before. */

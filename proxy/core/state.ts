@@ -157,7 +157,7 @@ export interface Occupancy {
   /** Password of the room, as the join that succeeded gave it (J8). */
   password: string | undefined;
   /** Room stanzas of members while no carrier is in the room. */
-  readonly queue: { readonly session: SessionId; readonly stanza: Stanza }[];
+  queue: { readonly session: SessionId; readonly stanza: Stanza }[];
   /** Messages on their way, oldest first: whom an error concerns. */
   readonly sent: { readonly id: string | undefined; readonly session: SessionId }[];
   /** Presences on their way (nick and status changes). */

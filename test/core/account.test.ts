@@ -77,6 +77,8 @@ const event = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constant('say' as const), fc.nat(9)) },
   { weight: 20, arbitrary: fc.tuple(fc.constant('arrive' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('kick' as const), fc.nat(1)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('rename' as const), fc.nat(9)) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
 );
@@ -98,6 +100,8 @@ function happen(world: World, [what, number]: Happening): void {
   else if (id === undefined) return;
   else if (what === 'join') world.join(id);
   else if (what === 'leave') world.leave(id);
+  else if (what === 'rename') world.rename(id, `nick${number % 3}`);
+  else if (what === 'ask') world.ask(id);
   else if (what === 'drop') world.drop(id);
   else if (what === 'lose') world.lose(id);
   else if (what === 'unavailable') world.blink(id);
@@ -143,6 +147,14 @@ for (const isShared of [true, false]) {
         if (joined.length > 0)
           assert.ok(world.room.inside.size > 0, 'a session believes to be in, the room knows nothing of it');
         assert.ok(world.room.inside.size <= 1, 'the account is in the room by several streams');
+        for (const { asked, told } of world.sessions.values()) {
+          const answered = new Set(told.filter(({ name }) => name === 'iq').map(({ id }) => id));
+          assert.equal(
+            asked.filter((id) => !answered.has(id)),
+            [],
+            'a request was never answered',
+          );
+        }
         const last = world.roomSays();
         world.settle();
         for (const { heard, place } of world.sessions.values()) {

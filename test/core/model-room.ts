@@ -61,6 +61,11 @@ export class ModelRoom {
       this.#remove(from);
       return [{ to: from, xml: this.#self(from, own ?? nick, 'unavailable', '') }];
     }
+    if (!this.inside.has(from) && !stanza.root.child('x', NS.muc)) {
+      // As Prosody does: groupchat 1.0 is no way in.
+      const error = `<error type='cancel'><item-not-found xmlns='${NS.stanzaErrors}'/></error>`;
+      return [{ to: from, xml: `<presence type='error' from='${stanza.to}' to='${from}'>${error}</presence>` }];
+    }
     const isTaken = [...this.inside].some(([jid, other]) => jid !== from && other === nick);
     if (isTaken && !isShared) {
       const error = `<error type='cancel'><conflict xmlns='${NS.stanzaErrors}'/></error>`;

@@ -332,4 +332,18 @@ test('the old stream of a hand-over is heard to its end before the new one, whic
   assert.equal(world.client(b).heard, said);
 });
 
+test('a service that takes a status crossing a kick for a join is left again', () => {
+  const world = joined(1);
+  const [a] = ids(world);
+  const { carrier, jid } = world.client(a);
+  world.kick();
+  world.settle();
+  world.arrives(
+    carrier,
+    `<presence from='${ROOM}/alice' to='${jid}'><x xmlns='${NS.mucUser}'><item role='participant'/><status code='110'/></x></presence>`,
+  );
+  assert.is(world.sent.at(-1)?.stanza.type, 'unavailable');
+  assert.is(world.client(a).place, 'out');
+});
+
 test.run();

@@ -45,6 +45,8 @@ export interface Believes {
   heard: string[];
   /** Errors to joins. */
   errors: number;
+  /** Ids of the requests that it has put to the room by way of the account. */
+  readonly asked: string[];
   /** All that it was told, in order. */
   readonly told: Stanza[];
 }
@@ -84,7 +86,7 @@ export class World {
     const carrier = `c${this.#serial}` as CarrierId;
     const jid = `${BARE}/r${this.#serial}`;
     this.isIdle = false;
-    this.sessions.set(id, { jid, carrier, place: 'out', heard: [], errors: 0, told: [] });
+    this.sessions.set(id, { jid, carrier, place: 'out', heard: [], errors: 0, asked: [], told: [] });
     this.#streams.set(jid, carrier);
     this.input({ kind: 'session-bound', session: id, jid, carrier });
     this.input({ kind: 'session-presence', session: id, available: true, show: '', priority: 0 });
@@ -108,6 +110,20 @@ export class World {
 
   say(session: SessionId, body: string): void {
     this.send(session, `<message type='groupchat' id='${body}' to='${ROOM}'><body>${body}</body></message>`);
+  }
+
+  /** A session that has joined changes the nick. */
+  rename(session: SessionId, nick: string): void {
+    if (this.client(session).place === 'in') this.send(session, `<presence to='${ROOM}/${nick}'/>`);
+  }
+
+  /** A session that has joined, or waits to, asks the room something. */
+  ask(session: SessionId): void {
+    const { asked, place } = this.client(session);
+    if (place === 'out') return;
+    this.#serial += 1;
+    asked.push(`q${this.#serial}`);
+    this.send(session, `<iq type='get' id='q${this.#serial}' to='${ROOM}'><query xmlns='${NS.discoInfo}'/></iq>`);
   }
 
   /** The client's connection ends. */
@@ -208,7 +224,12 @@ export class World {
 
   #atAccount(carrier: CarrierId, queue: Stanza[]): void {
     const stanza = queue.shift();
-    if (stanza) this.input({ kind: 'carrier-stanza', carrier, stanza });
+    if (!stanza) return;
+    const owner = [...this.sessions].find(([, client]) => client.carrier === carrier);
+    const isOwn = stanza.name === 'iq' && !stanza.id?.startsWith(this.state.idPrefix);
+    const isOccupant = [...this.state.rooms.keys()].some((key) => this.state.carriers.get(carrier)?.rooms.has(key));
+    if (owner && isOwn && !isOccupant) this.#hear(owner[0], stanza);
+    else this.input({ kind: 'carrier-stanza', carrier, stanza });
   }
 
   /** Everything that is on its way arrives. */
@@ -251,6 +272,17 @@ export class World {
         const stanza = parseStanza(effect.xml);
         this.sent.push({ carrier: effect.carrier, stanza });
         if (jid !== undefined) append(this.#up, jid, stanza);
+        return;
+      }
+      case 'relay-upstream': {
+        const client = this.sessions.get(effect.session);
+        if (client) append(this.#up, client.jid, effect.stanza);
+        return;
+      }
+      case 'relay-downstream': {
+        const owner = [...this.sessions].find(([, { carrier }]) => carrier === effect.carrier);
+        if (owner) this.#hear(owner[0], effect.stanza);
+        this.counted.push(effect);
         return;
       }
       case 'open-account-stream':

@@ -8,6 +8,7 @@ import { escapeXml } from '../../xml/text.ts';
 import {
   detach,
   endOccupancy,
+  forgetDiscussion,
   forgetOccupancy,
   keyOfNick,
   nickOf,
@@ -55,6 +56,11 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
   if (stanza.type !== undefined) return undefined;
   room.marksSelf = codes.includes('110');
   if (codes.includes('201')) attempt.created = true;
+  // What came between the end of an earlier stay and the answer to this join is part of that answer again.
+  if (attempt.self && stanza.id === attempt.joinId) {
+    forgetDiscussion(room, turn.state.settings);
+    attempt.notices.length = 0;
+  }
   attempt.self = detach(stanza);
   attempt.roster.delete(keyOfNick(nick));
   turn.out.setTimer(`settle ${room.key}`, SETTLE_MS);

@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, releaseRoom } from '../carriers.ts';
-import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
+import { endOccupancy, forgetOccupancy, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
@@ -24,6 +24,11 @@ export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   const wasMember = room.members.delete(session.id);
   if (wasMember) out.push({ kind: 'store-leave', room: room.key, session: session.id });
   inboundOver(turn, session.id, room);
+  refuseQueued(
+    turn,
+    room,
+    room.queue.filter((queued) => queued.session === session.id),
+  );
   out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
   if (room.members.size > 0 || room.waiting.length > 0) return;
   if (room.phase === 'joining') abandonJoin(turn, room);

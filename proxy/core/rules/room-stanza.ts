@@ -3,13 +3,14 @@
  */
 import type { Stanza } from '../../xml/stanza.ts';
 import { isSelf } from '../occupancy.ts';
+import { statusCodes } from '../self-presence.ts';
 import type { Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
-import { departed } from './leave.ts';
+import { departed, sendLeave } from './leave.ts';
 import { hear, passMissed } from './missed.ts';
 import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
@@ -19,7 +20,7 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
   const isAnswer = stanza.name === 'iq' && (stanza.type === 'result' || stanza.type === 'error');
   if (isAnswer && answer(turn, carrier.id, stanza)) return;
   if (isToAccount(stanza)) stray(turn, carrier.id, stanza, 'carrier-stray');
-  else if (isOver(room, carrier)) aftermath(turn, carrier, stanza);
+  else if (isOver(room, carrier)) aftermath(turn, room, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
   else if (room.attempt?.carrier === carrier.id) {
     if (isAnswer && stanza.id !== room.attempt.fenceId) stray(turn, carrier.id, stanza, 'unmatched-iq');
@@ -89,9 +90,18 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
   else turn.out.drop('overlap');
 }
 
-/** What a service still says after the end: other streams' removals are swallowed; answers to a stranger are passed. */
-function aftermath(turn: Turn, carrier: Carrier, stanza: Stanza): void {
+/**
+ * What a service still says after the end: other streams' removals are swallowed; answers to a stranger are passed. Services
+ * that know groupchat 1.0 take a status or nick change which crosses the removal for a join (XEP-0045 section 7.2.18): that is
+ * taken back.
+ */
+function aftermath(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const isNoise = stanza.type === 'groupchat' || (stanza.name === 'presence' && stanza.type !== 'error');
-  if (isNoise) turn.out.drop('left-room');
-  else stray(turn, carrier.id, stanza, 'left-room');
+  if (!isNoise) {
+    stray(turn, carrier.id, stanza, 'left-room');
+    return;
+  }
+  turn.out.drop('left-room');
+  const isInside = stanza.name === 'presence' && stanza.type === undefined && statusCodes(stanza).includes('110');
+  if (isInside && room.phase === 'ended') sendLeave(turn, room, carrier.id);
 }
