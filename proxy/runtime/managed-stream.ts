@@ -69,9 +69,12 @@ export class ManagedStream {
     return edit.toBuffer();
   }
 
-  /** A client's stanza has come. Undefined: it came before the resumption, and has been acted on. */
+  /**
+   * A client's stanza has come. Undefined: it came before the resumption, and has been acted on. A client may add a delay when
+   * it sends again (XEP-0198 section 5): the length tells only stanzas without an id apart.
+   */
   takeFromClient(stanza: Stanza): Ticket | undefined {
-    return this.management.fromClient.take(`${stanza.name} ${stanza.id ?? ''} ${stanza.to ?? ''} ${stanza.length}`);
+    return this.management.fromClient.take(`${stanza.name} ${stanza.id ?? stanza.length} ${stanza.to ?? ''}`);
   }
 
   /** A server's stanza has come. Undefined as above. A server may add a delay when it sends again: the length does not count. */
@@ -95,6 +98,16 @@ export class ManagedStream {
     if (this.isEnabled) this.management.sentToClient(text);
   }
 
+  /**
+   * Whether a stanza of the proxy's own has to wait behind those that the client is still to be given after a resumption; it is
+   * kept then, and goes in its turn.
+   */
+  keepsBack(text: Buffer): boolean {
+    if (this.#again.length === 0) return false;
+    this.#again.push(text);
+    return true;
+  }
+
   ownToServer(text: Buffer): void {
     this.management.sentToServer(text);
   }
@@ -102,7 +115,8 @@ export class ManagedStream {
   /** More waits for the client than may. */
   get isOverfull(): boolean {
     const { waiting, bytes } = this.management.toClient;
-    return bytes > this.#limits.bytes || waiting > this.#limits.stanzas;
+    const again = this.#again.reduce<number>((sum, what) => sum + (typeof what === 'number' ? 0 : what.length), 0);
+    return bytes + again > this.#limits.bytes || waiting + this.#again.length > this.#limits.stanzas;
   }
 
   /** `<r/>` and `<a/>` of the client. */
@@ -143,7 +157,8 @@ export class ManagedStream {
       `<resumed xmlns='${version}' previd='${escapeXml(previd)}' h='${this.management.fromClient.h}'/>`,
     );
     for (const text of again.toServer) this.#lines.stanzaToServer(text);
-    this.#again = [...again.toClient];
+    // What an earlier resumption had not come to is behind all that the client has been sent since.
+    this.#again = [...again.toClient, ...this.#again];
     const first = this.#again.findIndex((what) => typeof what === 'number');
     for (const what of this.#again.splice(0, first < 0 ? this.#again.length : first)) {
       if (typeof what !== 'number') this.#lines.stanzaToClient(what);

@@ -23,8 +23,8 @@ interface Lane {
 export class Outlet {
   #leg: Leg;
   readonly #onSent: ((xml: string | Buffer) => void) | undefined;
-  /** Where stanzas go while there is no connection. */
-  #diverted: Buffer[] | undefined;
+  /** Takes stanzas while there is no connection, and sees to it that they do not become too many. */
+  #diverted: ((text: Buffer) => void) | undefined;
   readonly #lanes = new Map<OutletSource | undefined, Lane>();
 
   /** `onSent` hears of each stanza in the order of sending. */
@@ -37,14 +37,15 @@ export class Outlet {
     return this.#leg;
   }
 
-  /** There is no connection: what is sent, and what has waited, is put here. */
-  divert(to: Buffer[]): void {
-    this.#diverted = to;
-    for (const [source, lane] of this.#lanes) {
-      for (const xml of lane.queue) to.push(typeof xml === 'string' ? Buffer.from(xml) : xml);
+  /** There is no connection: what is sent, and what has waited, is handed to `keep`. */
+  divert(keep: (text: Buffer) => void): void {
+    this.#diverted = keep;
+    const lanes = [...this.#lanes];
+    this.#lanes.clear();
+    for (const [source, lane] of lanes) {
+      for (const xml of lane.queue) keep(toBuffer(xml));
       if (lane.isResting) source?.resume();
     }
-    this.#lanes.clear();
   }
 
   /** The stream goes on over another connection. */
@@ -61,7 +62,7 @@ export class Outlet {
   /** Sends a complete element in the terms of `Leg.send`; `source` undefined: the proxy itself. */
   send(source: OutletSource | undefined, xml: string | Buffer): void {
     if (this.#diverted) {
-      this.#diverted.push(typeof xml === 'string' ? Buffer.from(xml) : xml);
+      this.#diverted(toBuffer(xml));
       return;
     }
     if (this.#lanes.size === 0 && !this.#leg.congested) {
@@ -104,4 +105,8 @@ export class Outlet {
     for (const [source, lane] of this.#lanes) if (lane.isResting) source?.resume();
     this.#lanes.clear();
   }
+}
+
+function toBuffer(xml: string | Buffer): Buffer {
+  return typeof xml === 'string' ? Buffer.from(xml) : xml;
 }

@@ -33,13 +33,18 @@ export class SessionLegs {
   };
   /** There is no client, and what is for it waits. */
   isHibernating = false;
-  /** Stanzas for the server while the session is suspended. */
-  readonly #forServer: Buffer[] = [];
+  /** Stanzas for the server that wait for its connection, and their bytes. */
+  #forServer: Buffer[] = [];
+  #forServerBytes = 0;
   /** There is no server: it keeps the session. */
   isSuspended = false;
 
-  constructor(client: Leg, server: Leg) {
+  readonly #onOverfull: () => void;
+
+  /** `onOverfull`: more waits for a connection to the server than may. */
+  constructor(client: Leg, server: Leg, onOverfull: () => void = () => {}) {
     this.client = client;
+    this.#onOverfull = onOverfull;
     this.server = server;
     this.outlet = new Outlet(server, (xml) => this.#sentToServer(xml));
   }
@@ -53,6 +58,11 @@ export class SessionLegs {
   release(): void {
     this.server.release();
     this.client.release();
+  }
+
+  /** The counters, from the client's `<enable/>` on. */
+  get managed(): ManagedStream | undefined {
+    return this.#managed;
   }
 
   /** What texts for the client must declare. */
@@ -76,7 +86,8 @@ export class SessionLegs {
 
   /** More waits for the client than may. */
   get isOverfull(): boolean {
-    return this.#managed?.isOverfull === true;
+    const isServerOverfull = this.#forServerBytes > LIMITS.bytes || this.#forServer.length > LIMITS.stanzas;
+    return isServerOverfull || this.#managed?.isOverfull === true;
   }
 
   /** A stanza has come and is being handled. False: it had come before a resumption, and was handled then. */
@@ -105,13 +116,13 @@ export class SessionLegs {
     const isCurrent = current?.stanza === stanza;
     if (isCurrent) this.#current.client = undefined;
     if (this.isSuspended) {
-      this.#forServer.push(Buffer.from(stanza.bytes));
+      this.#keepForServer(standalone(stanza));
       return;
     }
     this.server.forward(stanza);
     if (!this.#managed || stanza.ns !== NS.client) return;
     if (isCurrent) this.#managed.management.sentToServer(current.ticket);
-    else this.#managed.ownToServer(Buffer.from(stanza.bytes));
+    else this.#managed.ownToServer(standalone(stanza));
   }
 
   /** Relays a stanza to the client as it came. */
@@ -119,14 +130,16 @@ export class SessionLegs {
     const current = this.#current.server;
     const isCurrent = current?.stanza === stanza;
     if (isCurrent) this.#current.server = undefined;
+    const managed = this.#managed?.isEnabled && stanza.ns === NS.client ? this.#managed : undefined;
+    if (managed && !isCurrent && managed.keepsBack(standalone(stanza))) return;
     if (!this.isHibernating) this.client.forward(stanza);
-    if (!this.#managed?.isEnabled || stanza.ns !== NS.client) return;
-    if (isCurrent) this.#managed.management.sentToClient(current.ticket);
-    else this.#managed.ownToClient(Buffer.from(stanza.bytes));
+    if (isCurrent) managed?.management.sentToClient(current.ticket);
+    else managed?.ownToClient(standalone(stanza));
   }
 
   /** A stanza of the proxy's own to the client, its declarations right for `declared`. */
   deliver(text: Buffer): void {
+    if (this.#managed?.keepsBack(text)) return;
     if (!this.isHibernating) this.client.write(text);
     this.#managed?.ownToClient(text);
   }
@@ -135,12 +148,16 @@ export class SessionLegs {
   send(xml: string | Buffer, origin?: Stanza): void {
     const text = typeof xml === 'string' ? Buffer.from(xml) : xml;
     if (!origin || origin.outerPrefixes.length === 0) {
-      if (!this.isHibernating) this.client.send(xml);
-      this.#managed?.ownToClient(text);
+      if (!this.#managed?.keepsBack(text)) this.#toClient(text);
       return;
     }
     const stanza = parseStanza(text, origin.declarations);
     this.deliver(bridge(stanza, this.declared) ?? stanza.bytes);
+  }
+
+  #toClient(text: Buffer): void {
+    if (!this.isHibernating) this.client.send(text);
+    this.#managed?.ownToClient(text);
   }
 
   /** XEP-0198 elements of either side; what they ask for is done. */
@@ -174,7 +191,7 @@ export class SessionLegs {
         toServer: (xml) => {
           if (!this.isSuspended) this.server.send(xml);
         },
-        stanzaToClient: (text) => this.send(text),
+        stanzaToClient: (text) => this.#toClient(text),
         stanzaToServer: (text) => this.outlet.send(undefined, text),
       },
       LIMITS,
@@ -189,9 +206,15 @@ export class SessionLegs {
   /** Drops the connection to the server as it is: the server keeps the session for as long as it said. */
   suspend(): void {
     this.isSuspended = true;
-    this.outlet.divert(this.#forServer);
+    this.outlet.divert((text) => this.#keepForServer(text));
     this.server.handler = SILENT;
     this.server.destroy();
+  }
+
+  #keepForServer(text: Buffer): void {
+    this.#forServer.push(text);
+    this.#forServerBytes += text.length;
+    if (this.isOverfull) this.#onOverfull();
   }
 
   /** `<resume/>` for the server on a new connection; undefined: there is nothing to resume. */
@@ -213,11 +236,22 @@ export class SessionLegs {
     this.client = client;
     this.server = server;
     this.isHibernating = false;
+    // What has not left yet goes behind what is sent again.
+    this.outlet.divert((text) => this.#keepForServer(text));
     this.isSuspended = false;
     this.outlet.connect(server);
     if (!this.#handlers || !this.#managed?.resume(request.h, answer)) return false;
-    for (const text of this.#forServer.splice(0)) this.outlet.send(undefined, text);
+    const waiting = this.#forServer;
+    this.#forServer = [];
+    this.#forServerBytes = 0;
+    for (const text of waiting) this.outlet.send(undefined, text);
     this.listen(this.#handlers.client, this.#handlers.server);
     return true;
   }
+}
+
+/** As text that needs no declarations of a stream header; a copy, which keeps no chunk of the wire alive. */
+function standalone(stanza: Stanza): Buffer {
+  const bridged = stanza.outerPrefixes.length > 0 ? bridge(stanza, USUAL_DECLARATIONS) : undefined;
+  return Buffer.from(bridged ?? stanza.bytes);
 }

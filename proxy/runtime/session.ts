@@ -68,7 +68,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
     this.bare = bareOf(bound.jid);
-    this.#legs = new SessionLegs(bound.client, bound.server);
+    this.#legs = new SessionLegs(bound.client, bound.server, () => this.#mindQueue());
     this.#account = account;
     this.#deps = deps;
     this.#hot = deps.metrics.hot;
@@ -305,10 +305,8 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** The server's time is over, or too much waits: the client must begin anew. */
   #expire(): void {
-    if (!this.#legs.isHibernating || this.#isClientGone) return;
-    this.#isServerGone = true;
-    this.#account.loseCarrier(this.carrierId);
-    this.#clientGone('not resumed');
+    // A stream that still has its connection is given back as that of any client that has gone.
+    if (this.#legs.isHibernating) this.#clientGone('not resumed');
   }
 
   /** The connection to the server broke. One that can be resumed is: the client is cut off, and comes back at once. */

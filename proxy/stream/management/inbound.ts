@@ -51,11 +51,11 @@ export class Inbound {
    * was safe already; it must not be acted on once more.
    */
   take(mark: string): Ticket | undefined {
-    const ticket = this.#next;
+    const ticket = this.#next === undefined ? undefined : this.#expected(this.#next, mark);
     const known = ticket === undefined ? undefined : this.#entries[ticket - this.#handled];
-    if (ticket === undefined || known?.mark !== mark) {
+    if (ticket === undefined || !known) {
       // A peer that does not send again what it sent before begins a new order in its place.
-      if (ticket !== undefined) this.#entries.length = ticket - this.#handled;
+      if (this.#next !== undefined) this.#entries.length = this.#next - this.#handled;
       this.#next = undefined;
       this.#entries.push({ isSafe: false, mark });
       return this.#handled + this.#entries.length - 1;
@@ -63,6 +63,20 @@ export class Inbound {
     this.#next = ticket + 1 < this.#handled + this.#entries.length ? ticket + 1 : undefined;
     this.#advance();
     return known.isSafe ? undefined : ticket;
+  }
+
+  /**
+   * The ticket of a stanza that comes again. A peer may leave out what is of no use any more, such as an old presence: that has
+   * never been sent as far as its counter goes.
+   */
+  #expected(next: Ticket, mark: string): Ticket | undefined {
+    const index = next - this.#handled;
+    if (this.#entries[index]?.mark === mark) return next;
+    const rest = this.#entries.slice(index).map((entry) => entry.mark);
+    const skipped = rest.indexOf(mark);
+    if (skipped < 0 || rest.lastIndexOf(mark) !== skipped) return undefined;
+    this.#entries.splice(index, skipped);
+    return next;
   }
 
   /** The stanza is safe: acknowledged by whoever it was for, or dealt with here. */
