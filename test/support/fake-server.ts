@@ -27,11 +27,11 @@ export interface FakeServerOptions {
   answer?: (element: Element, peer: FakePeer) => string | undefined;
 }
 
-/** Starts listening on a free port of 127.0.0.1. */
-export async function startFakeServer(options: FakeServerOptions = {}): Promise<FakeServer> {
+/** Starts listening on 127.0.0.1, on a free port unless told. */
+export async function startFakeServer(options: FakeServerOptions = {}, port = 0): Promise<FakeServer> {
   const listener = createServer();
   const server = new FakeServer(listener, options);
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => listener.listen(port, '127.0.0.1', resolve));
   return server;
 }
 
