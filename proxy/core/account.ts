@@ -22,6 +22,9 @@ import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts'
 import { stranger } from './rules/strangers.ts';
 import type { AccountState, CarrierId, Occupancy, Turn } from './state.ts';
 
+/** How much longer messages are compared while an old stream has not confirmed its leave (ms). */
+const OVERLAP_MORE_MS = 5000;
+
 /** Handles one input. Changes `state` and returns what is to be done, in order. `now`: epoch ms. */
 export function step(state: AccountState, input: Input, now: number): readonly Effect[] {
   const out = new Effects();
@@ -171,7 +174,9 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'overlap':
       catchUp(turn, room);
-      room.overlap = undefined;
+      // As long as an old stream has not left, it may be the slower one.
+      if (room.departing.size > 0) turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
+      else room.overlap = undefined;
       return;
     case 'ended':
       if (room.phase === 'ended') forgetOccupancy(turn, room);

@@ -20,15 +20,15 @@ const LEAVE_TIMEOUT_MS = 10_000;
 export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Stanza | undefined): void {
   const { out } = turn;
   session.rooms.delete(room.key);
+  const behind = room.waiting.filter((waiting) => waiting.session === session.id).flatMap((waiting) => waiting.behind);
   room.waiting = room.waiting.filter((waiting) => waiting.session !== session.id);
   const wasMember = room.members.delete(session.id);
   if (wasMember) out.push({ kind: 'store-leave', room: room.key, session: session.id });
   inboundOver(turn, session.id, room);
-  refuseQueued(
-    turn,
-    room,
-    room.queue.filter((queued) => queued.session === session.id),
-  );
+  refuseQueued(turn, room, [
+    ...room.queue.filter((queued) => queued.session === session.id),
+    ...behind.map((queued) => ({ session: session.id, stanza: queued })),
+  ]);
   out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
   if (room.members.size > 0 || room.waiting.length > 0) return;
   if (room.phase === 'joining') abandonJoin(turn, room);

@@ -86,8 +86,10 @@ function place(turn: Turn, room: Occupancy): boolean {
   if (!current && !isShared && room.departing.size > 0) return false;
   const target = chooseCarrier(turn, room) ?? (current ? undefined : anyCarrier(turn, room));
   // A session whose stream is lost is about to go; the place is taken again when the next one comes.
-  if (target === 'pending' || target === current) return false;
-  if (target === undefined) {
+  // An account stream that is tried again in minutes is no reason to keep a user's logout back for as long.
+  const isHopeless = target === 'pending' && current?.status === 'retiring' && turn.state.accountStream === 'waiting';
+  if ((target === 'pending' && !isHopeless) || target === current) return false;
+  if (target === undefined || target === 'pending') {
     if (current?.status === 'hibernating') return false;
     if (current && isHibernating(turn, current)) {
       suspend(turn, current);

@@ -4,6 +4,7 @@
 import type { Stanza } from '../../xml/stanza.ts';
 import { isSelf } from '../occupancy.ts';
 import { statusCodes } from '../self-presence.ts';
+import { delayStamp } from '../stanza-log.ts';
 import type { Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat } from './groupchat.ts';
@@ -68,7 +69,8 @@ function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Sta
 function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const { out } = turn;
   if (stanza.name === 'presence') {
-    const isEnd = (stanza.type === 'unavailable' && isSelf(stanza, room.nick)) || stanza.type === 'error';
+    const isOver = stanza.type === 'unavailable' && isSelf(stanza, room.nick) && !statusCodes(stanza).includes('303');
+    const isEnd = isOver || stanza.type === 'error';
     if (isEnd) departed(turn, room, carrier.id);
     else out.drop('overlap');
   } else if (stanza.name === 'message') {
@@ -85,7 +87,9 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
 }
 
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
-  if (room.overlap) groupchat(turn, room, carrier.id, stanza);
+  // What the room repeats is known as far as the log goes.
+  if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier.id, stanza);
+  else if (room.overlap) groupchat(turn, room, carrier.id, stanza);
   else if (room.carrier === undefined) passMissed(turn, room, carrier.id, stanza);
   else turn.out.drop('overlap');
 }
