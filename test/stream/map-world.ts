@@ -380,7 +380,7 @@ export class MapWorld {
   #grant(h: number): void {
     const answer = parseStanza(Buffer.from(`<resumed ${SM} previd='previd' h='${this.server.h}'/>`));
     const isResumed = this.legs.resume({
-      request: { previd: 'previd', h, version: NS.sm3 },
+      request: { previd: 'previd', h, version: NS.sm3, domain: 'localhost' },
       answer,
       client: this.#down as unknown as Leg,
       server: this.#up as unknown as Leg,

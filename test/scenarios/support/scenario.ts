@@ -47,6 +47,8 @@ export interface Scene extends Omit<Cell, 'server'> {
   direct(role: string, options?: DeviceOptions): Promise<Client>;
   /** A further proxy in front of the same server. */
   startProxy(config?: ConfigFile, options?: Omit<ProxyOptions, 'upstream' | 'config'>): Promise<TestProxy>;
+  /** A client that the scenario has opened by itself: it is ended with the others, and its stream is shown with theirs. */
+  adopt(client: Client): Client;
   /** Registers clean-up. */
   after: TestContext['after'];
 }
@@ -164,6 +166,10 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
     newRoom,
     room: newRoom(),
     after: context.after,
+    adopt: (client) => {
+      clients.push(client);
+      return client;
+    },
     jid: async (role) => `${await account(role)}@${server.host}`,
     login: (role, options = {}) => {
       const { transport = cell.transport, through = proxy } = options;
