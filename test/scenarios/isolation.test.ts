@@ -63,6 +63,7 @@ for (const who of ['desk', 'phone'] as const) {
     );
     await sender.fence({ room }).catch(() => []);
     for (const one of await players.witness.client.fence({ room })) {
+      if (one.name === 'presence') players.witness.client.stream.inbox.add(one);
       if (one.id === 'w1') assert.is(one.from, `${room}/al`);
       if (one.id === 'w2') assert.ok(one.from?.startsWith(sender.bareJid));
     }
