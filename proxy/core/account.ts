@@ -12,7 +12,7 @@ import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
 import { lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, settleTimer } from './rules/join-answer.ts';
-import { departed, graceOver, left, sendLeave } from './rules/leave.ts';
+import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
 import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
@@ -55,7 +55,7 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'session-hibernates': {
       const session = state.sessions.get(input.session);
-      if (session) sessionHibernates(turn, session);
+      if (session) sessionHibernates(turn, session, input.isDeaf);
       return;
     }
     case 'session-awakes': {
@@ -190,6 +190,8 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
 function departTimeout(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   const departing = room.departing.get(carrier);
   if (!departing) return;
-  if (departing.sent) departed(turn, room, carrier);
-  else sendLeave(turn, room, carrier);
+  if (!departing.sent) sendLeave(turn, room, carrier);
+  // A stream that hibernates is an occupant until it is resumed, and its leave with it, or until the server gives it up.
+  else if (turn.state.carriers.get(carrier)?.status === 'hibernating') awaitLeave(turn, room, carrier);
+  else departed(turn, room, carrier);
 }

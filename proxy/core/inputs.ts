@@ -9,8 +9,11 @@ export type Input =
   | { readonly kind: 'session-bound'; readonly session: SessionId; readonly jid: string; readonly carrier: CarrierId }
   /** The client's connection has ended, or it has closed its stream, or another connection has taken its place. */
   | { readonly kind: 'session-gone'; readonly session: SessionId }
-  /** The client's connection has dropped, and its session may be resumed (XEP-0198). */
-  | { readonly kind: 'session-hibernates'; readonly session: SessionId }
+  /**
+   * The client's connection has dropped, and its session may be resumed (XEP-0198). `isDeaf`: the stream's connection to the
+   * server is gone too.
+   */
+  | { readonly kind: 'session-hibernates'; readonly session: SessionId; readonly isDeaf: boolean }
   /** It was resumed. */
   | { readonly kind: 'session-awakes'; readonly session: SessionId }
   /** A broadcast presence (RFC 6121 section 4.2) was seen from the client. An `unavailable` one is handled before it is relayed. */

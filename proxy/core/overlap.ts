@@ -19,8 +19,19 @@ export class Overlap {
     this.#heard.set(here, heard);
     if (heard <= (this.#passed.get(key) ?? 0)) return false;
     this.#passed.set(key, heard);
+    forgetOldest(this.#passed);
+    forgetOldest(this.#heard);
     return true;
   }
+}
+
+/** A stream that hibernates may take hours to be compared. */
+const MOST_COMPARED = 10_000;
+
+function forgetOldest(counts: Map<string, number>): void {
+  if (counts.size <= MOST_COMPARED) return;
+  const oldest = counts.keys().next();
+  if (!oldest.done) counts.delete(oldest.value);
 }
 
 /** What tells one message of a room from another: the room's stanza-id (XEP-0359), else sender, id and content. */
@@ -32,7 +43,9 @@ export function messageKey(stanza: Stanza): string {
   for (const child of stanza.root.children) {
     // The account's own archive marks each stream's copy of a private message for itself.
     const isMark = child.ns === NS.stanzaId || child.name === 'archived';
-    if (!isMark) content += stanza.bytes.toString('latin1', child.start, child.end);
+    // A server says how late it is when it sends again (XEP-0198 section 5).
+    const isDelay = child.ns === NS.delay || child.ns === NS.legacyDelay;
+    if (!isMark && !isDelay) content += stanza.bytes.toString('latin1', child.start, child.end);
   }
   return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${content}`;
 }

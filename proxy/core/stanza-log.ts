@@ -1,6 +1,7 @@
 /**
  * The stanza log of an occupancy: the recent groupchat messages, for replay. Bounded by count, age and bytes.
  */
+import { bareKey, bareOf, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 
@@ -40,7 +41,7 @@ export class StanzaLog {
     const entry: LogEntry = {
       text: Buffer.from(stanza.bytes),
       source: stanza.declarations,
-      at: stamp ?? now,
+      at: stamp ?? resentStamp(stanza) ?? now,
       delayed: stamp !== undefined,
     };
     this.#entries.push(entry);
@@ -74,14 +75,38 @@ export function entryStanza(entry: LogEntry): Stanza {
   return parseStanza(entry.text, entry.source);
 }
 
-/** Epoch ms of the stanza's delay stamp (XEP-0203, or XEP-0091 of old services); undefined without one. */
+/**
+ * Epoch ms of the room's delay stamp (XEP-0203, or XEP-0091 of old services), which makes a message history; undefined without
+ * one. What others have delayed is no history (XEP-0045 section 7.2.13), such as what a server sends again at a resumption.
+ */
 export function delayStamp(stanza: Stanza): number | undefined {
-  const delay = stanza.root.child('delay', NS.delay);
-  const at = delay ? Date.parse(delay.attr('stamp') ?? '') : Number.NaN;
-  if (!Number.isNaN(at)) return at;
+  const at = stampOf(stanza, (by) => by === undefined || isOfService(by, stanza));
+  if (at !== undefined) return at;
   const stamp = stanza.root.child('x', NS.legacyDelay)?.attr('stamp');
   const parts = stamp === undefined ? null : /^(\d{4})(\d\d)(\d\d)T(\d\d:\d\d:\d\d)$/.exec(stamp);
-  if (!parts) return undefined;
-  const legacy = Date.parse(`${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}Z`);
-  return Number.isNaN(legacy) ? undefined : legacy;
+  return parts ? epochMs(`${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}Z`) : undefined;
+}
+
+/** When the account's own server first had what it sends again at a resumption: it says so in its name or the account's. */
+function resentStamp(stanza: Stanza): number | undefined {
+  const own = bareOf(stanza.to ?? '');
+  return stampOf(stanza, (by) => by !== undefined && (by === own || by === splitJid(own).domain));
+}
+
+function stampOf(stanza: Stanza, isWanted: (by: string | undefined) => boolean): number | undefined {
+  for (const child of stanza.root.children) {
+    if (child.name !== 'delay' || child.ns !== NS.delay || !isWanted(child.attr('from'))) continue;
+    const at = epochMs(child.attr('stamp') ?? '');
+    if (at !== undefined) return at;
+  }
+  return undefined;
+}
+
+function isOfService(by: string, stanza: Stanza): boolean {
+  return bareKey(splitJid(by).domain) === bareKey(splitJid(stanza.from ?? '').domain);
+}
+
+function epochMs(text: string): number | undefined {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : at;
 }

@@ -117,6 +117,8 @@ export interface EntryAttempt extends Attempt {
 /** A hand-over (`from` set) or a rejoin after a carrier was lost (`from` undefined). */
 export interface Move extends Attempt {
   readonly from: CarrierId | undefined;
+  /** The old stream does not hear the room meanwhile: there is none, or it hibernates. */
+  readonly isBlind: boolean;
   /** The nick that it asks for: the account's when it began. */
   readonly nick: string;
   /** Messages that came before it was complete. */

@@ -287,7 +287,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   }
 
   /** The connection has dropped: a session that can be resumed waits for its client, as long as the server does. */
-  #dropped(reason: string): void {
+  #dropped(reason: string, isDeaf = false): void {
     const { resumableMs } = this.#legs;
     if (resumableMs === undefined || this.#isClientGone || this.#isServerGone) {
       this.#clientGone(reason);
@@ -300,7 +300,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#server.resume('client');
     this.#expiry = setTimeout(() => this.#expire(), resumableMs + EXPIRY_MARGIN_MS);
     this.#expiry.unref();
-    this.#account.input({ kind: 'session-hibernates', session: this.id });
+    this.#account.input({ kind: 'session-hibernates', session: this.id, isDeaf });
   }
 
   /** The server's time is over, or too much waits: the client must begin anew. */
@@ -318,7 +318,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.client.handler = SILENT;
     this.client.destroy();
     this.#legs.suspend();
-    this.#dropped('server dropped');
+    this.#dropped('server dropped', true);
   }
 
   get managementVersion(): string | undefined {

@@ -41,7 +41,7 @@ export function isSubject(stanza: Stanza): boolean {
 /** `at`: when it was heard live, epoch ms; undefined when the room replays it. */
 export function noteSubject(room: Occupancy, stanza: Stanza, at: number | undefined): void {
   room.subject = detach(stanza);
-  room.subjectAt = stanza.root.child('delay', NS.delay) ? undefined : at;
+  room.subjectAt = delayStamp(stanza) === undefined ? at : undefined;
 }
 
 /**

@@ -8,12 +8,18 @@ import type { Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { reconcile } from './move.ts';
 
-export function sessionHibernates(turn: Turn, session: Session): void {
+/** `isDeaf`: the server is to be heard no more either, and what the rooms say is with the server until the resumption. */
+export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean): void {
   const { state } = turn;
   session.isHibernating = true;
   inboundOver(turn, session.id);
   const carrier = state.carriers.get(session.carrier);
   if (!carrier) return;
+  if (isDeaf) {
+    carrier.status = 'hibernating';
+    reconcile(turn);
+    return;
+  }
   if (carrier.rooms.size === 0 || !hasOther(turn, session)) {
     suspend(turn, carrier);
     return;

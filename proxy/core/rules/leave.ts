@@ -111,6 +111,11 @@ export function retreat(turn: Turn, room: Occupancy, carrier: CarrierId): void {
 export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   room.departing.set(carrier, { sent: true });
   turn.out.toCarrier(carrier, `<presence type='unavailable' to='${escapeXml(`${room.name}/${room.nick}`)}'/>`);
+  awaitLeave(turn, room, carrier);
+}
+
+/** Gives the room time to confirm the leave of this stream. */
+export function awaitLeave(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   turn.out.setTimer(departTimer(carrier, room), LEAVE_TIMEOUT_MS);
 }
 

@@ -133,6 +133,7 @@ function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | und
   const move: Move = {
     carrier: to.id,
     from: from?.id,
+    isBlind: from === undefined || from.status === 'hibernating',
     nick: room.nick,
     joinId: freshId(state),
     fenceId: freshId(state),
@@ -158,13 +159,13 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
   if (room.overlap) turn.out.setTimer(`overlap ${room.key}`, ms);
 }
 
-/** The account's presence as the room knows it, with no history; after a loss with what was missed. */
+/** The account's presence as the room knows it, with no history; where nobody has heard the room, with what was missed. */
 function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
   const content = room.self ? presenceContent(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const last = room.log.entries(turn.now).at(-1);
   const since = new Date((last?.at ?? turn.now) - 1000).toISOString();
-  const history = move.from === undefined ? `<history since='${since}'/>` : "<history maxstanzas='0'/>";
+  const history = move.isBlind ? `<history since='${since}'/>` : "<history maxstanzas='0'/>";
   const to = escapeXml(`${room.name}/${room.nick}`);
   return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
 }
@@ -200,7 +201,7 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
     return;
   }
   // The subject that ends a join answer is known, as long as there was a stream to hear it by.
-  if (move.from !== undefined && stanza.type === 'groupchat' && isSubject(stanza)) return;
+  if (!move.isBlind && stanza.type === 'groupchat' && isSubject(stanza)) return;
   // The old stream is heard to its end first; without one all this is passed on behind the differences in the roster.
   move.heard.push(detach(stanza));
 }
@@ -244,9 +245,9 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   noteRoomCodes(room.codes, move.self);
   tellDifferences(turn, room, move);
   recordOccupancy(turn, room);
-  if (move.from === undefined) for (const stanza of move.heard) passMissed(turn, room, move.carrier, stanza);
-  else {
-    room.ahead = { carrier: move.carrier, stanzas: move.heard };
+  if (move.isBlind) for (const stanza of move.heard) passMissed(turn, room, move.carrier, stanza);
+  if (move.from !== undefined) {
+    if (!move.isBlind) room.ahead = { carrier: move.carrier, stanzas: move.heard };
     beginDepart(turn, room, move.from);
     // The old stream was renamed while the new one came in under the old nick.
     if (renamed !== undefined) sendRename(turn, room, move.carrier, renamed);

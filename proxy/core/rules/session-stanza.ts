@@ -52,7 +52,7 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): voi
     return;
   }
   if (room?.members.has(session.id)) {
-    if (isLeave || !mustWait(room, stanza)) memberStanza(turn, room, session, stanza);
+    if (isLeave || !mustWait(turn, room, stanza)) memberStanza(turn, room, session, stanza);
     else waitForCarrier(turn, room, session, stanza);
     return;
   }
@@ -60,8 +60,10 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): voi
 }
 
 /** A nick change waits for the end of a hand-over too: it would part the two streams that share the nick. */
-function mustWait(room: Occupancy, stanza: Stanza): boolean {
+function mustWait(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
   if (room.carrier === undefined) return true;
+  // What hibernates may never come back; another stream takes the room over.
+  if (turn.state.carriers.get(room.carrier)?.status === 'hibernating') return true;
   if (!room.move || stanza.name !== 'presence' || stanza.type !== undefined) return false;
   const nick = resourceOf(stanza.to ?? '');
   return nick !== '' && keyOfNick(nick) !== keyOfNick(room.nick);
