@@ -77,6 +77,10 @@ scenario('L7', 'two devices rename at once: all see the same nicks in the same o
   const { witness, desk, phone } = await twoJoined(scene);
   desk.send(`<presence to='${room}/desk-al'/>`);
   phone.send(`<presence to='${room}/phone-al'/>`);
+  // Once the answers to both are there, whichever was the first at the proxy, each has all.
+  for (const client of [desk, phone]) {
+    for (const one of await client.fence({ room })) client.stream.inbox.add(one);
+  }
   const seen: string[][] = [];
   for (const client of [desk, phone]) {
     await client.fence({ room }).then((arrived) => {
