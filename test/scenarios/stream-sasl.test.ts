@@ -41,15 +41,16 @@ stage(
     const user = await scene.user('alice');
     for (const access of ['tcp', 'ws'] as const) {
       for (const mechanism of scene.server.features.mechanisms.filter((one) => one !== 'legacy')) {
-        const client = await scene.connect(proxy.at(access));
-        for (const password of ['wrong', `${user}x`, '']) {
-          // A server may call an empty password malformed.
-          const wanted = password === '' ? ['not-authorized', 'malformed-request'] : ['not-authorized'];
-          const refusal = await refusalOf(client.authenticate({ user, password, mechanism }));
-          assert.ok(wanted.includes(refusal), `${mechanism} "${password}": ${refusal}`);
-        }
-        await client.authenticate({ user, mechanism });
-        await client.bind();
+        const client = await scene.connect(proxy.at(access), async (client) => {
+          for (const password of ['wrong', `${user}x`, '']) {
+            // A server may call an empty password malformed.
+            const wanted = password === '' ? ['not-authorized', 'malformed-request'] : ['not-authorized'];
+            const refusal = await refusalOf(client.authenticate({ user, password, mechanism }));
+            assert.ok(wanted.includes(refusal), `${mechanism} "${password}": ${refusal}`);
+          }
+          await client.authenticate({ user, mechanism });
+          await client.bind();
+        });
         assert.is(client.bareJid, `${user}@localhost`);
         await client.end();
       }
@@ -101,13 +102,14 @@ stage('S5', 'without TLS an untrusted listener takes no password', async (scene)
   }
   // With STARTTLS at hand nothing goes on before it.
   const { access: _, ...target } = proxy.at('starttls');
-  const client = await scene.connect({ ...target, access: 'tcp' });
-  assert.equal(client.mechanisms, []);
-  assert.ok(client.features.child('starttls', ns.tls)?.child('required'));
-  assert.is(await refusalOf(client.authenticate({ user })), 'encryption-required');
-  await client.startTls();
-  assert.ok(client.mechanisms.includes('PLAIN'));
-  await client.login({ user });
+  await scene.connect({ ...target, access: 'tcp' }, async (client) => {
+    assert.equal(client.mechanisms, []);
+    assert.ok(client.features.child('starttls', ns.tls)?.child('required'));
+    assert.is(await refusalOf(client.authenticate({ user })), 'encryption-required');
+    await client.startTls();
+    assert.ok(client.mechanisms.includes('PLAIN'));
+    await client.login({ user });
+  });
 });
 
 stage('S5', 'plain-only: PLAIN alone is offered and taken, and the account gets a stream of its own', async (scene) => {
