@@ -9,10 +9,12 @@ import type { Effect } from '../core/effects.ts';
 import type { Input } from '../core/inputs.ts';
 import { type AccountState, type CarrierId, createAccountState, type SessionId, type Settings } from '../core/state.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
+import { bareKey } from '../xml/address.ts';
 import { bridge, Fork } from '../xml/edit.ts';
 import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
 import { AccountStream } from './account-stream.ts';
 import type { AccountDeps } from './deps.ts';
+import { urgencyOf } from './hold-back.ts';
 import type { Outlet, OutletSource } from './outlet.ts';
 
 /** What the runner needs of a session. */
@@ -23,6 +25,10 @@ export interface SessionPort extends OutletSource {
   readonly declared: Declarations | 'websocket';
   /** A stanza whose declarations are right for `declared`. */
   deliver(text: Buffer): void;
+  /** Its client is inactive (XEP-0352): what is not urgent may be given to `holdBack` in place of `deliver`. */
+  readonly mayHoldBack: boolean;
+  /** `occupant`: whose presence it is, of which only the last state matters. */
+  holdBack(text: Buffer, occupant: string | undefined): void;
   /** A stanza that was made from `origin` and stands under its stream's declarations. */
   send(xml: string | Buffer, origin?: Stanza): void;
   /** A stanza that does not concern rooms, on the session's own upstream stream. */
@@ -208,7 +214,9 @@ export class AccountRunner {
     for (const id of sessions) {
       const session = this.#sessions.get(id);
       if (!session) continue;
-      session.deliver(fork.for(session.jid, session.declared));
+      const text = fork.for(session.jid, session.declared);
+      if (session.mayHoldBack) this.#deliverLater(session, text, stanza);
+      else session.deliver(text);
       copies += 1;
     }
     hot.stanzasForked += copies;
@@ -216,6 +224,14 @@ export class AccountRunner {
       hot.stanzasSaved += copies - 1;
       hot.bytesSaved += (copies - 1) * stanza.length;
     }
+  }
+
+  #deliverLater(session: SessionPort, text: Buffer, stanza: Stanza): void {
+    const key = bareKey(stanza.from ?? '');
+    const room = key === undefined ? undefined : this.state.rooms.get(key);
+    const urgency = room ? urgencyOf(stanza, room.nick) : 'now';
+    if (urgency === 'now') session.deliver(text);
+    else session.holdBack(text, urgency === 'presence' ? stanza.from : undefined);
   }
 
   #toSession(id: SessionId, xml: string | Buffer, origin: Stanza | undefined): void {

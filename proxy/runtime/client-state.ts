@@ -6,6 +6,7 @@ import type { Carrier, Session, SessionId } from '../core/state.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { AccountRunner } from './account-runner.ts';
+import { HoldBack } from './hold-back.ts';
 import type { SessionLegs } from './session-legs.ts';
 import { Withheld } from './withheld.ts';
 
@@ -27,6 +28,8 @@ export class ClientState {
   readonly #withheld = new Withheld();
   /** The server has been told that the client is inactive (XEP-0352). */
   #isInactive = false;
+  /** Room traffic that an inactive client need not have at once; undefined: it is active. */
+  #held: HoldBack | undefined;
   /** The server holds the client for available. */
   #isShown = false;
   /** Ids of the client's requests to switch carbons, and to what. */
@@ -66,6 +69,8 @@ export class ClientState {
   /** XEP-0352. While the stream carries rooms the server would hold back the siblings' traffic too (S10). */
   activity(stanza: Stanza): void {
     const isInactive = stanza.name === 'inactive';
+    if (isInactive) this.#held ??= new HoldBack();
+    else this.#becomeActive();
     if (isInactive && this.#options.carrier.rooms.size > 0) return;
     this.#isInactive = isInactive;
     this.#options.relay(stanza);
@@ -81,6 +86,30 @@ export class ClientState {
   /** After a resumption a client is active (XEP-0352 section 5.2). */
   resumed(): void {
     this.#isInactive = false;
+    this.#becomeActive();
+  }
+
+  /** The client is inactive, and texts for it may be given to `holdBack`. */
+  get mayHoldBack(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Room traffic that may wait for something that may not. `occupant`: whose presence it is. */
+  holdBack(text: Buffer, occupant: string | undefined): void {
+    if (!this.#held) return;
+    this.#held.add(text, occupant);
+    if (this.#held.isFull) this.passHeld();
+  }
+
+  /** Something is about to go to the client: what has waited goes before it. */
+  passHeld(): void {
+    if (!this.#held || this.#held.isEmpty) return;
+    for (const text of this.#held.take()) this.#options.legs.deliver(text);
+  }
+
+  #becomeActive(): void {
+    this.passHeld();
+    this.#held = undefined;
   }
 
   /** XEP-0280 section 4: what the client switches on or off is true when the server has confirmed it. */

@@ -261,6 +261,7 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   relayDownstream(stanza: Stanza): void {
     this.#hot.stanzasDown += 1;
+    this.#clientState.passHeld();
     this.#legs.relayDown(stanza);
     // A carrier must go on being read for its siblings; the client's outbox is bounded.
     if (this.client.congested && this.#carrier.rooms.size === 0) this.#server.pause('client');
@@ -295,6 +296,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     }
     if (this.#legs.isHibernating) return;
     this.#legs.isHibernating = true;
+    this.#clientState.passHeld();
     this.#rate?.stop();
     this.#log.info({ reason }, 'session hibernates');
     this.#server.resume('client');
@@ -400,12 +402,22 @@ export class ClientSession implements SessionPort, CarrierPort {
     return this.#legs.declared;
   }
 
+  get mayHoldBack(): boolean {
+    return this.#clientState.mayHoldBack;
+  }
+
+  holdBack(text: Buffer, occupant: string | undefined): void {
+    this.#clientState.holdBack(text, occupant);
+  }
+
   deliver(text: Buffer): void {
+    this.#clientState.passHeld();
     this.#legs.deliver(text);
     this.#mindQueue();
   }
 
   send(xml: string | Buffer, origin?: Stanza): void {
+    this.#clientState.passHeld();
     this.#legs.send(xml, origin);
     this.#mindQueue();
   }
