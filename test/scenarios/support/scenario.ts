@@ -45,8 +45,8 @@ export interface Scene extends Omit<Cell, 'server'> {
   login(role: string, options?: DeviceOptions): Promise<Client>;
   /** A client of the role straight at the server: a witness. */
   direct(role: string, options?: DeviceOptions): Promise<Client>;
-  /** A further proxy in front of the same server. */
-  startProxy(config?: ConfigFile, options?: Omit<ProxyOptions, 'upstream' | 'config'>): Promise<TestProxy>;
+  /** A further proxy in front of the same server, or of what `upstream` names. */
+  startProxy(config?: ConfigFile, options?: Partial<Omit<ProxyOptions, 'config'>>): Promise<TestProxy>;
   /** A client that the scenario has opened by itself: it is ended with the others, and its stream is shown with theirs. */
   adopt(client: Client): Client;
   /** Registers clean-up. */
@@ -147,7 +147,7 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
     return client;
   };
   // Clients go before their proxy: clean-up runs last-in first-out.
-  const begin = async (more: Omit<ProxyOptions, 'upstream'>): Promise<TestProxy> => {
+  const begin = async (more: Partial<ProxyOptions>): Promise<TestProxy> => {
     const proxy = await startProxy({ upstream: server, ...more });
     context.after(() => proxy.stop());
     context.after(() => Promise.all(clients.map((one) => one.end(1_000))));

@@ -1,0 +1,46 @@
+/** A way to a server that can be broken: what is on its way in either direction is lost. */
+import { connect, createServer, type Socket } from 'node:net';
+
+export interface Breakable {
+  /** URL for a proxy's configuration. */
+  readonly upstream: string;
+  /** Connections that were made so far. */
+  readonly made: number;
+  /** RST to both ends of all connections, or of the one of that number (from 0, in the order of their making). */
+  break(number?: number): void;
+  stop(): void;
+}
+
+export async function breakable(port: number): Promise<Breakable> {
+  const pairs: (readonly [Socket, Socket])[] = [];
+  const server = createServer({ noDelay: true }, (near) => {
+    const far = connect({ port, host: '127.0.0.1', noDelay: true });
+    pairs.push([near, far]);
+    near.pipe(far);
+    far.pipe(near);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.on('error', () => {});
+      one.on('close', () => other.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const listening = typeof address === 'object' && address ? address.port : 0;
+  const end = (list: typeof pairs): void => {
+    for (const socket of list.flat()) if (!socket.destroyed) socket.resetAndDestroy();
+  };
+  return {
+    upstream: `xmpp://127.0.0.1:${listening}`,
+    get made() {
+      return pairs.length;
+    },
+    break: (number) => end(number === undefined ? pairs : pairs.slice(number, number + 1)),
+    stop() {
+      end(pairs);
+      server.close();
+    },
+  };
+}
