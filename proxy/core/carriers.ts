@@ -126,6 +126,13 @@ export function freeIfDone(turn: Turn, carrier: Carrier): void {
   }
 }
 
+/** Whether some other stream carries rooms, or is about to. */
+export function hasOtherCarrier(state: AccountState, id: CarrierId): boolean {
+  if (state.accountStream === 'possible' || state.accountStream === 'opening') return true;
+  for (const carrier of state.carriers.values()) if (carrier.id !== id && carrier.status === 'ready') return true;
+  return false;
+}
+
 /** The carrier's session hibernates, and with it what the stream still carries. */
 export function suspend(turn: Turn, carrier: Carrier): void {
   carrier.status = 'hibernating';

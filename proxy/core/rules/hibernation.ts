@@ -3,7 +3,7 @@
  * kept for it. What its stream carried for others is handed over first; what nobody else can carry stays with the server,
  * which keeps the occupant, queues and pushes as it does without a proxy.
  */
-import { suspend } from '../carriers.ts';
+import { hasOtherCarrier, suspend } from '../carriers.ts';
 import type { Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { reconcile } from './move.ts';
@@ -20,21 +20,12 @@ export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean)
     reconcile(turn);
     return;
   }
-  if (carrier.rooms.size === 0 || !hasOther(turn, session)) {
+  if (carrier.rooms.size === 0 || !hasOtherCarrier(state, session.carrier)) {
     suspend(turn, carrier);
     return;
   }
   carrier.status = 'retiring';
   reconcile(turn);
-}
-
-/** Whether some other stream carries rooms, or is about to. */
-function hasOther({ state }: Turn, session: Session): boolean {
-  if (state.accountStream === 'possible' || state.accountStream === 'opening') return true;
-  for (const carrier of state.carriers.values()) {
-    if (carrier.id !== session.carrier && carrier.status === 'ready') return true;
-  }
-  return false;
 }
 
 /** The session is back, its stream as it was. */

@@ -1,7 +1,8 @@
 /**
  * Sessions come and go (L3): going is not leaving. What a session carried for others is handed over before its stream ends.
  */
-import { freeIfDone } from '../carriers.ts';
+import { freeIfDone, hasOtherCarrier } from '../carriers.ts';
+import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
@@ -74,6 +75,7 @@ function retire(turn: Turn, carrier: Carrier): void {
   const { state, out } = turn;
   carrier.status = 'retiring';
   const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);
+  if (isClientGone && !hasOtherCarrier(state, carrier.id)) abandonRooms(turn, carrier);
   if (carrier.rooms.size > 0 && isClientGone) out.push({ kind: 'hold-carrier', carrier: carrier.id });
   for (const key of [...carrier.rooms]) {
     const room = state.rooms.get(key);
@@ -86,6 +88,16 @@ function retire(turn: Turn, carrier: Carrier): void {
   }
   reconcile(turn);
   if (state.carriers.get(carrier.id) === carrier) freeIfDone(turn, carrier);
+}
+
+/** Nobody can take the rooms over, and nobody is in them: the end of the stream leaves them, as without the proxy. */
+function abandonRooms(turn: Turn, carrier: Carrier): void {
+  for (const key of [...carrier.rooms]) {
+    const room = turn.state.rooms.get(key);
+    if (!room || room.members.size > 0 || room.waiting.length > 0) continue;
+    endOccupancy(turn, room);
+    forgetOccupancy(turn, room);
+  }
 }
 
 /** Others wait for a join that was sent on this stream: it is taken back and sent on another. */
