@@ -31,6 +31,10 @@ export const impossible = {
     carriers: ['borrowed'],
   },
   streamManagement: { reason: 'jabberd2 has no XEP-0198', servers: ['jabberd2'] },
+  resumptionTime: {
+    reason: 'Prosody lets no client ask for a shorter time in which it can resume, and jabberd2 has no XEP-0198',
+    servers: ['prosody', 'jabberd2'],
+  },
   archive: { reason: 'mu-conference has no XEP-0313', servers: ['jabberd2'] },
   carbons: { reason: 'jabberd2 has no XEP-0280', servers: ['jabberd2'] },
   occupantLimit: { reason: 'Prosody has no limit of occupants', servers: ['prosody'] },

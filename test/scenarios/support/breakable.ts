@@ -8,14 +8,25 @@ export interface Breakable {
   readonly made: number;
   /** RST to both ends of all connections, or of the one of that number (from 0, in the order of their making). */
   break(number?: number): void;
+  /** What has gone over the connection of that number so far, towards the server and from it. */
+  said(number: number): { readonly up: string; readonly down: string };
   stop(): void;
 }
 
 export async function breakable(port: number): Promise<Breakable> {
   const pairs: (readonly [Socket, Socket])[] = [];
+  const texts: { up: string; down: string }[] = [];
   const server = createServer({ noDelay: true }, (near) => {
     const far = connect({ port, host: '127.0.0.1', noDelay: true });
     pairs.push([near, far]);
+    const text = { up: '', down: '' };
+    texts.push(text);
+    near.on('data', (chunk) => {
+      text.up += chunk.toString();
+    });
+    far.on('data', (chunk) => {
+      text.down += chunk.toString();
+    });
     near.pipe(far);
     far.pipe(near);
     for (const [one, other] of [
@@ -38,6 +49,7 @@ export async function breakable(port: number): Promise<Breakable> {
       return pairs.length;
     },
     break: (number) => end(number === undefined ? pairs : pairs.slice(number, number + 1)),
+    said: (number) => texts[number] ?? { up: '', down: '' },
     stop() {
       end(pairs);
       server.close();

@@ -82,7 +82,8 @@ export class Device {
   #listen(client: Client): void {
     const { intercept } = client.stream;
     client.stream.intercept = (element) => {
-      const isCounted = client.sm !== undefined && element.ns === ns.client;
+      // What an old connection still brings is read by nobody.
+      const isCounted = this.client === client && client.sm !== undefined && element.ns === ns.client;
       const isTaken = intercept(element);
       if (isCounted) this.heard.push(element);
       if (element.ns === ns.sm && element.name === 'a') this.#acknowledge(Number(element.attrs.h));
