@@ -1,9 +1,8 @@
 /** The program as it is run: SIGTERM closes all streams in order (C4 as far as one node goes), bad surroundings are survived. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import process from 'node:process';
 import { type Client, login } from '../support/client.ts';
 import { answerJoin, type FakePeer, startFakeServer } from '../support/fake-server.ts';
-import { assert, suite, type TestContext } from '../support/suite.ts';
+import { assert, suite } from '../support/suite.ts';
+import { startProgram } from './support/program.ts';
 import { until } from './support/witness.ts';
 
 const test = suite('input-program', { limitMs: 60_000 });
@@ -20,7 +19,7 @@ test('SIGTERM tells every client system-shutdown, closes its stream and that at 
     },
   });
   context.after(() => server.stop());
-  const program = await start(context, server.upstream);
+  const program = await startProgram(context, server.upstream);
   const clients: Client[] = [];
   for (const [index, access] of (['tcp', 'ws', 'tcp', 'ws'] as const).entries()) {
     // Two of them make account streams, which must be closed too.
@@ -48,7 +47,7 @@ test('a server that is not there at the start is no reason to end, and is used w
   const first = await startFakeServer();
   const { port } = first;
   await first.stop();
-  const program = await start(context, `xmpp://127.0.0.1:${port}`);
+  const program = await startProgram(context, `xmpp://127.0.0.1:${port}`);
   const refused = await login({ access: 'tcp', port: program.ports.tcp }, { user: 'alice' }).catch((error) => error);
   assert.match(refused.message, 'remote-connection-failed');
   const server = await startFakeServer({}, port);
@@ -60,26 +59,3 @@ test('a server that is not there at the start is no reason to end, and is used w
 });
 
 test.run();
-
-interface Program {
-  child: ChildProcess;
-  ports: { tcp: number; ws: number };
-  ended: Promise<number | null>;
-}
-
-async function start({ after }: TestContext, upstream: string): Promise<Program> {
-  const listeners = ['--listen', 'tcp://127.0.0.1:0?tls=none', '--listen', 'ws://127.0.0.1:0'];
-  const args = ['--import', 'tsx', 'proxy/main.ts', ...listeners, '--host', 'localhost', '--upstream', upstream];
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MINIMIX_')));
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  after(() => child.kill('SIGKILL'));
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  await until('it has started', () => output.includes('"msg":"started"'), 20_000);
-  const lines = output.split('\n').filter((line) => line.includes('"msg":"listening"'));
-  const [tcp = 0, ws = 0] = lines.map((line) => (JSON.parse(line) as { port: number }).port);
-  return { child, ports: { tcp, ws }, ended };
-}

@@ -183,6 +183,7 @@ scenario(
     const { client } = device;
     await client.bind('phone');
     await client.available();
+    await client.pick(`<presence from='${bob.jid}'/>`);
     assert.is((await client.enableSm()).name, 'enabled');
     // What was not acknowledged is where ejabberd has it without a proxy: in the archive.
     await client.iq(`<iq type='set'><query xmlns='urn:xmpp:mam:2'/></iq>`);

@@ -1,0 +1,30 @@
+/** The program as it is run, in a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import process from 'node:process';
+import type { TestContext } from '../../support/suite.ts';
+import { until } from './witness.ts';
+
+export interface Program {
+  child: ChildProcess;
+  ports: { tcp: number; ws: number };
+  /** The exit code. */
+  ended: Promise<number | null>;
+}
+
+/** Starts it in front of `upstream`, with a trusted TCP and a trusted WebSocket listener; it is killed behind the test. */
+export async function startProgram({ after }: Pick<TestContext, 'after'>, upstream: string): Promise<Program> {
+  const listeners = ['--listen', 'tcp://127.0.0.1:0?tls=none', '--listen', 'ws://127.0.0.1:0'];
+  const args = ['--import', 'tsx', 'proxy/main.ts', ...listeners, '--host', 'localhost', '--upstream', upstream];
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MINIMIX_')));
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  after(() => child.kill('SIGKILL'));
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  await until('it has started', () => output.includes('"msg":"started"'), 20_000);
+  const lines = output.split('\n').filter((line) => line.includes('"msg":"listening"'));
+  const [tcp = 0, ws = 0] = lines.map((line) => (JSON.parse(line) as { port: number }).port);
+  return { child, ports: { tcp, ws }, ended };
+}
