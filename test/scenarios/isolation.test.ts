@@ -102,7 +102,7 @@ for (const who of ['desk', 'phone'] as const) {
     await unharmed(players, room, [players[who], ...others(players)]);
   });
 
-  scenario('M9a', `a flood of 3000 messages, sent by ${role}`, async (scene) => {
+  const flood = async (scene: Scene): Promise<void> => {
     const { room } = scene;
     const players = await cast(scene);
     const sender = players[who];
@@ -114,7 +114,7 @@ for (const who of ['desk', 'phone'] as const) {
     const id = sayInRoom(sibling, room, 'excuse me');
     const heard = await players.witness.client.upTo(withId(id), { limitMs: 20_000 });
     const flooded = heard.filter((one) => one.id?.startsWith('f') && one.name === 'message').length;
-    assert.ok(flooded < 2500, `${flooded} messages were let through before a sibling's`);
+    assert.ok(flooded < 1000, `${flooded} messages were let through before a sibling's`);
     await sender.drop();
     const other = others(players);
     const last = sayInRoom(sibling, room, 'over?');
@@ -125,7 +125,10 @@ for (const who of ['desk', 'phone'] as const) {
     if (scene.carrier === 'account' || who === 'phone' || scene.server.features.sharedNick) {
       assert.equal(await players.witness.sees(), []);
     }
-  });
+  };
+  // A small burst, so that the servers' own work for it does not take the test's time.
+  const config = { rate: { carrier: { 'per-second': 200, burst: 300 } } };
+  scenario('M9a', `a flood of 3000 messages, sent by ${role}`, flood, { config });
 }
 
 scenario.run();
