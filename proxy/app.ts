@@ -199,6 +199,7 @@ class ProxyApp implements App {
       offerStreamManagement: this.#config.streamManagement,
       resume: (request) => this.#accounts.prepareResume(request),
       onResumed: (resumed) => this.#accounts.resumed(resumed),
+      onResumeRefused: (request) => this.#accounts.resumeRefused(request),
     };
     const over = (): void => void this.#negotiations.delete(negotiation);
     const negotiation = negotiate(

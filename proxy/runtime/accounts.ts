@@ -75,6 +75,11 @@ export class Accounts {
     return session?.managementVersion === version ? session.prepareResume(h) : undefined;
   }
 
+  /** The server has refused it. */
+  resumeRefused({ domain, previd }: ResumeRequest): void {
+    this.#resumable.get(resumeKey(domain, previd))?.resumeRefused();
+  }
+
   /** The server has granted the resumption, which proves whose session it is. */
   resumed(resumed: ResumedSession): void {
     const { domain, previd } = resumed.request;

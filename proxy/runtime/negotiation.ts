@@ -38,6 +38,8 @@ export interface NegotiationDeps extends UpstreamDeps {
   readonly resume?: (request: ResumeRequest) => string | undefined;
   /** The server has granted what `resume` asked for. Both legs are held, as in `onBound`. */
   readonly onResumed?: (session: ResumedSession) => void;
+  /** The server has refused it. */
+  readonly onResumeRefused?: (request: ResumeRequest) => void;
   /** Leaves the server's XEP-0198 features in what clients are offered. Off until the sessions translate them. */
   readonly offerStreamManagement?: boolean;
 }
@@ -202,6 +204,9 @@ class Runner implements Negotiation {
         break;
       case 'bound':
         this.#hand(effect.session);
+        break;
+      case 'resume-refused':
+        this.#deps.onResumeRefused?.(effect.request);
         break;
       case 'resumed':
         this.#handResumed(effect.request, effect.answer);

@@ -16,15 +16,10 @@ import type { AccountDeps } from './deps.ts';
 import { hasManagement, isManagement, tooHigh, unexpected } from './managed-stream.ts';
 import type { BoundSession, ResumedSession } from './negotiation.ts';
 import type { Outlet } from './outlet.ts';
+import { Hibernation, type Sleeper } from './session-hibernation.ts';
 import { SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
 import { type RouteView, routeDown, routeUp } from './session-routes.ts';
-import { SILENT } from './upstream.ts';
-
-/** How long after the server's own time a session that was not resumed is given up (ms): the server decides first. */
-const EXPIRY_MARGIN_MS = 5000;
-/** How long an attempt to resume may take (ms). */
-const RESUME_MS = 30_000;
 
 /** What its owner hears of a session. */
 export interface SessionEvents {
@@ -48,14 +43,13 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly #events: SessionEvents;
   /** Stream management is offered to this client. */
   readonly #isManaged: boolean;
-  /** The end of the server's time for a session that hibernates. */
-  #expiry: NodeJS.Timeout | undefined;
-  /** An attempt to resume is under way until this runs out. */
-  #resuming: NodeJS.Timeout | undefined;
+  readonly #hibernation: Hibernation;
   /** Its part in the account's state, which the rules change. */
   readonly #carrier: Carrier;
   readonly #view: RouteView;
   readonly #clientState: ClientState;
+  /** As it is counted. */
+  #transport: Leg['kind'];
   #isClientGone = false;
   #isServerGone = false;
   /** The client closed its stream in order: so is the server's. */
@@ -70,6 +64,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.bare = bareOf(bound.jid);
     this.#legs = new SessionLegs(bound.client, bound.server, () => this.#mindQueue());
     this.#account = account;
+    this.#transport = bound.client.kind;
     this.#deps = deps;
     this.#hot = deps.metrics.hot;
     this.#events = events;
@@ -85,7 +80,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#view = { state: account.state, session, carrier, services, exclude: config.exclude };
     const relay = (stanza: Stanza): void => this.relayUpstream(stanza);
     this.#clientState = new ClientState({ id: this.id, session, carrier, account, legs: this.#legs, relay });
-    deps.metrics.sessions.inc({ transport: this.client.kind });
+    this.#hibernation = new Hibernation(this.#sleeper());
+    deps.metrics.sessions.inc({ transport: this.#transport });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
     this.#log.info(
       { jid: this.jid, mechanism: bound.mechanism, transport: this.client.kind, address: this.client.remoteAddress },
@@ -125,7 +121,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#broken = violation;
         this.#clientGone(violation.condition);
       },
-      closed: (error) => this.#dropped(error?.message ?? 'dropped'),
+      closed: (error) => this.#hibernation.clientDropped(error?.message ?? 'dropped'),
       drain: () => this.#server.resume('client'),
     };
   }
@@ -210,11 +206,11 @@ export class ClientSession implements SessionPort, CarrierPort {
       stanza: (stanza) => this.#fromServer(stanza),
       end: () => {
         this.#server.end();
-        if (this.#resuming === undefined) this.#serverGone(true);
-        else this.#serverDropped();
+        if (this.#hibernation.isBeingResumed) this.#hibernation.serverDropped();
+        else this.#serverGone(true);
       },
       violation: () => this.#serverGone(false),
-      closed: () => this.#serverDropped(),
+      closed: () => this.#hibernation.serverDropped(),
       drain: () => {
         this.outlet.drain();
         this.client.resume('server');
@@ -256,7 +252,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   #isLastWord(stanza: Stanza): boolean {
     const condition = stanza.root.children[0]?.name ?? 'undefined-condition';
     this.#deps.metrics.streamErrors.inc({ condition, leg: 'upstream' });
-    return this.#resuming !== undefined && condition === 'conflict';
+    return this.#hibernation.isBeingResumed && condition === 'conflict';
   }
 
   relayDownstream(stanza: Stanza): void {
@@ -273,54 +269,14 @@ export class ClientSession implements SessionPort, CarrierPort {
   #clientGone(reason: string): void {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
-    clearTimeout(this.#expiry);
-    clearTimeout(this.#resuming);
-    if (this.#legs.isSuspended && !this.#isServerGone) {
-      this.#isServerGone = true;
-      this.#account.loseCarrier(this.carrierId);
-    }
+    this.#hibernation.end();
+    if (this.#legs.isSuspended) this.#loseServer();
     this.#rate?.stop();
-    this.#deps.metrics.sessions.dec({ transport: this.client.kind });
+    this.#deps.metrics.sessions.dec({ transport: this.#transport });
     this.#log.info({ reason }, 'session over');
     this.#server.resume('client');
     this.#account.removeSession(this);
     if (this.#isServerGone) this.#events.over();
-  }
-
-  /** The connection has dropped: a session that can be resumed waits for its client, as long as the server does. */
-  #dropped(reason: string, isDeaf = false): void {
-    const { resumableMs } = this.#legs;
-    if (resumableMs === undefined || this.#isClientGone || this.#isServerGone) {
-      this.#clientGone(reason);
-      return;
-    }
-    if (this.#legs.isHibernating) return;
-    this.#legs.isHibernating = true;
-    this.#clientState.passHeld();
-    this.#rate?.stop();
-    this.#log.info({ reason }, 'session hibernates');
-    this.#server.resume('client');
-    this.#expiry = setTimeout(() => this.#expire(), resumableMs + EXPIRY_MARGIN_MS);
-    this.#expiry.unref();
-    this.#account.input({ kind: 'session-hibernates', session: this.id, isDeaf });
-  }
-
-  /** The server's time is over, or too much waits: the client must begin anew. */
-  #expire(): void {
-    // A stream that still has its connection is given back as that of any client that has gone.
-    if (this.#legs.isHibernating) this.#clientGone('not resumed');
-  }
-
-  /** The connection to the server broke. One that can be resumed is: the client is cut off, and comes back at once. */
-  #serverDropped(): void {
-    if (this.#legs.resumableMs === undefined || this.#isClientGone || this.#isServerGone) {
-      this.#serverGone(false);
-      return;
-    }
-    this.client.handler = SILENT;
-    this.client.destroy();
-    this.#legs.suspend();
-    this.#dropped('server dropped', true);
   }
 
   get managementVersion(): string | undefined {
@@ -329,42 +285,52 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** `<resume/>` for the server on a client's new connection (XEP-0198 section 5); undefined: it cannot be resumed. */
   prepareResume(h: number): string | undefined {
-    if (this.#isClientGone) return undefined;
-    clearTimeout(this.#resuming);
-    // An attempt that the server refuses leaves everything as it is.
-    this.#resuming = setTimeout(() => this.#resumeOver(), RESUME_MS);
-    this.#resuming.unref();
-    return this.#legs.prepareResume(h);
+    return this.#hibernation.prepare(h);
   }
 
-  #resumeOver(): void {
-    clearTimeout(this.#resuming);
-    this.#resuming = undefined;
-    this.#legs.abandonResume();
+  /** The server has refused it: whoever asked has no right to this session, or it is over. */
+  resumeRefused(): void {
+    this.#hibernation.refused();
   }
 
   /** The server has granted the resumption: the session goes on over these connections. */
   resumeOver(resumed: ResumedSession): void {
-    clearTimeout(this.#expiry);
-    clearTimeout(this.#resuming);
-    this.#resuming = undefined;
-    const { kind } = this.client;
-    if (this.#isClientGone || !this.#legs.resume(resumed)) {
-      resumed.server.destroy();
-      resumed.client.error({ condition: 'internal-server-error', text: 'The session cannot be resumed' });
-      this.#isServerGone = true;
-      this.#account.loseCarrier(this.carrierId);
-      this.#clientGone('resumption failed');
-      return;
-    }
-    this.#clientState.resumed();
-    this.#rate?.stop();
-    this.#rate = SessionRate.create(this.#deps.config.rate, this.client);
-    this.#deps.metrics.sessions.dec({ transport: kind });
-    this.#deps.metrics.sessions.inc({ transport: this.client.kind });
-    this.#log.info({ client: this.client.id, server: this.#server.id }, 'session resumed');
-    this.#account.input({ kind: 'session-awakes', session: this.id });
-    this.start();
+    this.#hibernation.resumed(resumed);
+  }
+
+  #sleeper(): Sleeper {
+    return {
+      id: this.id,
+      legs: this.#legs,
+      account: this.#account,
+      log: this.#log,
+      isOver: () => this.#isClientGone || this.#isServerGone,
+      asleep: () => {
+        this.#clientState.passHeld();
+        this.#rate?.stop();
+        this.#server.resume('client');
+      },
+      awake: () => {
+        this.#clientState.resumed();
+        this.#rate?.stop();
+        this.#rate = SessionRate.create(this.#deps.config.rate, this.client);
+        this.#deps.metrics.sessions.dec({ transport: this.#transport });
+        this.#transport = this.client.kind;
+        this.#deps.metrics.sessions.inc({ transport: this.#transport });
+      },
+      gone: (reason) => this.#clientGone(reason),
+      lost: () => this.#serverGone(false),
+      broken: () => {
+        this.#loseServer();
+        this.#clientGone('resumption failed');
+      },
+    };
+  }
+
+  #loseServer(): void {
+    if (this.#isServerGone) return;
+    this.#isServerGone = true;
+    this.#account.loseCarrier(this.carrierId);
   }
 
   #serverGone(isOrderly: boolean): void {
@@ -428,7 +394,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#deps.metrics.drops.inc({ reason: 'unacknowledged' });
     if (this.#legs.isHibernating) {
       // Not in the midst of the account's turn.
-      queueMicrotask(() => this.#expire());
+      queueMicrotask(() => this.#hibernation.expire());
       return;
     }
     this.client.error({ condition: 'policy-violation', text: 'Too many stanzas are not acknowledged' });

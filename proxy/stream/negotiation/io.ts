@@ -50,6 +50,8 @@ export type Effect =
   | { readonly do: 'bound'; readonly session: BoundStream }
   /** The server has granted a resumption; both legs are held. */
   | { readonly do: 'resumed'; readonly request: ResumeRequest; readonly answer: Stanza }
+  /** The server has refused one. */
+  | { readonly do: 'resume-refused'; readonly request: ResumeRequest }
   /** The negotiation has failed or was given up; both sides have been told. */
   | { readonly do: 'over'; readonly reason: string };
 

@@ -40,7 +40,7 @@ export function resumeAnswer(state: State, stanza: Stanza): Effect[] {
     ];
   }
   state.resuming = undefined;
-  return [...refuse(stanza), ...letGo(state, 'authenticated')];
+  return [{ do: 'resume-refused', request: resuming }, ...refuse(stanza), ...letGo(state, 'authenticated')];
 }
 
 /** Without the server's count, which is not the client's. */

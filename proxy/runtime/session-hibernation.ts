@@ -1,0 +1,137 @@
+/**
+ * A session between two connections (XEP-0198 section 5): how long it waits for its client, attempts to resume it, and the
+ * resumption. Hibernation is the server's own; here is what goes with it.
+ */
+import type { SessionId } from '../core/state.ts';
+import type { Log } from '../ops/log.ts';
+import type { AccountRunner } from './account-runner.ts';
+import type { ResumedSession } from './negotiation.ts';
+import type { SessionLegs } from './session-legs.ts';
+import { SILENT } from './upstream.ts';
+
+/** How long after the server's own time a session that was not resumed is given up (ms): the server decides first. */
+const EXPIRY_MARGIN_MS = 5000;
+/** How long an attempt to resume may take (ms). */
+const RESUME_MS = 30_000;
+
+/** The session, as far as its hibernation goes. */
+export interface Sleeper {
+  readonly id: SessionId;
+  readonly legs: SessionLegs;
+  readonly account: AccountRunner;
+  readonly log: Log;
+  /** The client has gone for good, or the server has. */
+  isOver(): boolean;
+  /** There is no client any more, and there may be one again. */
+  asleep(): void;
+  /** The session goes on over new connections. */
+  awake(): void;
+  /** The client has gone for good. */
+  gone(reason: string): void;
+  /** The server has gone for good. */
+  lost(): void;
+  /** The session cannot go on, neither with a client nor with the server. */
+  broken(): void;
+}
+
+export class Hibernation {
+  readonly #sleeper: Sleeper;
+  /** The end of the server's time. */
+  #expiry: NodeJS.Timeout | undefined;
+  /** Attempts to resume that have not been answered, until the time for all of them is over. */
+  #attempts = 0;
+  #attempt: NodeJS.Timeout | undefined;
+
+  constructor(sleeper: Sleeper) {
+    this.#sleeper = sleeper;
+  }
+
+  /** Somebody tries to resume the session: what ends its connection now may be its successor. */
+  get isBeingResumed(): boolean {
+    return this.#attempts > 0;
+  }
+
+  /** The client's connection has dropped: a session that can be resumed waits for its client, as long as the server does. */
+  clientDropped(reason: string, isDeaf = false): void {
+    const { legs, account, log, id } = this.#sleeper;
+    const { resumableMs } = legs;
+    if (resumableMs === undefined || this.#sleeper.isOver()) {
+      this.#sleeper.gone(reason);
+      return;
+    }
+    if (legs.isHibernating) return;
+    legs.isHibernating = true;
+    this.#sleeper.asleep();
+    log.info({ reason }, 'session hibernates');
+    this.#expiry = setTimeout(() => this.expire(), resumableMs + EXPIRY_MARGIN_MS);
+    this.#expiry.unref();
+    account.input({ kind: 'session-hibernates', session: id, isDeaf });
+  }
+
+  /** The connection to the server broke. One that can be resumed is: the client is cut off, and comes back at once. */
+  serverDropped(): void {
+    const { legs } = this.#sleeper;
+    if (legs.resumableMs === undefined || this.#sleeper.isOver()) {
+      this.#sleeper.lost();
+      return;
+    }
+    legs.client.handler = SILENT;
+    legs.client.destroy();
+    legs.suspend();
+    this.clientDropped('server dropped', true);
+  }
+
+  /** The server's time is over, or too much waits: the client must begin anew. */
+  expire(): void {
+    // A stream that still has its connection is given back as that of any client that has gone.
+    if (this.#sleeper.legs.isHibernating) this.#sleeper.gone('not resumed');
+  }
+
+  /** `<resume/>` for the server on a new connection of a client that has handled `h`; undefined: it cannot be resumed. */
+  prepare(h: number): string | undefined {
+    if (this.#sleeper.isOver()) return undefined;
+    const xml = this.#sleeper.legs.prepareResume(h);
+    if (xml === undefined) return undefined;
+    this.#attempts += 1;
+    clearTimeout(this.#attempt);
+    this.#attempt = setTimeout(() => this.#abandon(), RESUME_MS);
+    this.#attempt.unref();
+    return xml;
+  }
+
+  /** The server has refused an attempt: everything is as it was. */
+  refused(): void {
+    if (this.#attempts > 0) this.#attempts -= 1;
+    if (this.#attempts === 0) this.#abandon();
+  }
+
+  #abandon(): void {
+    this.#attempts = 0;
+    clearTimeout(this.#attempt);
+    this.#sleeper.legs.abandonResume();
+  }
+
+  /** The server has granted the resumption: the session goes on over these connections. */
+  resumed(resumed: ResumedSession): void {
+    const { legs, account, log, id } = this.#sleeper;
+    this.end();
+    const isOver = this.#sleeper.isOver();
+    if (isOver || !legs.resume(resumed)) {
+      resumed.server.destroy();
+      resumed.client.error({ condition: 'internal-server-error', text: 'The session cannot be resumed' });
+      if (!isOver) this.#sleeper.broken();
+      return;
+    }
+    this.#sleeper.awake();
+    log.info({ client: legs.client.id, server: legs.server.id }, 'session resumed');
+    account.input({ kind: 'session-awakes', session: id });
+    legs.release();
+  }
+
+  /** Nothing is waited for any more. */
+  end(): void {
+    this.#attempts = 0;
+    clearTimeout(this.#expiry);
+    clearTimeout(this.#attempt);
+  }
+}
