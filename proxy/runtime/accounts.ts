@@ -72,12 +72,12 @@ export class Accounts {
   /** The `<resume/>` for the server in place of a client's; undefined: no such session is known here. */
   prepareResume({ domain, previd, h, version }: ResumeRequest): string | undefined {
     const session = this.#resumable.get(resumeKey(domain, previd));
-    return session?.managementVersion === version ? session.prepareResume(h) : undefined;
+    return session?.hibernation.version === version ? session.hibernation.prepare(h) : undefined;
   }
 
   /** The server has refused it. */
   resumeRefused({ domain, previd }: ResumeRequest): void {
-    this.#resumable.get(resumeKey(domain, previd))?.resumeRefused();
+    this.#resumable.get(resumeKey(domain, previd))?.hibernation.refused();
   }
 
   /** The server has granted the resumption, which proves whose session it is. */
@@ -85,7 +85,7 @@ export class Accounts {
     const { domain, previd } = resumed.request;
     const session = this.#resumable.get(resumeKey(domain, previd));
     if (session) {
-      session.resumeOver(resumed);
+      session.hibernation.resumed(resumed);
       return;
     }
     resumed.server.destroy();

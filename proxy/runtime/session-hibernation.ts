@@ -4,6 +4,7 @@
  */
 import type { SessionId } from '../core/state.ts';
 import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
 import type { AccountRunner } from './account-runner.ts';
 import type { ResumedSession } from './negotiation.ts';
 import type { SessionLegs } from './session-legs.ts';
@@ -20,6 +21,7 @@ export interface Sleeper {
   readonly legs: SessionLegs;
   readonly account: AccountRunner;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, 'drops'>;
   /** The client has gone for good, or the server has. */
   isOver(): boolean;
   /** There is no client any more, and there may be one again. */
@@ -34,6 +36,14 @@ export interface Sleeper {
   broken(): void;
 }
 
+/** What its owner hears of a session. */
+export interface SessionEvents {
+  /** Nothing is left of it. */
+  over(): void;
+  /** It can be resumed by this name from now on. */
+  resumable(previd: string): void;
+}
+
 export class Hibernation {
   readonly #sleeper: Sleeper;
   /** The end of the server's time. */
@@ -44,6 +54,11 @@ export class Hibernation {
 
   constructor(sleeper: Sleeper) {
     this.#sleeper = sleeper;
+  }
+
+  /** The version of stream management in use; undefined: none is. */
+  get version(): string | undefined {
+    return this.#sleeper.legs.managementVersion;
   }
 
   /** Somebody tries to resume the session: what ends its connection now may be its successor. */
@@ -85,6 +100,20 @@ export class Hibernation {
   expire(): void {
     // A stream that still has its connection is given back as that of any client that has gone.
     if (this.#sleeper.legs.isHibernating) this.#sleeper.gone('not resumed');
+  }
+
+  /** To be called when something was put into the session's queues: a client that acknowledges nothing must not cost memory without end (X3). */
+  mindQueue(): void {
+    const { legs, metrics } = this.#sleeper;
+    if (!legs.isOverfull || this.#sleeper.isOver()) return;
+    metrics.drops.inc({ reason: 'unacknowledged' });
+    if (legs.isHibernating) {
+      // Not in the midst of the account's turn.
+      queueMicrotask(() => this.expire());
+      return;
+    }
+    legs.client.error({ condition: 'policy-violation', text: 'Too many stanzas are not acknowledged' });
+    this.#sleeper.gone('unacknowledged');
   }
 
   /** `<resume/>` for the server on a new connection of a client that has handled `h`; undefined: it cannot be resumed. */

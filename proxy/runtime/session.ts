@@ -14,20 +14,12 @@ import { guard } from './carrier-guard.ts';
 import { ClientState } from './client-state.ts';
 import type { AccountDeps } from './deps.ts';
 import { hasManagement, isManagement, tooHigh, unexpected } from './managed-stream.ts';
-import type { BoundSession, ResumedSession } from './negotiation.ts';
+import type { BoundSession } from './negotiation.ts';
 import type { Outlet } from './outlet.ts';
-import { Hibernation, type Sleeper } from './session-hibernation.ts';
+import { Hibernation, type SessionEvents, type Sleeper } from './session-hibernation.ts';
 import { SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
 import { type RouteView, routeDown, routeUp } from './session-routes.ts';
-
-/** What its owner hears of a session. */
-export interface SessionEvents {
-  /** Nothing is left of it. */
-  over(): void;
-  /** It can be resumed by this name from now on. */
-  resumable(previd: string): void;
-}
 
 export class ClientSession implements SessionPort, CarrierPort {
   readonly id: SessionId;
@@ -43,7 +35,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly #events: SessionEvents;
   /** Stream management is offered to this client. */
   readonly #isManaged: boolean;
-  readonly #hibernation: Hibernation;
+  readonly hibernation: Hibernation;
   /** Its part in the account's state, which the rules change. */
   readonly #carrier: Carrier;
   readonly #view: RouteView;
@@ -62,7 +54,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
     this.bare = bareOf(bound.jid);
-    this.#legs = new SessionLegs(bound.client, bound.server, () => this.#mindQueue());
+    this.#legs = new SessionLegs(bound.client, bound.server, () => this.hibernation.mindQueue());
     this.#account = account;
     this.#transport = bound.client.kind;
     this.#deps = deps;
@@ -80,7 +72,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#view = { state: account.state, session, carrier, services, exclude: config.exclude };
     const relay = (stanza: Stanza): void => this.relayUpstream(stanza);
     this.#clientState = new ClientState({ id: this.id, session, carrier, account, legs: this.#legs, relay });
-    this.#hibernation = new Hibernation(this.#sleeper());
+    this.hibernation = new Hibernation(this.#sleeper());
     deps.metrics.sessions.inc({ transport: this.#transport });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
     this.#log.info(
@@ -121,7 +113,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#broken = violation;
         this.#clientGone(violation.condition);
       },
-      closed: (error) => this.#hibernation.clientDropped(error?.message ?? 'dropped'),
+      closed: (error) => this.hibernation.clientDropped(error?.message ?? 'dropped'),
       drain: () => this.#server.resume('client'),
     };
   }
@@ -206,11 +198,11 @@ export class ClientSession implements SessionPort, CarrierPort {
       stanza: (stanza) => this.#fromServer(stanza),
       end: () => {
         this.#server.end();
-        if (this.#hibernation.isBeingResumed) this.#hibernation.serverDropped();
+        if (this.hibernation.isBeingResumed) this.hibernation.serverDropped();
         else this.#serverGone(true);
       },
       violation: () => this.#serverGone(false),
-      closed: () => this.#hibernation.serverDropped(),
+      closed: () => this.hibernation.serverDropped(),
       drain: () => {
         this.outlet.drain();
         this.client.resume('server');
@@ -252,7 +244,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   #isLastWord(stanza: Stanza): boolean {
     const condition = stanza.root.children[0]?.name ?? 'undefined-condition';
     this.#deps.metrics.streamErrors.inc({ condition, leg: 'upstream' });
-    return this.#hibernation.isBeingResumed && condition === 'conflict';
+    return this.hibernation.isBeingResumed && condition === 'conflict';
   }
 
   relayDownstream(stanza: Stanza): void {
@@ -269,7 +261,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   #clientGone(reason: string): void {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
-    this.#hibernation.end();
+    this.hibernation.end();
     if (this.#legs.isSuspended) this.#loseServer();
     this.#rate?.stop();
     this.#deps.metrics.sessions.dec({ transport: this.#transport });
@@ -279,31 +271,13 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (this.#isServerGone) this.#events.over();
   }
 
-  get managementVersion(): string | undefined {
-    return this.#legs.managementVersion;
-  }
-
-  /** `<resume/>` for the server on a client's new connection (XEP-0198 section 5); undefined: it cannot be resumed. */
-  prepareResume(h: number): string | undefined {
-    return this.#hibernation.prepare(h);
-  }
-
-  /** The server has refused it: whoever asked has no right to this session, or it is over. */
-  resumeRefused(): void {
-    this.#hibernation.refused();
-  }
-
-  /** The server has granted the resumption: the session goes on over these connections. */
-  resumeOver(resumed: ResumedSession): void {
-    this.#hibernation.resumed(resumed);
-  }
-
   #sleeper(): Sleeper {
     return {
       id: this.id,
       legs: this.#legs,
       account: this.#account,
       log: this.#log,
+      metrics: this.#deps.metrics,
       isOver: () => this.#isClientGone || this.#isServerGone,
       asleep: () => {
         this.#clientState.passHeld();
@@ -379,26 +353,13 @@ export class ClientSession implements SessionPort, CarrierPort {
   deliver(text: Buffer): void {
     this.#clientState.passHeld();
     this.#legs.deliver(text);
-    this.#mindQueue();
+    this.hibernation.mindQueue();
   }
 
   send(xml: string | Buffer, origin?: Stanza): void {
     this.#clientState.passHeld();
     this.#legs.send(xml, origin);
-    this.#mindQueue();
-  }
-
-  /** A client that acknowledges nothing must not cost memory without end (X3). */
-  #mindQueue(): void {
-    if (!this.#legs.isOverfull || this.#isClientGone) return;
-    this.#deps.metrics.drops.inc({ reason: 'unacknowledged' });
-    if (this.#legs.isHibernating) {
-      // Not in the midst of the account's turn.
-      queueMicrotask(() => this.#hibernation.expire());
-      return;
-    }
-    this.client.error({ condition: 'policy-violation', text: 'Too many stanzas are not acknowledged' });
-    this.#clientGone('unacknowledged');
+    this.hibernation.mindQueue();
   }
 
   // As a carrier.
