@@ -161,7 +161,7 @@ scenario(
     assert.equal(await witness.sees(), []);
     // An attempt that was refused changes nothing about how the session ends.
     const again = await unbound(scene, 'mallory');
-    again.stream.send(`<resume xmlns='${ns.sm}' previd='${id}' h='0'/>`);
+    again.stream.send(`<resume xmlns='${ns.sm}' previd='${id}' h='${device.client.sm?.inbound}'/>`);
     await again.expect(`<failed xmlns='${ns.sm}'><item-not-found xmlns='${ns.stanzas}'/></failed>`);
     await scene.direct('al', { device: device.client.resource });
     assert.ok((await device.client.closed).error?.child('conflict'), 'the server has ended it');

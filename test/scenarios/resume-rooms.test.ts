@@ -244,7 +244,8 @@ scenario(
     await joinRoom(desk, `${room}/al`);
     await witness.sees();
     // With all that was said before it breaks on its way, and more behind.
-    const ids = ['one', 'two', 'three'].map((word) => sayInRoom(witness.client, room, word));
+    if (scene.carrier === 'borrowed') way.stall(own);
+    const ids = await sayAll(witness, ['one', 'two', 'three']);
     way.break(own);
     await phone.client.closed;
     ids.push(...(await sayAll(witness, ['four', 'five'])));

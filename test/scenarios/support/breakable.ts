@@ -6,6 +6,8 @@ export interface Breakable {
   readonly upstream: string;
   /** Connections that were made so far. */
   readonly made: number;
+  /** What the server sends on that connection goes no further. */
+  stall(number: number): void;
   /** RST to both ends of all connections, or of the one of that number (from 0, in the order of their making). */
   break(number?: number): void;
   /** What has gone over the connection of that number so far, towards the server and from it. */
@@ -47,6 +49,10 @@ export async function breakable(port: number): Promise<Breakable> {
     upstream: `xmpp://127.0.0.1:${listening}`,
     get made() {
       return pairs.length;
+    },
+    stall(number) {
+      const [near, far] = pairs[number] ?? [];
+      if (near) far?.unpipe(near);
     },
     break: (number) => end(number === undefined ? pairs : pairs.slice(number, number + 1)),
     said: (number) => texts[number] ?? { up: '', down: '' },
