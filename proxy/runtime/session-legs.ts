@@ -3,6 +3,7 @@
  * here, so that each stanza is counted once, and may wait where a connection is missing.
  */
 import type { Leg, LegHandler } from '../net/leg.ts';
+import { readH } from '../stream/management/management.ts';
 import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
 import { bridge } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
@@ -31,6 +32,10 @@ export class SessionLegs {
     client: undefined,
     server: undefined,
   };
+  /** Stanzas that the client got before its stream was managed, the bind result the first of them. */
+  #early = 1;
+  /** The client has not acknowledged anything rightly yet. */
+  #mayMiscount = true;
   /** There is no client, and what is for it waits. */
   isHibernating = false;
   /** Stanzas for the server that wait for its connection, and their bytes. */
@@ -131,6 +136,7 @@ export class SessionLegs {
     const isCurrent = current?.stanza === stanza;
     if (isCurrent) this.#current.server = undefined;
     const managed = this.#managed?.isEnabled && stanza.ns === NS.client ? this.#managed : undefined;
+    if (!this.#managed?.isEnabled) this.#early += 1;
     if (managed && !isCurrent && managed.keepsBack(standalone(stanza))) return;
     if (!this.isHibernating) this.client.forward(stanza);
     if (isCurrent) managed?.management.sentToClient(current.ticket);
@@ -140,6 +146,7 @@ export class SessionLegs {
   /** A stanza of the proxy's own to the client, its declarations right for `declared`. */
   deliver(text: Buffer): void {
     if (this.#managed?.keepsBack(text)) return;
+    if (!this.#managed?.isEnabled) this.#early += 1;
     if (!this.isHibernating) this.client.write(text);
     this.#managed?.ownToClient(text);
   }
@@ -156,6 +163,7 @@ export class SessionLegs {
   }
 
   #toClient(text: Buffer): void {
+    if (!this.#managed?.isEnabled) this.#early += 1;
     if (!this.isHibernating) this.client.send(text);
     this.#managed?.ownToClient(text);
   }
@@ -175,7 +183,19 @@ export class SessionLegs {
     }
     if (!managed || stanza.ns !== managed.version) return 'unexpected';
     const result = side === 'client' ? managed.fromClient(stanza) : managed.fromServer(stanza);
+    if (side === 'client' && stanza.name === 'a') {
+      if (result === 'ok') this.#mayMiscount = false;
+      else if (result === 'too-high' && this.#isMiscount(managed, stanza)) return 'done';
+    }
     return result === 'ok' ? 'done' : result === 'too-high' ? 'too-high' : 'unexpected';
+  }
+
+  /**
+   * COMPAT: xmpp.js 0.14 sets its counter to zero some time after `<enabled/>` has come: asked at once, it counts what it had
+   * got before. The answer says nothing then; it is no reason to end the stream.
+   */
+  #isMiscount(managed: ManagedStream, stanza: Stanza): boolean {
+    return this.#mayMiscount && (readH(stanza) ?? 0) <= managed.management.toClient.waiting + this.#early;
   }
 
   #enable(stanza: Stanza): Managed {

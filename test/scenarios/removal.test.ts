@@ -8,7 +8,7 @@ import {
   StanzaError,
   scenarios,
 } from './support/scenario.ts';
-import { heardOnce, type Witness, watch } from './support/witness.ts';
+import { heardOnce, until, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('removal');
 const admin = 'http://jabber.org/protocol/muc#admin';
@@ -169,6 +169,7 @@ scenario(
     await witness.sees();
     await change(witness, `jid='${await scene.jid('alice')}' affiliation='outcast'`);
     assert.equal(await witness.sees(), ['-al 301']);
+    await until('the account is told too', () => scene.proxy.app.census().occupancies === 0);
     const back = await scene.login('alice', { device: 'desk' });
     await refused(back, room, 'forbidden');
   },

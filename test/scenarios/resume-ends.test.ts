@@ -291,4 +291,20 @@ scenario(
   { except },
 );
 
+scenario(
+  'S9',
+  'a count that takes in what came before <enabled/> ends nothing; one of stanzas that never were does',
+  async (scene) => {
+    const client = await scene.login('alice');
+    await client.enableSm();
+    if (client.sm) client.sm.isAnswering = false;
+    client.send("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    await client.ping();
+    client.send("<a xmlns='urn:xmpp:sm:3' h='5000'/>");
+    const { error } = await client.closed;
+    assert.ok(error?.child('handled-count-too-high'));
+  },
+  { except: ['streamManagement'] },
+);
+
 scenario.run();

@@ -51,6 +51,15 @@ test('an h above what was sent is told, and changes nothing', () => {
   assert.equal(outbound.acknowledge(1), [7]);
 });
 
+test('an h below what was said before changes nothing, also across 2^32', () => {
+  for (const acknowledged of [5, WRAP, WRAP + 1]) {
+    const outbound = Outbound.resume({ acknowledged, queue: [7] });
+    assert.equal(outbound.acknowledge((acknowledged - 2) % WRAP), []);
+    assert.is(outbound.waiting, 1);
+    assert.equal(outbound.acknowledge((acknowledged + 1) % WRAP), [7]);
+  }
+});
+
 test('counters go on across 2^32 in both directions', () => {
   const outbound = Outbound.resume({ acknowledged: WRAP - 2, queue: [] });
   const inbound = Inbound.resume({ handled: WRAP - 2, entries: [] });

@@ -69,8 +69,12 @@ export class Outbound {
   }
 
   #countUpTo(h: number): number | undefined {
+    if (!Number.isInteger(h) || h < 0 || h >= WRAP) return undefined;
     const count = (h - (this.#acknowledged % WRAP) + WRAP) % WRAP;
-    return Number.isInteger(h) && h >= 0 && h < WRAP && count <= this.waiting ? count : undefined;
+    if (count <= this.waiting) return count;
+    // Less than was said before says nothing, as servers take it. COMPAT: xmpp.js 0.14 sets its counter back behind <enabled/>.
+    const back = WRAP - count;
+    return back <= this.#acknowledged && back < WRAP / 2 ? 0 : undefined;
   }
 
   /** What waits for its acknowledgement, oldest first. */
