@@ -65,19 +65,38 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
   try {
     const queue = [...files];
     const outcomes: Outcome[] = [];
+    const run = async (file: string): Promise<Outcome> => {
+      const args = [join('test', file)];
+      const env = { TEST_SERVERS: facts };
+      return report(await runChild({ label: file, args, cwd: root, folder, files: [file], limitMs: 600_000, env }));
+    };
     const work = async (): Promise<void> => {
-      for (let file = queue.shift(); file; file = queue.shift()) {
-        const args = [join('test', file)];
-        const env = { TEST_SERVERS: facts };
-        const outcome = await runChild({ label: file, args, cwd: root, folder, files: [file], limitMs: 600_000, env });
-        outcomes.push(report(outcome));
-      }
+      for (let file = queue.shift(); file; file = queue.shift()) outcomes.push(await run(file));
     };
     await Promise.all(Array.from({ length: parallel }, work));
-    return outcomes;
+    return await again(outcomes, run);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
+}
+
+/**
+ * Real servers have races of their own that show under load: a file that failed is played once more, alone. What fails
+ * twice has failed; what failed once is said, as somebody should look at it.
+ */
+async function again(outcomes: Outcome[], run: (file: string) => Promise<Outcome>): Promise<Outcome[]> {
+  const final: Outcome[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.failed.length === 0) {
+      final.push(outcome);
+      continue;
+    }
+    const second = await run(outcome.label);
+    const verdict = second.failed.length === 0 ? 'UNSTEADY: failed once, passed alone' : 'failed twice';
+    console.log(`${verdict}: ${outcome.label}: ${outcome.failed.join('; ')}`);
+    final.push(second);
+  }
+  return final;
 }
 
 function report(outcome: Outcome): Outcome {
