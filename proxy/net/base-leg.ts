@@ -4,10 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { escape as escapeXml, streamError } from '../xml/build.ts';
+import { streamError } from '../xml/build.ts';
 import { mended } from '../xml/declarations.ts';
 import { Framer, type FramerHandler, type FramerLimits, type Violation } from '../xml/framer.ts';
 import type { Declarations, Stanza, StreamHeader } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
 import type { LegContext } from './context.ts';
 import type { StreamErrorToSend } from './leg.ts';
 import { type Leg, LegError, type LegErrorCode, type LegHandler, type LegKind, type LegRole, SILENT } from './leg.ts';

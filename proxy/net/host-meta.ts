@@ -1,6 +1,6 @@
 /** Where web clients find the WebSocket endpoint, XEP-0156 section 3. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { escape as escapeXml } from '../xml/build.ts';
+import { escapeXml } from '../xml/text.ts';
 
 /** Relation of a link to a WebSocket endpoint. */
 const RELATION = 'urn:xmpp:alt-connections:websocket';

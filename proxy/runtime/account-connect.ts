@@ -1,20 +1,20 @@
 /** One upstream stream of the proxy's own, authenticated with a user's password and bound to a fresh resource. */
 import { randomUUID } from 'node:crypto';
 import type { HostConfig } from '../config.ts';
-import type { Leg } from '../net/leg.ts';
+import { type Leg, SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import { boundJid } from '../stream/bind.ts';
 import { isFeatures, readFeatures, type ServerFeatures } from '../stream/features.ts';
 import { SaslClient, usableMechanisms } from '../stream/sasl-client.ts';
 import { type SaslCrypto, SaslError } from '../stream/sasl-mechanism.ts';
 import { readStreamError } from '../stream/stream-error.ts';
-import { escape as escapeXml } from '../xml/build.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza, StreamHeader } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
 import { AccountConnectError, bindErrorCode, saslFailureCode, streamErrorCode } from './account-connect-error.ts';
 import { type LegEvent, LegReader } from './leg-reader.ts';
 import { saslCrypto } from './sasl-crypto.ts';
-import { openUpstream, SILENT, type UpstreamDeps, UpstreamError } from './upstream.ts';
+import { openUpstream, type UpstreamDeps, UpstreamError } from './upstream.ts';
 
 export { type AccountConnectCode, AccountConnectError } from './account-connect-error.ts';
 

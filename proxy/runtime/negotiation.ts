@@ -3,7 +3,7 @@
  * upstream leg that it opens for it. Knows sockets and timers; what is said to whom is decided in proxy/stream.
  */
 import type { Config, HostConfig, ListenerConfig } from '../config.ts';
-import type { Leg, LegHandler } from '../net/leg.ts';
+import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
 import type { TlsContext } from '../net/tls.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -14,7 +14,7 @@ import type { Credentials } from '../stream/sasl-relay.ts';
 import { readStreamError } from '../stream/stream-error.ts';
 import type { Violation } from '../xml/framer.ts';
 import type { Stanza, StreamHeader } from '../xml/stanza.ts';
-import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, SILENT, type UpstreamDeps, UpstreamError } from './upstream.ts';
+import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, type UpstreamDeps, UpstreamError } from './upstream.ts';
 
 export type { ServerFeatures } from '../stream/features.ts';
 export type { ResourceRequest, ResumeRequest } from '../stream/negotiation/io.ts';

@@ -3,12 +3,12 @@
  * resumption. Hibernation is the server's own; here is what goes with it.
  */
 import type { SessionId } from '../core/state.ts';
+import { SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { AccountRunner } from './account-runner.ts';
 import type { ResumedSession } from './negotiation.ts';
 import type { SessionLegs } from './session-legs.ts';
-import { SILENT } from './upstream.ts';
 
 /** How long after the server's own time a session that was not resumed is given up (ms): the server decides first. */
 const EXPIRY_MARGIN_MS = 5000;

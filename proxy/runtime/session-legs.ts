@@ -2,7 +2,7 @@
  * The two connections of a session, and stream management between them (XEP-0198): all that a session sends goes through
  * here, so that each stanza is counted once, and may wait where a connection is missing.
  */
-import type { Leg, LegHandler } from '../net/leg.ts';
+import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
 import { readH } from '../stream/management/management.ts';
 import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
 import { bridge } from '../xml/edit.ts';
@@ -11,7 +11,6 @@ import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
 import { isManagement, ManagedStream } from './managed-stream.ts';
 import type { ResumedSession } from './negotiation.ts';
 import { Outlet } from './outlet.ts';
-import { SILENT } from './upstream.ts';
 
 /** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
 const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };

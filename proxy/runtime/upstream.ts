@@ -3,7 +3,7 @@
  * steps stay in here.
  */
 import type { HostConfig } from '../config.ts';
-import type { Leg, LegHandler } from '../net/leg.ts';
+import { type Leg, SILENT } from '../net/leg.ts';
 import { isFeatures, readFeatures } from '../stream/features.ts';
 import { readStreamError } from '../stream/stream-error.ts';
 import type { Violation } from '../xml/framer.ts';
@@ -48,16 +48,6 @@ export class UpstreamError extends Error {
 }
 
 export const DEFAULT_OPEN_TIMEOUT_MS = 10_000;
-
-/** A handler for a leg that nobody is interested in any more. */
-export const SILENT: LegHandler = Object.freeze({
-  header() {},
-  stanza() {},
-  end() {},
-  violation() {},
-  closed() {},
-  drain() {},
-});
 
 /**
  * Resolves with a leg on which our stream header has been written and the server's has not been seen yet: set its handler

@@ -1,9 +1,10 @@
 /** Resource binding (RFC 6120 section 7) as it passes through. */
-import { escape as escapeXml } from '../xml/build.ts';
+
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
 
 /** The `<bind/>` of a client's request. The IQ's namespace does not matter: ejabberd takes jabber:server for its own. */
 export function bindRequest(stanza: Stanza): Node | undefined {

@@ -1,10 +1,10 @@
 /** Legacy authentication (XEP-0078) as it passes through: it authenticates and binds in one request. */
 import { accountKey, bareKey, nickKey } from '../xml/address.ts';
-import { escape as escapeXml } from '../xml/build.ts';
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
 
 /** A client's login request, read so that server and proxy cannot understand it differently. */
 export interface LegacyLogin {

@@ -1,8 +1,8 @@
 /** Our own client side of SASL (RFC 6120 section 6.4): for the streams that the proxy opens with a user's password. */
 
-import { escape as escapeXml } from '../xml/build.ts';
 import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
+import { escapeXml } from '../xml/text.ts';
 import { decodeBase64, encodeInitial } from './base64.ts';
 import { DigestMd5Client } from './digest-md5.ts';
 import { type SaslAccount, type SaslCrypto, SaslError, type SaslMechanism } from './sasl-mechanism.ts';

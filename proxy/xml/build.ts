@@ -3,8 +3,6 @@ import { type ErrorType, NS, type StanzaCondition, type StreamCondition } from '
 import type { Stanza } from './stanza.ts';
 import { escapeXml } from './text.ts';
 
-export { escapeXml as escape } from './text.ts';
-
 export interface StanzaErrorOptions {
   readonly type: ErrorType;
   readonly condition: StanzaCondition;

@@ -1,6 +1,7 @@
-import { escape as escapeText, stanzaError, streamError } from '../../proxy/xml/build.ts';
+import { stanzaError, streamError } from '../../proxy/xml/build.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
+import { escapeXml as escapeText } from '../../proxy/xml/text.ts';
 import { assert, suite } from '../support/suite.ts';
 
 const test = suite('texts that the proxy originates');
