@@ -115,7 +115,12 @@ class ProxyApp implements App {
       services: new Services(),
       log: this.#log,
       metrics: this.metrics,
-      store: new MembershipRecorder(this.#store.memberships, token(), this.#log),
+      store: new MembershipRecorder({
+        store: this.#store,
+        node: token(),
+        log: this.#log,
+        cursorMs: this.#config.history.ageMs,
+      }),
       offerStreamManagement: this.#config.streamManagement,
       now: Date.now,
       token,
@@ -208,7 +213,7 @@ class ProxyApp implements App {
       deps,
       (bound) => {
         over();
-        this.#accounts.bound(bound);
+        void this.#accounts.bound(bound);
       },
       over,
     );

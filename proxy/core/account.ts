@@ -12,6 +12,7 @@ import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
 import { lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, settleTimer } from './rules/join-answer.ts';
+import { sessionLags } from './rules/lag.ts';
 import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
@@ -48,14 +49,22 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     }
     case 'session-bound':
-      sessionBound(turn, input.session, input.jid, input.carrier);
+      sessionBound(turn, input);
+      return;
+    case 'session-cursors':
+      for (const [room, cursor] of input.cursors) state.sessions.get(input.session)?.cursors.set(room, cursor);
       return;
     case 'session-gone':
-      sessionGone(turn, input.session);
+      sessionGone(turn, input.session, input.unseen);
       return;
     case 'session-hibernates': {
       const session = state.sessions.get(input.session);
       if (session) sessionHibernates(turn, session, input.isDeaf);
+      return;
+    }
+    case 'session-lags': {
+      const session = state.sessions.get(input.session);
+      if (session) sessionLags(turn, session);
       return;
     }
     case 'session-awakes': {

@@ -54,9 +54,16 @@ function rankOf(state: AccountState, carrier: Carrier, asking: SessionId | undef
   return (session?.available ? 4 : 0) + (session?.id === asking ? 2 : 0) + 1;
 }
 
-/** The sessions that have joined the room, to fork to. */
+/** The sessions that have joined the room. */
 export function memberIds(room: Occupancy): SessionId[] {
   return [...room.members.keys()];
+}
+
+/** Those of them that hear it, to fork to: the others are told from its log when they are resumed. */
+export function hearerIds(room: Occupancy): SessionId[] {
+  const ids: SessionId[] = [];
+  for (const [id, member] of room.members) if (member.lag === undefined) ids.push(id);
+  return ids;
 }
 
 /** The session that a request of the room's side is put to: available first, then the latest to state its presence (L6). */

@@ -2,8 +2,9 @@
  * Everything that the rules may ask for, as one union, and the list that a turn collects them in.
  * Effects are carried out in order, at once and without waiting, by the runtime.
  */
+import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import type { CarrierId, CarrierKind, SessionId } from './state.ts';
+import type { CarrierId, CarrierKind, Cursor, SessionId } from './state.ts';
 
 /** Why a stanza was dropped: the label of the metric `minimix_drops_total` (X6). */
 export type DropReason =
@@ -70,6 +71,8 @@ export type Effect =
       readonly carrier: CarrierKind;
     }
   | { readonly kind: 'store-end'; readonly room: string }
+  /** How far a device that has gone had come, in all rooms of which that is known. */
+  | { readonly kind: 'store-cursors'; readonly device: string; readonly cursors: ReadonlyMap<BareKey, Cursor> }
   /** Nothing is left of the account: its state may be forgotten. */
   | { readonly kind: 'idle' };
 

@@ -3,7 +3,8 @@
  */
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import type { LogEntry } from './stanza-log.ts';
+import { contentKey, entryStanza, type LogEntry } from './stanza-log.ts';
+import type { Cursor } from './state.ts';
 
 /** Undefined fields are limits that the client did not state. */
 export interface HistoryWish {
@@ -63,6 +64,18 @@ export function selectHistory(
     from -= 1;
   }
   return entries.slice(from);
+}
+
+/** How far the clocks of room and proxy, and stamps in whole seconds, may lie apart (ms): rather a message twice than never. */
+const CLOCKS_MS = 5000;
+
+/** How many of the entries a device that had come so far has not got; none when that is not known. */
+export function countBehind(entries: readonly LogEntry[], cursor: Cursor | undefined): number {
+  if (!cursor) return 0;
+  const known = entries.findLastIndex((entry) => contentKey(entryStanza(entry)) === cursor.key);
+  if (known >= 0) return entries.length - known - 1;
+  const first = entries.findIndex((entry) => entry.at >= cursor.at - CLOCKS_MS);
+  return first < 0 ? 0 : entries.length - first;
 }
 
 /**

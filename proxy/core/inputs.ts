@@ -1,19 +1,34 @@
 /**
  * Everything that can happen to an account, as one union. Inputs are past facts; what follows from them is in effects.ts.
  */
+import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import type { CarrierId, CarrierKind, SessionId } from './state.ts';
+import type { CarrierId, CarrierKind, Cursor, SessionId } from './state.ts';
 
 export type Input =
   /** A client has bound a resource; `carrier` names its own upstream stream, which may carry rooms. */
-  | { readonly kind: 'session-bound'; readonly session: SessionId; readonly jid: string; readonly carrier: CarrierId }
-  /** The client's connection has ended, or it has closed its stream, or another connection has taken its place. */
-  | { readonly kind: 'session-gone'; readonly session: SessionId }
+  | {
+      readonly kind: 'session-bound';
+      readonly session: SessionId;
+      readonly jid: string;
+      readonly carrier: CarrierId;
+      /** See `Session`. */
+      readonly device?: string | undefined;
+    }
+  /** How far its device had come before; comes before anything that the client sends. */
+  | { readonly kind: 'session-cursors'; readonly session: SessionId; readonly cursors: ReadonlyMap<BareKey, Cursor> }
+  /**
+   * The client's connection has ended, or it has closed its stream, or another connection has taken its place. `unseen`: what
+   * it was given and has not acknowledged; undefined where it acknowledges nothing.
+   */
+  | { readonly kind: 'session-gone'; readonly session: SessionId; readonly unseen?: readonly Stanza[] | undefined }
   /**
    * The client's connection has dropped, and its session may be resumed (XEP-0198). `isDeaf`: the stream's connection to the
    * server is gone too.
    */
   | { readonly kind: 'session-hibernates'; readonly session: SessionId; readonly isDeaf: boolean }
+  /** While it hibernates, more waits for it than is good: the rooms' logs are to keep the rest. */
+  | { readonly kind: 'session-lags'; readonly session: SessionId }
   /** It was resumed. */
   | { readonly kind: 'session-awakes'; readonly session: SessionId }
   /** A broadcast presence (RFC 6121 section 4.2) was seen from the client. An `unavailable` one is handled before it is relayed. */

@@ -9,10 +9,10 @@ import { NS } from '../xml/names.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import { carrierJids } from './carriers.ts';
-import { historyWish, selectHistory } from './history.ts';
+import { countBehind, historyWish, selectHistory } from './history.ts';
 import { selfPresenceFor } from './self-presence.ts';
 import { entryStanza, type LogEntry } from './stanza-log.ts';
-import type { Occupancy, Session, Turn } from './state.ts';
+import type { Cursor, Occupancy, Session, Turn } from './state.ts';
 
 export interface ReplayOptions {
   readonly join: Stanza;
@@ -24,6 +24,8 @@ export interface ReplayOptions {
   readonly notices: readonly Stanza[];
   /** Log entries from here on were said after the room had admitted the account: live, not history. */
   readonly liveFrom: LogEntry | undefined;
+  /** How far the device had come before; undefined: it is not known. */
+  readonly cursor: Cursor | undefined;
 }
 
 /** Codes that belong to the join which the room answered, or that may have changed since. */
@@ -51,7 +53,8 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
   const cut = options.liveFrom ? entries.indexOf(options.liveFrom) : -1;
   const past = cut < 0 ? entries : entries.slice(0, cut);
   const wish = historyWish(options.join);
-  for (const entry of selectHistory(past, wish, state.settings.historyDefault, now)) {
+  const usual = Math.max(state.settings.historyDefault, countBehind(past, options.cursor));
+  for (const entry of selectHistory(past, wish, usual, now)) {
     out.fork(to, asHistory(room, entry));
   }
   out.fork(to, subjectOf(room));
@@ -59,7 +62,8 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
   for (const { stanza, at } of room.kept.splice(0)) out.fork(to, delayed(stanza, room.name, at));
 }
 
-function asHistory(room: Occupancy, entry: LogEntry): Stanza {
+/** A message that was said before, as the room would send it with its history. */
+export function asHistory(room: Occupancy, entry: LogEntry): Stanza {
   const stanza = entryStanza(entry);
   return entry.delayed ? stanza : delayed(stanza, room.name, entry.at);
 }
@@ -73,7 +77,7 @@ export function delayed(stanza: Stanza, from: string, at: number): Stanza {
 }
 
 /** The subject always comes, empty where the room has none or does not say (section 7.2.15). */
-function subjectOf(room: Occupancy): Stanza {
+export function subjectOf(room: Occupancy): Stanza {
   if (!room.subject) {
     return parseStanza(
       `<message xmlns='${NS.client}' type='groupchat' from='${escapeXml(room.name)}'><subject/></message>`,

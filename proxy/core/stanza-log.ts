@@ -27,6 +27,8 @@ export class StanzaLog {
   /** Entries before this index are gone; cut off now and then, so that a full log costs O(1) a message. */
   #head = 0;
   #bytes = 0;
+  /** How many were ever added. */
+  #added = 0;
 
   constructor(limits: LogLimits) {
     this.#limits = limits;
@@ -34,6 +36,11 @@ export class StanzaLog {
 
   get size(): number {
     return this.#entries.length - this.#head;
+  }
+
+  /** The place behind the last message: for `since`. */
+  get end(): number {
+    return this.#added;
   }
 
   add(stanza: Stanza, now: number): LogEntry {
@@ -45,6 +52,7 @@ export class StanzaLog {
       delayed: stamp !== undefined,
     };
     this.#entries.push(entry);
+    this.#added += 1;
     this.#bytes += entry.text.length;
     this.#trim(now);
     return entry;
@@ -54,6 +62,13 @@ export class StanzaLog {
   entries(now: number): readonly LogEntry[] {
     this.#trim(now);
     return this.#entries.slice(this.#head);
+  }
+
+  /** What was added behind that place, oldest first; undefined when some of it is gone already. */
+  since(place: number, now: number): readonly LogEntry[] | undefined {
+    const entries = this.entries(now);
+    const count = this.#added - place;
+    return count <= entries.length ? entries.slice(entries.length - count) : undefined;
   }
 
   #trim(now: number): void {
@@ -68,6 +83,13 @@ export class StanzaLog {
       this.#head = 0;
     }
   }
+}
+
+/** The same message live and replayed: stanza-id (XEP-0359), else sender, id and body. */
+export function contentKey(stanza: Stanza): string {
+  const id = stanza.root.child('stanza-id', NS.stanzaId)?.attr('id');
+  if (id !== undefined) return `s ${id}`;
+  return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${stanza.root.child('body')?.text() ?? ''}`;
 }
 
 /** The stanza of an entry, to be forked. */

@@ -45,9 +45,19 @@ export interface Presentation {
   readonly stanza: Stanza;
 }
 
+/** How far a device has acknowledged the messages of a room (XEP-0198): its name for the last one, and when that was said (epoch ms). */
+export interface Cursor {
+  readonly key: string;
+  readonly at: number;
+}
+
 export interface Session {
   readonly id: SessionId;
   readonly jid: string;
+  /** What its client is known by when it comes back: the resource that it asks for. Undefined: it asks for none. */
+  readonly device: string | undefined;
+  /** How far the device had come in rooms that it has not joined again yet. */
+  readonly cursors: Map<BareKey, Cursor>;
   /** Its own upstream stream. */
   readonly carrier: CarrierId;
   available: boolean;
@@ -56,6 +66,8 @@ export interface Session {
   carbons: boolean;
   /** Its connection has dropped and may be resumed (XEP-0198). */
   isHibernating: boolean;
+  /** While it hibernates: so much waits for it that rooms are told from their logs when it is resumed. */
+  isLagging: boolean;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: Set<BareKey>;
 }
@@ -129,6 +141,17 @@ export interface Member {
   /** The nick that it asked for. */
   readonly asked: string;
   presentation: Presentation;
+  /** Undefined: it hears the room. */
+  lag: Lag | undefined;
+}
+
+/** What a session that hears a room no more was last told of it. */
+export interface Lag {
+  /** The place in the log behind the last message that it was given. */
+  readonly from: number;
+  readonly roster: ReadonlyMap<NickKey, Occupant>;
+  readonly self: Stanza | undefined;
+  readonly subject: Stanza | undefined;
 }
 
 export interface Occupancy {

@@ -7,6 +7,7 @@ import type { HostConfig } from '../config.ts';
 import { step } from '../core/account.ts';
 import type { Effect } from '../core/effects.ts';
 import type { Input } from '../core/inputs.ts';
+import { hasFallenBehind } from '../core/rules/lag.ts';
 import { type AccountState, type CarrierId, createAccountState, type SessionId, type Settings } from '../core/state.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import { bareKey } from '../xml/address.ts';
@@ -92,18 +93,28 @@ export class AccountRunner {
     }
   }
 
-  addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort): void {
+  /** `device`: what its client is known by when it comes back. */
+  addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): void {
     this.#sessions.set(session.id, session);
     this.#carriers.set(carrier, port);
-    this.input({ kind: 'session-bound', session: session.id, jid: session.jid, carrier });
+    this.input({ kind: 'session-bound', session: session.id, jid: session.jid, carrier, device });
     this.#deps.store.addSession(this.state.bare, session.id, session.jid, this.#deps.now());
   }
 
-  /** The client has gone. Its upstream stream is given back by `CarrierPort.free()`, unless it was lost before. */
-  removeSession(session: SessionPort): void {
+  /**
+   * The client has gone. Its upstream stream is given back by `CarrierPort.free()`, unless it was lost before. `unseen`: what
+   * it was given and has not acknowledged; undefined where it acknowledges nothing.
+   */
+  removeSession(session: SessionPort, unseen?: readonly Stanza[]): void {
     this.#sessions.delete(session.id);
     this.#deps.store.removeSession(this.state.bare, session.id);
-    this.input({ kind: 'session-gone', session: session.id });
+    this.input({ kind: 'session-gone', session: session.id, unseen });
+  }
+
+  /** Whether what the session is owed is not to be had any more: it cannot be resumed without a loss. */
+  hasFallenBehind(id: SessionId): boolean {
+    const session = this.state.sessions.get(id);
+    return session !== undefined && hasFallenBehind(this.state, session, this.#deps.now());
   }
 
   /** The stream has ended without our doing. */
@@ -199,6 +210,9 @@ export class AccountRunner {
         return;
       case 'store-end':
         this.#deps.store.endOccupancy(this.state.bare, effect.room);
+        return;
+      case 'store-cursors':
+        this.#deps.store.noteCursors(this.state.bare, effect.device, effect.cursors);
         return;
       case 'idle':
         this.close();

@@ -2,6 +2,7 @@
  * The accounts of this node and their sessions; what happens when a client is bound, and when it comes back while its old
  * connection lingers (DESIGN "Resources").
  */
+import type { SessionId } from '../core/state.ts';
 import { accountKey, type BareKey, bareKey, bareOf, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import { AccountRunner } from './account-runner.ts';
 import type { AccountDeps } from './deps.ts';
@@ -39,8 +40,8 @@ export class Accounts {
     return this.#runners.values();
   }
 
-  /** A client has bound a resource. */
-  bound(bound: BoundSession): void {
+  /** A client has bound a resource. Both legs are held until what is known of its device has been read. */
+  async bound(bound: BoundSession): Promise<void> {
     const bare = bareOf(bound.jid);
     const runner = this.#runner(accountKey(bare), bare, bound);
     const session: ClientSession = new ClientSession(bound, runner, this.#deps, {
@@ -50,7 +51,16 @@ export class Accounts {
     this.#sessions.add(session);
     if (bound.password) runner.offerCredentials(bound.password, bound.host);
     this.#endGhost(session);
+    await this.#recall(runner, session.id);
     session.start();
+  }
+
+  /** How far the session's device had come, its ghost's way included. */
+  async #recall(runner: AccountRunner, id: SessionId): Promise<void> {
+    const device = runner.state.sessions.get(id)?.device;
+    if (device === undefined) return;
+    const cursors = await this.#deps.store.readCursors(runner.state.bare, device);
+    if (cursors.size > 0) runner.input({ kind: 'session-cursors', session: id, cursors });
   }
 
   #over(session: ClientSession): void {

@@ -114,9 +114,20 @@ export class ManagedStream {
 
   /** More waits for the client than may. */
   get isOverfull(): boolean {
+    return this.exceeds(this.#limits);
+  }
+
+  /** Whether more than this waits for the client. */
+  exceeds(limits: ManagedLimits): boolean {
     const { waiting, bytes } = this.management.toClient;
     const again = this.#again.reduce<number>((sum, what) => sum + (typeof what === 'number' ? 0 : what.length), 0);
-    return bytes + again > this.#limits.bytes || waiting + this.#again.length > this.#limits.stanzas;
+    return bytes + again > limits.bytes || waiting + this.#again.length > limits.stanzas;
+  }
+
+  /** Stanzas of the proxy's own that the client has not acknowledged, in order. */
+  get unacknowledged(): readonly Buffer[] {
+    const all = [...this.management.toClient.unacknowledged(), ...this.#again];
+    return all.filter((what) => typeof what !== 'number');
   }
 
   /** `<r/>` and `<a/>` of the client. */

@@ -3,18 +3,32 @@
  * and a store that fails is said so in the log.
  */
 import type { Log } from '../ops/log.ts';
-import type { CarrierKind, Memberships } from '../store/store.ts';
-import { resourceOf } from '../xml/address.ts';
+import type { CursorRecord, Cursors } from '../store/cursors.ts';
+import type { CarrierKind, Memberships, Store } from '../store/store.ts';
+import { type BareKey, resourceOf } from '../xml/address.ts';
+
+export interface RecorderOptions {
+  readonly store: Pick<Store, 'memberships' | 'cursors'>;
+  /** This node's id. */
+  readonly node: string;
+  readonly log: Log;
+  /** How long a device's cursors are kept (ms): a room that keeps messages no longer has none that it could have missed. */
+  readonly cursorMs: number;
+}
 
 export class MembershipRecorder {
   readonly #memberships: Memberships;
+  readonly #cursors: Cursors;
   readonly #node: string;
   readonly #log: Log;
+  readonly #cursorMs: number;
 
-  constructor(memberships: Memberships, node: string, log: Log) {
-    this.#memberships = memberships;
+  constructor({ store, node, log, cursorMs }: RecorderOptions) {
+    this.#memberships = store.memberships;
+    this.#cursors = store.cursors;
     this.#node = node;
     this.#log = log;
+    this.#cursorMs = cursorMs;
   }
 
   /** `id` is unique in this process; the store's ids are unique over all nodes. */
@@ -41,6 +55,22 @@ export class MembershipRecorder {
 
   endOccupancy(account: string, room: string): void {
     this.#done(this.#memberships.endOccupancy(account, room));
+  }
+
+  /** How far a device that has gone had come. */
+  noteCursors(account: string, device: string, cursors: ReadonlyMap<string, CursorRecord>): void {
+    this.#done(this.#cursors.note(account, device, cursors, this.#cursorMs));
+  }
+
+  /** How far a device had come; empty where that is not known, or not to be had. */
+  async readCursors(account: string, device: string): Promise<ReadonlyMap<BareKey, CursorRecord>> {
+    try {
+      // The keys are those that `noteCursors` was given.
+      return (await this.#cursors.read(account, device)) as ReadonlyMap<BareKey, CursorRecord>;
+    } catch (error) {
+      this.#log.warn({ error }, 'the store does not say how far a device has come');
+      return new Map();
+    }
   }
 
   #global(id: string): string {

@@ -52,6 +52,8 @@ export interface NegotiationDeps extends UpstreamDeps {
 export interface BoundSession {
   /** The full JID as the server bound it (S7); in the legacy exchange username@domain/resource, normalised. */
   readonly jid: string;
+  /** The resource that the client has asked for; undefined when it left it to the server. */
+  readonly asked: string | undefined;
   readonly client: Leg;
   readonly server: Leg;
   readonly host: HostConfig;
@@ -275,7 +277,7 @@ class Runner implements Negotiation {
   }
 
   #hand(session: BoundStream): void {
-    const { jid, mechanism, credentials, features, clientHeader, serverHeader } = session;
+    const { jid, asked, mechanism, credentials, features, clientHeader, serverHeader } = session;
     const client = this.clientLeg;
     const server = this.#server;
     const host = this.#deps.config.hosts[session.host];
@@ -285,7 +287,8 @@ class Runner implements Negotiation {
     if (server === undefined || host === undefined) throw new Error('bound without an upstream');
     const listener = this.#listener;
     const password = credentials;
-    onBound?.({ jid, client, server, host, listener, mechanism, password, features, clientHeader, serverHeader });
+    const streams = { client, server, clientHeader, serverHeader };
+    onBound?.({ jid, asked, ...streams, host, listener, mechanism, password, features });
   }
 
   #handResumed(request: ResumeRequest, answer: Stanza): void {

@@ -51,6 +51,8 @@ export class Hibernation {
   /** Attempts to resume that have not been answered, until the time for all of them is over. */
   #attempts = 0;
   #attempt: NodeJS.Timeout | undefined;
+  /** Rooms are left to their logs until the session is resumed. */
+  #isLagging = false;
 
   constructor(sleeper: Sleeper) {
     this.#sleeper = sleeper;
@@ -104,8 +106,13 @@ export class Hibernation {
 
   /** To be called when something was put into the session's queues: a client that acknowledges nothing must not cost memory without end (X3). */
   mindQueue(): void {
-    const { legs, metrics } = this.#sleeper;
-    if (!legs.isOverfull || this.#sleeper.isOver()) return;
+    const { legs, metrics, account, id } = this.#sleeper;
+    if (this.#sleeper.isOver()) return;
+    if (legs.isLong && !this.#isLagging) {
+      this.#isLagging = true;
+      account.input({ kind: 'session-lags', session: id });
+    }
+    if (!legs.isOverfull) return;
     metrics.drops.inc({ reason: 'unacknowledged' });
     if (legs.isHibernating) {
       // Not in the midst of the account's turn.
@@ -118,7 +125,13 @@ export class Hibernation {
 
   /** `<resume/>` for the server on a new connection of a client that has handled `h`; undefined: it cannot be resumed. */
   prepare(h: number): string | undefined {
+    const { account, id } = this.#sleeper;
     if (this.#sleeper.isOver()) return undefined;
+    // What the logs have lost the client asks for by itself, when it begins anew.
+    if (account.hasFallenBehind(id)) {
+      this.expire();
+      return undefined;
+    }
     const xml = this.#sleeper.legs.prepareResume(h);
     if (xml === undefined) return undefined;
     this.#attempts += 1;
@@ -151,6 +164,7 @@ export class Hibernation {
       if (!isOver) this.#sleeper.broken();
       return;
     }
+    this.#isLagging = false;
     this.#sleeper.awake();
     log.info({ client: legs.client.id, server: legs.server.id }, 'session resumed');
     account.input({ kind: 'session-awakes', session: id });

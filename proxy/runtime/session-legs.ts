@@ -15,6 +15,9 @@ import { Outlet } from './outlet.ts';
 /** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
 const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };
 
+/** Of this the queue of a session that hibernates is made at most, before rooms are left to their logs. */
+const ASLEEP = { stanzas: 500, bytes: 256 * 1024 };
+
 export type LegSide = 'client' | 'server';
 
 /** What a management element asks of the session. */
@@ -92,6 +95,17 @@ export class SessionLegs {
   get isOverfull(): boolean {
     const isServerOverfull = this.#forServerBytes > LIMITS.bytes || this.#forServer.length > LIMITS.stanzas;
     return isServerOverfull || this.#managed?.isOverfull === true;
+  }
+
+  /** What the proxy gave to the client and the client has not acknowledged; undefined where it acknowledges nothing. */
+  get unacknowledged(): readonly Stanza[] | undefined {
+    if (!this.#managed?.isEnabled) return undefined;
+    return this.#managed.unacknowledged.map((text) => parseStanza(text, USUAL_DECLARATIONS));
+  }
+
+  /** So much waits for a client that is not there that the rest is better kept once for all. */
+  get isLong(): boolean {
+    return this.isHibernating && this.#managed?.exceeds(ASLEEP) === true;
   }
 
   /** A stanza has come and is being handled. False: it had come before a resumption, and was handled then. */

@@ -2,7 +2,7 @@
  * A session: a bound client and its own upstream stream. What does not concern rooms is relayed byte for byte in both
  * directions (DESIGN "What passes through"); the rest goes to the account.
  */
-import type { Carrier, CarrierId, SessionId } from '../core/state.ts';
+import type { CarrierId, SessionId } from '../core/state.ts';
 import type { Leg, LegHandler, StreamErrorToSend } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { HotCounters } from '../ops/metrics.ts';
@@ -13,6 +13,7 @@ import type { AccountRunner, CarrierPort, SessionPort } from './account-runner.t
 import { guard } from './carrier-guard.ts';
 import { ClientState } from './client-state.ts';
 import type { AccountDeps } from './deps.ts';
+import { deviceOf } from './device.ts';
 import { hasManagement, isManagement, tooHigh, unexpected } from './managed-stream.ts';
 import type { BoundSession } from './negotiation.ts';
 import type { Outlet } from './outlet.ts';
@@ -36,8 +37,6 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** Stream management is offered to this client. */
   readonly #isManaged: boolean;
   readonly hibernation: Hibernation;
-  /** Its part in the account's state, which the rules change. */
-  readonly #carrier: Carrier;
   readonly #view: RouteView;
   readonly #clientState: ClientState;
   /** As it is counted. */
@@ -63,11 +62,10 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#isManaged = deps.offerStreamManagement && hasManagement(bound.features);
     this.#log = deps.log.child({ session: this.id, client: bound.client.id, server: bound.server.id });
     this.#rate = SessionRate.create(deps.config.rate, this.client);
-    account.addSession(this, this.carrierId, this);
+    account.addSession(this, this.carrierId, this, deviceOf(bound.asked));
     const session = account.state.sessions.get(this.id);
     const carrier = account.state.carriers.get(this.carrierId);
     if (!session || !carrier) throw new Error('the account did not take the session');
-    this.#carrier = carrier;
     const { services, config } = deps;
     this.#view = { state: account.state, session, carrier, services, exclude: config.exclude };
     const relay = (stanza: Stanza): void => this.relayUpstream(stanza);
@@ -167,7 +165,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** On the session's own stream, byte for byte; guarded while siblings' rooms hang on that stream (M9a). */
   relayUpstream(stanza: Stanza): void {
     if (this.#isServerGone) return;
-    if (this.#carrier.rooms.size > 0) {
+    if (this.#view.carrier.rooms.size > 0) {
       const verdict = guard(stanza, this.jid, this.#account.state.settings.carrierStanzaBytes);
       if (verdict.kind !== 'pass') {
         this.#guarded(verdict);
@@ -252,7 +250,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#clientState.passHeld();
     this.#legs.relayDown(stanza);
     // A carrier must go on being read for its siblings; the client's outbox is bounded.
-    if (this.client.congested && this.#carrier.rooms.size === 0) this.#server.pause('client');
+    if (this.client.congested && this.#view.carrier.rooms.size === 0) this.#server.pause('client');
   }
 
   // Ends.
@@ -267,7 +265,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#deps.metrics.sessions.dec({ transport: this.#transport });
     this.#log.info({ reason }, 'session over');
     this.#server.resume('client');
-    this.#account.removeSession(this);
+    this.#clientState.passHeld();
+    this.#account.removeSession(this, this.#legs.unacknowledged);
     if (this.#isServerGone) this.#events.over();
   }
 

@@ -1,4 +1,5 @@
 /** The store of a single process: all state in its memory, gone with it. Each method does its work before it returns. */
+import { createMemoryCursors } from './memory-cursors.ts';
 import { createMemberships } from './memory-memberships.ts';
 import { type Claim, type Fence, type Homes, type NodeRecord, type Nodes, type Store, StoreError } from './store.ts';
 
@@ -31,6 +32,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     }),
     homes: homes.api,
     nodes: createNodes(options.now, lives, isAlive, homes.forget),
+    cursors: createMemoryCursors(options.now),
     close: async () => {},
   };
 }

@@ -11,6 +11,7 @@
  * - Lists of names are sorted by code unit, without duplicates.
  * - Time is the store's own clock, the same for all nodes; callers give durations.
  */
+import type { Cursors } from './cursors.ts';
 
 export type StoreErrorCode =
   /** The fence given is not the account's home (any more): stop writing for this account. */
@@ -186,6 +187,7 @@ export interface Store {
   readonly memberships: Memberships;
   readonly homes: Homes;
   readonly nodes: Nodes;
+  readonly cursors: Cursors;
   /** Ends connections. What is stored stays, where the store outlives the process. */
   close(): Promise<void>;
 }

@@ -79,8 +79,8 @@ export class World {
     this.state = createAccountState(BARE, 'm-', { ...settings, ...options.settings }, new Services());
   }
 
-  /** A client binds. */
-  bind(): SessionId {
+  /** A client binds; `device`: what it is known by when it comes back. */
+  bind(device?: string): SessionId {
     this.#serial += 1;
     const id = `s${this.#serial}` as SessionId;
     const carrier = `c${this.#serial}` as CarrierId;
@@ -88,7 +88,7 @@ export class World {
     this.isIdle = false;
     this.sessions.set(id, { jid, carrier, place: 'out', heard: [], errors: 0, asked: [], told: [] });
     this.#streams.set(jid, carrier);
-    this.input({ kind: 'session-bound', session: id, jid, carrier });
+    this.input({ kind: 'session-bound', session: id, jid, carrier, device });
     this.input({ kind: 'session-presence', session: id, available: true, show: '', priority: 0 });
     return id;
   }

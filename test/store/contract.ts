@@ -1,6 +1,7 @@
 /** What every store promises (proxy/store/store.ts), as tests that each implementation runs. */
 import type { OccupancyRecord, Store } from '../../proxy/store/store.ts';
 import { assert, type Suite, suite, type TestContext } from '../support/suite.ts';
+import { cursors } from './contract-cursors.ts';
 import { fences, homes, nodes } from './contract-homes.ts';
 import { account, type Maker, occupancyOf, room, type StoreFixture, sessionOf } from './fixture.ts';
 import { modelProperties } from './model.ts';
@@ -21,6 +22,7 @@ export function storeContract(name: string, createFixture: () => Promise<StoreFi
   fences(test, fixture);
   homes(test, fixture);
   nodes(test, fixture);
+  cursors(test, fixture);
   races(test, fixture);
   modelProperties(test, createFixture, runs);
   test.run();

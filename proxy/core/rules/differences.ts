@@ -5,24 +5,17 @@ import { readdress } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { carrierJids, memberIds } from '../carriers.ts';
+import { carrierJids, hearerIds } from '../carriers.ts';
 import { nickOf } from '../occupancy.ts';
 import { presenceDigest, selfDigest } from '../self-presence.ts';
-import type { Move, Occupancy, Turn } from '../state.ts';
-import { forkSelf } from './room-presence.ts';
+import type { Move, NickKey, Occupancy, Occupant, Turn } from '../state.ts';
+import { forkSelf } from './self-fork.ts';
 
 /** What the room shows to the new carrier against what the sessions were shown. */
 export function tellDifferences(turn: Turn, room: Occupancy, move: Move): void {
   const { state, out } = turn;
-  const members = memberIds(room);
-  for (const [key, occupant] of room.roster) {
-    if (!move.roster.has(key)) out.fork(members, goneOccupant(room, occupant.nick));
-  }
-  for (const [key, occupant] of move.roster) {
-    const known = room.roster.get(key);
-    const isSame = known && presenceDigest(known.presence) === presenceDigest(occupant.presence);
-    if (!isSame) out.fork(members, occupant.presence);
-  }
+  const members = hearerIds(room);
+  for (const stanza of rosterDifferences(room, room.roster, move.roster)) out.fork(members, stanza);
   room.roster.clear();
   for (const [key, occupant] of move.roster) room.roster.set(key, occupant);
   const previous = room.self;
@@ -34,6 +27,22 @@ export function tellDifferences(turn: Turn, room: Occupancy, move: Move): void {
   if (!previous || selfDigest(previous, carriers) !== selfDigest(move.self, carriers)) {
     forkSelf(turn, room, withoutId(move.self));
   }
+}
+
+/** What turns the one roster into the other, for somebody who has seen the first: who has gone, then who has come or changed. */
+export function rosterDifferences(
+  room: Occupancy,
+  before: ReadonlyMap<NickKey, Occupant>,
+  after: ReadonlyMap<NickKey, Occupant>,
+): Stanza[] {
+  const told: Stanza[] = [];
+  for (const [key, { nick }] of before) if (!after.has(key)) told.push(goneOccupant(room, nick));
+  for (const [key, { presence }] of after) {
+    const known = before.get(key)?.presence;
+    const isSame = known === presence || (known && presenceDigest(known) === presenceDigest(presence));
+    if (!isSame) told.push(presence);
+  }
+  return told;
 }
 
 function itemJids(self: Stanza | undefined): string[] {

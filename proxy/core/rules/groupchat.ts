@@ -3,7 +3,7 @@
  */
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { memberIds } from '../carriers.ts';
+import { hearerIds, memberIds } from '../carriers.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
@@ -26,11 +26,24 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
     return;
   }
   if (keyOfNick(nickOf(stanza)) === keyOfNick(room.nick)) takeReflected(room, stanza.id);
-  if (isSubject(stanza)) noteSubject(room, stanza, now);
-  else if (isKept(stanza)) room.log.add(stanza, now);
+  const isSubjectChange = isSubject(stanza);
+  const isLogged = !isSubjectChange && isKept(stanza);
+  if (isSubjectChange) noteSubject(room, stanza, now);
+  else if (isLogged) room.log.add(stanza, now);
   else noteConfigChange(room.codes, stanza);
-  out.fork(memberIds(room), stanza);
+  // Whom the log is kept for needs nothing else of what can be told from it, and no news of who is typing.
+  const isRetold = isSubjectChange || isLogged || isChatState(stanza);
+  out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);
 }
+
+/** Nothing but a chat state (XEP-0085), beside marks of the server. */
+function isChatState({ root }: Stanza): boolean {
+  return (
+    root.children.some(({ ns }) => ns === NS.chatStates) && root.children.every(({ ns }) => CHAT_STATE_MARKS.has(ns))
+  );
+}
+
+const CHAT_STATE_MARKS: ReadonlySet<string> = new Set([NS.chatStates, NS.hints, NS.stanzaId, NS.occupantId]);
 
 /** A subject and no body (XEP-0045 section 8.1). */
 export function isSubject(stanza: Stanza): boolean {

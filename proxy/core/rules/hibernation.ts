@@ -6,6 +6,7 @@
 import { hasOtherCarrier, suspend } from '../carriers.ts';
 import type { Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
+import { toldFromLogs } from './lag.ts';
 import { reconcile } from './move.ts';
 
 /** `isDeaf`: the server is to be heard no more either, and what the rooms say is with the server until the resumption. */
@@ -31,6 +32,7 @@ export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean)
 /** The session is back, its stream as it was. */
 export function sessionAwakes(turn: Turn, session: Session): void {
   session.isHibernating = false;
+  toldFromLogs(turn, session);
   const carrier = turn.state.carriers.get(session.carrier);
   if (carrier) carrier.status = 'ready';
   reconcile(turn);

@@ -23,6 +23,7 @@ import { statusCodes } from '../self-presence.ts';
 import type { LogEntry } from '../stanza-log.ts';
 import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
+import { takeCursor } from './cursor.ts';
 import { isNotice, isSubject, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { enter, sendFence, startJoin } from './join.ts';
@@ -164,7 +165,8 @@ function settle(turn: Turn, room: Occupancy): void {
     enter(turn, room, session, wait.stanza, wait.nick);
     const isCreator = attempt.created && wait === creator;
     const { notices } = attempt;
-    replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, notices, liveFrom });
+    const cursor = takeCursor(session, room);
+    replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, notices, liveFrom, cursor });
   }
   for (const wait of waiting) flushBehind(turn, wait);
 }

@@ -12,6 +12,7 @@ import { createOccupancy, detach, forgetOccupancy, forgetRoomState, keyOfNick } 
 import { replay } from '../replay.ts';
 import type { Carrier, Occupancy, Session, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
+import { isGapWaiting, takeCursor } from './cursor.ts';
 import { requestRename } from './nick.ts';
 
 export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza): void {
@@ -47,7 +48,8 @@ export function admit(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   out.clearTimer(`grace ${room.key}`);
   out.push({ kind: 'joined', result: 'local' });
   enter(turn, room, session, stanza, asked);
-  replay(turn, room, session, { join: stanza, asked, isCreator: false, notices: [], liveFrom: undefined });
+  const cursor = takeCursor(session, room);
+  replay(turn, room, session, { join: stanza, asked, isCreator: false, notices: [], liveFrom: undefined, cursor });
   if (state.settings.nickPolicy === 'follow' && keyOfNick(asked) !== keyOfNick(room.nick)) {
     requestRename(turn, room, session, asked);
   }
@@ -57,7 +59,7 @@ export function admit(turn: Turn, room: Occupancy, session: Session, stanza: Sta
 export function enter(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, asked: string): void {
   const { out, now } = turn;
   session.rooms.add(room.key);
-  room.members.set(session.id, { asked, presentation: presentationOf(stanza, now) });
+  room.members.set(session.id, { asked, presentation: presentationOf(stanza, now), lag: undefined });
   out.push({ kind: 'store-join', room: room.key, session: session.id });
 }
 
@@ -107,7 +109,9 @@ function sendJoin(turn: Turn, room: Occupancy, carrier: Carrier, id: string, wai
   edit.removeAttr(stanza.root, 'from');
   edit.setAttr(stanza.root, 'id', id);
   const x = stanza.root.child('x', NS.muc);
-  const history = accountHistory(historyWish(stanza));
+  const history = isGapWaiting(turn.state, room)
+    ? `<history maxstanzas='${turn.state.settings.historyStanzas}'/>`
+    : accountHistory(historyWish(stanza));
   if (x) {
     const own = x.child('history');
     if (own) edit.remove(own);

@@ -2,11 +2,10 @@
  * The messages of a room when streams come and go (M1): each is passed on once, in the room's order. While two streams hear
  * the room the old one is heard to its end first; what a stream is told when it comes in is passed on if sessions lack it.
  */
-import { NS } from '../../xml/names.ts';
-import { parseStanza, type Stanza } from '../../xml/stanza.ts';
-import { memberIds } from '../carriers.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { hearerIds } from '../carriers.ts';
 import { detach } from '../occupancy.ts';
-import { delayStamp } from '../stanza-log.ts';
+import { contentKey, delayStamp, entryStanza } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, Turn } from '../state.ts';
 import { groupchat, isSubject, noteSubject } from './groupchat.ts';
 import { message } from './private-message.ts';
@@ -45,7 +44,7 @@ export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stan
     const known = room.subject?.root.child('subject')?.text();
     if (stanza.root.child('subject')?.text() === (known ?? '')) return;
     noteSubject(room, stanza, turn.now);
-    turn.out.fork(memberIds(room), stanza);
+    turn.out.fork(hearerIds(room), stanza);
     return;
   }
   if (stanza.type === 'groupchat' && isLogged(room, stanza, turn.now)) return;
@@ -54,12 +53,5 @@ export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stan
 
 function isLogged(room: Occupancy, stanza: Stanza, now: number): boolean {
   const key = contentKey(stanza);
-  return room.log.entries(now).some((entry) => contentKey(parseStanza(entry.text, entry.source)) === key);
-}
-
-/** The same message live and replayed: stanza-id (XEP-0359), else sender, id and body. */
-function contentKey(stanza: Stanza): string {
-  const id = stanza.root.child('stanza-id', NS.stanzaId)?.attr('id');
-  if (id !== undefined) return `s ${id}`;
-  return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${stanza.root.child('body')?.text() ?? ''}`;
+  return room.log.entries(now).some((entry) => contentKey(entryStanza(entry)) === key);
 }

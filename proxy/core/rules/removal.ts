@@ -10,6 +10,7 @@ import { carrierJids, releaseRoom } from '../carriers.ts';
 import { dismissSessions, endOccupancy } from '../occupancy.ts';
 import { NO_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
+import { tellFromLog } from './lag.ts';
 import { leaveRoom, retreat } from './leave.ts';
 
 const REMOVAL_CODES: ReadonlySet<string> = new Set(['301', '307', '321', '322', '332', '333']);
@@ -51,9 +52,10 @@ export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
 function tellRemoval(turn: Turn, room: Occupancy, stanza: Stanza): void {
   const { state, out } = turn;
   const carriers = carrierJids(state);
-  for (const id of room.members.keys()) {
+  for (const [id, member] of room.members) {
     const session = state.sessions.get(id);
     if (!session) continue;
+    tellFromLog(turn, room, session, member);
     const view = { to: session.jid, id: undefined, carriers, add: [], remove: NO_CODES };
     out.toSession(id, selfPresenceFor(stanza, view), stanza);
   }

@@ -3,14 +3,14 @@
  */
 
 import { NS } from '../../xml/names.ts';
-import { parseStanza, type Stanza } from '../../xml/stanza.ts';
-import { escapeXml } from '../../xml/text.ts';
-import { carrierJids, memberIds } from '../carriers.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { carrierJids, hearerIds } from '../carriers.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy } from '../occupancy.ts';
-import { NO_CODES, selfDigest, selfPresenceFor, statusCodes } from '../self-presence.ts';
+import { selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
 import { isRemoval, removal } from './removal.ts';
+import { forkSelf, renamed } from './self-fork.ts';
 
 /** The account's nick in the store and in mind. */
 function setNick(turn: Turn, room: Occupancy, nick: string): void {
@@ -27,12 +27,12 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
   if (nick === '') {
     // COMPAT: ejabberd announces one's own removal by an `unavailable` of the bare room, which is part of it.
     if (stanza.type === undefined) room.roomPresence = detach(stanza);
-    turn.out.fork(memberIds(room), stanza);
+    turn.out.fork(hearerIds(room), stanza);
     return;
   }
   if (!isSelf(stanza, room.nick)) {
     noteOccupant(room.roster, stanza);
-    turn.out.fork(memberIds(room), stanza);
+    turn.out.fork(hearerIds(room), stanza);
     return;
   }
   if (stanza.type === 'unavailable') selfUnavailable(turn, room, stanza);
@@ -66,23 +66,4 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
   const isShown = previous !== undefined && nickOf(previous) === nick;
   if (!isAsked && isShown && selfDigest(previous, carriers) === selfDigest(stanza, carriers)) return;
   forkSelf(turn, room, stanza);
-}
-
-function renamed(room: Occupancy, nick: string): Stanza {
-  return parseStanza(
-    `<presence xmlns='${NS.client}' type='unavailable' from='${escapeXml(`${room.name}/${room.nick}`)}'><x xmlns='${NS.mucUser}'>` +
-      `<item affiliation='none' role='participant' nick='${escapeXml(nick)}'/><status code='303'/></x></presence>`,
-  );
-}
-
-/** The account's own presence to each joined session, as that session's own. */
-export function forkSelf(turn: Turn, room: Occupancy, stanza: Stanza): void {
-  const { state, out } = turn;
-  const carriers = carrierJids(state);
-  for (const id of room.members.keys()) {
-    const session = state.sessions.get(id);
-    if (!session) continue;
-    const view = { to: session.jid, id: stanza.id, carriers, add: [], remove: NO_CODES };
-    out.toSession(id, selfPresenceFor(stanza, view), stanza);
-  }
 }

@@ -1,25 +1,33 @@
 /**
  * Sessions come and go (L3): going is not leaving. What a session carried for others is handed over before its stream ends.
  */
+import type { Stanza } from '../../xml/stanza.ts';
 import { freeIfDone, hasOtherCarrier } from '../carriers.ts';
+import type { Input } from '../inputs.ts';
 import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
-import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
+import type { Carrier, Session, SessionId, Turn } from '../state.ts';
+import { noteCursors } from './cursor.ts';
 import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
 import { reconcile } from './move.ts';
 import { deliverKept } from './strangers.ts';
 
-export function sessionBound(turn: Turn, id: SessionId, jid: string, carrier: CarrierId): void {
+type Bound = Extract<Input, { kind: 'session-bound' }>;
+
+export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: Bound): void {
   const { state, out } = turn;
   state.sessions.set(id, {
     id,
     jid,
+    device,
+    cursors: new Map(),
     carrier,
     available: false,
     show: '',
     priority: 0,
     carbons: false,
     isHibernating: false,
+    isLagging: false,
     rooms: new Set(),
   });
   state.carriers.set(carrier, { id: carrier, kind: 'borrowed', jid, session: id, status: 'ready', rooms: new Set() });
@@ -28,10 +36,12 @@ export function sessionBound(turn: Turn, id: SessionId, jid: string, carrier: Ca
   reconcile(turn);
 }
 
-export function sessionGone(turn: Turn, id: SessionId): void {
+/** `unseen`: what its client was given and has not acknowledged; undefined where it acknowledges nothing. */
+export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[] | undefined): void {
   const { state, out } = turn;
   const session = state.sessions.get(id);
   if (!session) return;
+  noteCursors(turn, session, unseen);
   state.sessions.delete(id);
   for (const key of session.rooms) {
     const room = state.rooms.get(key);

@@ -4,7 +4,6 @@ import { stanzaError } from '../../xml/build.ts';
 import type { Stanza, StreamHeader } from '../../xml/stanza.ts';
 import { askedResource, bindRequest, boundJid, isBinding, withResource } from '../bind.ts';
 import { isFeatures, offer, readFeatures } from '../features.ts';
-import type { Credentials } from '../sasl-relay.ts';
 import type { Effect } from './io.ts';
 import {
   attributesForServer,
@@ -57,7 +56,7 @@ export function bindingRequest(state: State, stanza: Stanza): Effect[] | undefin
   if (bind === undefined || !stanza.id) return refuseBind(stanza);
   const asked = askedResource(bind);
   const resource = chooseResource(state, state.sasl?.userHint, asked);
-  state.request = { id: stanza.id };
+  state.request = { id: stanza.id, asked };
   state.phase = 'binding';
   return [
     { do: 'hold', on: 'client' },
@@ -75,18 +74,13 @@ export function bindAnswer(state: State, stanza: Stanza): Effect[] {
   }
   const jid = boundJid(stanza);
   if (jid === undefined) return failWith(state, 'remote-connection-failed', 'The server has not said what it bound');
-  return becomeBound(state, stanza, jid, state.sasl?.mechanism ?? '', state.sasl?.credentials);
+  return becomeBound(state, stanza, jid, state.sasl?.mechanism ?? '');
 }
 
 /** The result goes to the client; with both legs held, all that follows is for the session's owner. */
-export function becomeBound(
-  state: State,
-  result: Stanza,
-  jid: string,
-  mechanism: string,
-  credentials: Credentials | undefined,
-): Effect[] {
-  const { host, features, clientHeader, serverHeader } = state;
+export function becomeBound(state: State, result: Stanza, jid: string, mechanism: string): Effect[] {
+  const { host, features, clientHeader, serverHeader, request, sasl } = state;
+  const credentials = sasl?.credentials ?? request?.credentials;
   forget(state, 'bound');
   const none: StreamHeader = { attributes: new Map(), declarations: new Map() };
   return [
@@ -97,6 +91,7 @@ export function becomeBound(
       session: {
         jid,
         host,
+        asked: request?.asked,
         mechanism,
         credentials,
         features,

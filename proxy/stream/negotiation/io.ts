@@ -60,6 +60,8 @@ export type SaslResult = 'success' | 'failure' | 'aborted' | 'refused';
 /** A session at the moment it exists. */
 export interface BoundStream {
   readonly jid: string;
+  /** The resource that the client has asked for; undefined when it left it to the server. */
+  readonly asked: string | undefined;
   readonly host: string;
   readonly mechanism: string;
   readonly credentials: Credentials | undefined;

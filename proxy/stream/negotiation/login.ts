@@ -21,7 +21,7 @@ export function loginRequest(state: State, stanza: Stanza, query: Node): Effect[
   const jid = loginJid({ ...login, resource }, state.host);
   if (jid === undefined) return refuseLogin(stanza, 'username or resource malformed');
   const credentials = password === undefined ? undefined : { username, secret: password };
-  state.request = { id: stanza.id ?? '', jid, credentials };
+  state.request = { id: stanza.id ?? '', asked: login.resource, jid, credentials };
   state.phase = 'login';
   return [
     { do: 'hold', on: 'client' },
@@ -40,7 +40,7 @@ export function loginAnswer(state: State, stanza: Stanza): Effect[] {
   const result = stanza.type === 'result' ? 'success' : 'failure';
   const counted: Effect = { do: 'sasl', mechanism: NS.iqAuth, result };
   if (result === 'success') {
-    return [counted, ...becomeBound(state, stanza, request.jid ?? '', NS.iqAuth, request.credentials)];
+    return [counted, ...becomeBound(state, stanza, request.jid ?? '', NS.iqAuth)];
   }
   state.request = undefined;
   return [counted, { do: 'forward', to: 'client', stanza }, ...(attemptFailed(state) ?? letGo(state, 'open'))];

@@ -68,6 +68,8 @@ export interface State {
 
 export interface PendingRequest {
   readonly id: string;
+  /** The resource that the client has asked for; undefined when it leaves it to the server. */
+  readonly asked: string | undefined;
   /** Of a legacy login. */
   readonly jid?: string;
   readonly credentials?: Credentials | undefined;

@@ -1,0 +1,64 @@
+/**
+ * How far each device has come in each room: what it has acknowledged (XEP-0198) is known when its session ends. A device that
+ * could not resume and joins again without a wish of its own is given all that it missed, not only the usual end of the
+ * discussion.
+ */
+import { type BareKey, bareKey } from '../../xml/address.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { historyWish } from '../history.ts';
+import { contentKey, entryStanza } from '../stanza-log.ts';
+import type { AccountState, Cursor, Member, Occupancy, Session, Turn } from '../state.ts';
+
+/** Rooms whose cursors are kept for a device; beyond this many the oldest goes. */
+const MOST_CURSORS = 500;
+
+/** The session is about to end: how far its device has come goes to the store. */
+export function noteCursors(turn: Turn, session: Session, unseen: readonly Stanza[] | undefined): void {
+  const { device } = session;
+  if (device === undefined || unseen === undefined) return;
+  // Rooms that it has not joined again stay as they were.
+  const cursors = new Map(session.cursors);
+  for (const key of session.rooms) {
+    const room = turn.state.rooms.get(key);
+    const member = room?.members.get(session.id);
+    if (!room || !member) continue;
+    cursors.delete(key);
+    cursors.set(key, cursorOf(turn, room, member, unseen));
+  }
+  for (const key of cursors.keys()) {
+    if (cursors.size <= MOST_CURSORS) break;
+    cursors.delete(key);
+  }
+  turn.out.push({ kind: 'store-cursors', device, cursors });
+}
+
+function cursorOf(turn: Turn, room: Occupancy, member: Member, unseen: readonly Stanza[]): Cursor {
+  const missing = new Set<string>();
+  for (const stanza of unseen) if (isMessageOf(stanza, room.key)) missing.add(contentKey(stanza));
+  const entries = room.log.entries(turn.now);
+  const told = member.lag === undefined ? room.log.end : member.lag.from;
+  const heard = entries.slice(0, Math.max(0, entries.length - (room.log.end - told)));
+  const first = missing.size === 0 ? -1 : heard.findIndex((entry) => missing.has(contentKey(entryStanza(entry))));
+  const last = first < 0 ? heard.at(-1) : heard[first - 1];
+  if (last) return { key: contentKey(entryStanza(last)), at: last.at };
+  // Nothing that is known of here has been seen: everything from the first message on is missing.
+  return { key: '', at: first < 0 ? turn.now : (heard[0]?.at ?? turn.now) };
+}
+
+function isMessageOf(stanza: Stanza, room: BareKey): boolean {
+  return stanza.type === 'groupchat' && stanza.name === 'message' && bareKey(stanza.from ?? '') === room;
+}
+
+/** The session is being answered: what was known of its device and this room is used up. */
+export function takeCursor(session: Session, room: Occupancy): Cursor | undefined {
+  const cursor = session.cursors.get(room.key);
+  session.cursors.delete(room.key);
+  return cursor;
+}
+
+/** Whether somebody who waits for the account's join wants all that was missed, and so as much as the room gives. */
+export function isGapWaiting(state: AccountState, room: Occupancy): boolean {
+  return room.waiting.some(({ session, stanza }) => {
+    return state.sessions.get(session)?.cursors.has(room.key) === true && !historyWish(stanza).stated;
+  });
+}

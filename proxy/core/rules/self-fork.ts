@@ -1,0 +1,27 @@
+/** What joined sessions are told of the account's own occupant: each sees it as its own (XEP-0045 section 7.2.2). */
+import { NS } from '../../xml/names.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { carrierJids, hearerIds } from '../carriers.ts';
+import { NO_CODES, selfPresenceFor } from '../self-presence.ts';
+import type { Occupancy, Turn } from '../state.ts';
+
+/** The account's own presence to each joined session, as that session's own. */
+export function forkSelf(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  const { state, out } = turn;
+  const carriers = carrierJids(state);
+  for (const id of hearerIds(room)) {
+    const session = state.sessions.get(id);
+    if (!session) continue;
+    const view = { to: session.jid, id: stanza.id, carriers, add: [], remove: NO_CODES };
+    out.toSession(id, selfPresenceFor(stanza, view), stanza);
+  }
+}
+
+/** The first of the two presences of a nick change, from `before` to `nick`. */
+export function renamed(room: Occupancy, nick: string, before = room.nick): Stanza {
+  return parseStanza(
+    `<presence xmlns='${NS.client}' type='unavailable' from='${escapeXml(`${room.name}/${before}`)}'><x xmlns='${NS.mucUser}'>` +
+      `<item affiliation='none' role='participant' nick='${escapeXml(nick)}'/><status code='303'/></x></presence>`,
+  );
+}
