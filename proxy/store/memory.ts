@@ -1,10 +1,13 @@
 /** The store of a single process: all state in its memory, gone with it. Each method does its work before it returns. */
+import type { Bus } from './bus.ts';
+import { createMemoryBus } from './memory-bus.ts';
 import { createMemberships } from './memory-memberships.ts';
 import { type Claim, type Fence, type Homes, type NodeRecord, type Nodes, type Store, StoreError } from './store.ts';
 
 export interface MemoryStoreOptions {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  readonly bus?: Bus;
 }
 
 interface Held extends Fence {
@@ -31,6 +34,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     }),
     homes: homes.api,
     nodes: createNodes(options.now, lives, isAlive, homes.forget),
+    bus: options.bus ?? createMemoryBus(),
     close: async () => {},
   };
 }
@@ -104,6 +108,12 @@ function createHomes(now: () => number, isAlive: IsAlive): MemoryHomes {
     },
     async release(account, fence) {
       return own(account, fence) !== undefined && held.delete(account);
+    },
+    async move(account, fence, to, leaseMs) {
+      if (!own(account, fence) || !isAlive(to)) return undefined;
+      const epoch = ++lastEpoch;
+      held.set(account, { node: to, epoch, expiresAt: now() + leaseMs });
+      return epoch;
     },
     async holder(account) {
       const claim = inForce(account);
