@@ -6,7 +6,7 @@ import type { SessionId } from '../core/state.ts';
 import { SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
-import type { AccountRunner } from './account-runner.ts';
+import type { Account } from './account.ts';
 import type { ResumedSession } from './negotiation.ts';
 import type { SessionLegs } from './session-legs.ts';
 
@@ -19,7 +19,7 @@ const RESUME_MS = 30_000;
 export interface Sleeper {
   readonly id: SessionId;
   readonly legs: SessionLegs;
-  readonly account: AccountRunner;
+  readonly account: Account;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'drops'>;
   /** The client has gone for good, or the server has. */

@@ -3,6 +3,7 @@
  */
 import { freeIfDone, hasOtherCarrier } from '../carriers.ts';
 import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
+import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
@@ -20,9 +21,16 @@ export function sessionBound(turn: Turn, id: SessionId, jid: string, carrier: Ca
     priority: 0,
     carbons: false,
     isHibernating: false,
-    rooms: new Set(),
+    rooms: new RoomSet(),
   });
-  state.carriers.set(carrier, { id: carrier, kind: 'borrowed', jid, session: id, status: 'ready', rooms: new Set() });
+  state.carriers.set(carrier, {
+    id: carrier,
+    kind: 'borrowed',
+    jid,
+    session: id,
+    status: 'ready',
+    rooms: new RoomSet(),
+  });
   state.isLingering = false;
   out.clearTimer('linger');
   reconcile(turn);

@@ -1,0 +1,20 @@
+/** An account as its sessions see it, wherever its home is. */
+import type { HostConfig } from '../config.ts';
+import type { Input } from '../core/inputs.ts';
+import type { CarrierId } from '../core/state.ts';
+import type { Seat } from '../core/view.ts';
+import type { Credentials } from '../stream/sasl-relay.ts';
+import type { CarrierPort, SessionPort } from './ports.ts';
+
+export interface Account {
+  /** Something has happened; what follows from it is done at once where the account's home is here, else soon. */
+  input(input: Input): void;
+  /** A client has bound a resource. Its part in the account is returned, and stays its own. */
+  addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort): Seat;
+  /** The client has gone. Its upstream stream is given back by `CarrierPort.free()`, unless it was lost before. */
+  removeSession(session: SessionPort): void;
+  /** The stream has ended without our doing. */
+  loseCarrier(carrier: CarrierId, isConflict?: boolean): void;
+  /** The password of the account has been seen, and was right. The latest one counts. */
+  offerCredentials(credentials: Credentials, host: HostConfig): void;
+}
