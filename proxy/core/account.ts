@@ -117,6 +117,9 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
     return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {
     stranger(turn, id, stanza);
+  } else {
+    // On another node it was on its way here while the stream was still in that room.
+    turn.out.push({ kind: 'relay-downstream', carrier: id, stanza });
   }
 }
 

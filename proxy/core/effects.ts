@@ -71,6 +71,8 @@ export type Effect =
       readonly carrier: CarrierKind;
     }
   | { readonly kind: 'store-end'; readonly room: string }
+  /** A session that lags is owed what its rooms' logs have lost: it cannot be resumed without a loss. */
+  | { readonly kind: 'session-behind'; readonly session: SessionId }
   /** How far a device that has gone had come, in all rooms of which that is known. */
   | { readonly kind: 'store-cursors'; readonly device: string; readonly cursors: ReadonlyMap<BareKey, Cursor> }
   /** Nothing is left of the account: its state may be forgotten. */

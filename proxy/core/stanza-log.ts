@@ -64,6 +64,11 @@ export class StanzaLog {
     return this.#entries.slice(this.#head);
   }
 
+  /** Whether all that was added behind that place is still there. */
+  has(place: number): boolean {
+    return this.#added - place <= this.size;
+  }
+
   /** What was added behind that place, oldest first; undefined when some of it is gone already. */
   since(place: number, now: number): readonly LogEntry[] | undefined {
     const entries = this.entries(now);

@@ -5,6 +5,7 @@ import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Effects } from './effects.ts';
 import type { Overlap } from './overlap.ts';
+import type { RoomSet } from './room-set.ts';
 import type { Services } from './services.ts';
 import type { StanzaLog } from './stanza-log.ts';
 
@@ -69,7 +70,7 @@ export interface Session {
   /** While it hibernates: so much waits for it that rooms are told from their logs when it is resumed. */
   isLagging: boolean;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
-  readonly rooms: Set<BareKey>;
+  readonly rooms: RoomSet;
 }
 
 export interface Carrier {
@@ -84,7 +85,7 @@ export interface Carrier {
    */
   status: 'ready' | 'retiring' | 'hibernating';
   /** Rooms in which this stream is an occupant, or may be: joins sent and leaves not yet confirmed included. */
-  readonly rooms: Set<BareKey>;
+  readonly rooms: RoomSet;
 }
 
 /** A session's wish to join, until it is answered. */

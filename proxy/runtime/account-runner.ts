@@ -1,75 +1,63 @@
 /**
  * One queue per account: inputs are handled one after the other by the rules of proxy/core, and their effects carried out
- * at once. Owns the account's timers, its account stream and the password that opens it.
+ * at once. Owns the account's timers.
  */
 
 import type { HostConfig } from '../config.ts';
 import { step } from '../core/account.ts';
 import type { Effect } from '../core/effects.ts';
 import type { Input } from '../core/inputs.ts';
-import { hasFallenBehind } from '../core/rules/lag.ts';
 import { type AccountState, type CarrierId, createAccountState, type SessionId, type Settings } from '../core/state.ts';
+import type { Seat } from '../core/view.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
-import { bareKey } from '../xml/address.ts';
-import { bridge, Fork } from '../xml/edit.ts';
-import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
-import { AccountStream } from './account-stream.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import type { Account } from './account.ts';
+import { AccountStreamKeeper } from './account-stream-keeper.ts';
 import type { AccountDeps } from './deps.ts';
-import { urgencyOf } from './hold-back.ts';
-import type { Outlet, OutletSource } from './outlet.ts';
+import { type CarrierPort, Ports, type SessionPort } from './ports.ts';
 
-/** What the runner needs of a session. */
-export interface SessionPort extends OutletSource {
-  readonly id: SessionId;
-  readonly jid: string;
-  /** What texts for it must declare. */
-  readonly declared: Declarations | 'websocket';
-  /** A stanza whose declarations are right for `declared`. */
-  deliver(text: Buffer): void;
-  /** Its client is inactive (XEP-0352): what is not urgent may be given to `holdBack` in place of `deliver`. */
-  readonly mayHoldBack: boolean;
-  /** `occupant`: whose presence it is, of which only the last state matters. */
-  holdBack(text: Buffer, occupant: string | undefined): void;
-  /** A stanza that was made from `origin` and stands under its stream's declarations. */
-  send(xml: string | Buffer, origin?: Stanza): void;
-  /** A stanza that does not concern rooms, on the session's own upstream stream. */
-  relayUpstream(stanza: Stanza): void;
+/** Where effects go that concern sessions and streams on other nodes. */
+export interface Elsewhere {
+  /** To sessions that are not here. */
+  fork(sessions: readonly SessionId[], stanza: Stanza): void;
+  /** What concerns a session or a stream that is not here, and what other nodes must know. */
+  effect(effect: Effect): void;
+  /** No password is known here. False: nor on another node. */
+  openAccountStream(): boolean;
+  /** The inputs at hand have been handled. */
+  turnsOver(): void;
 }
 
-/** What the runner needs of an upstream stream that can carry rooms. */
-export interface CarrierPort {
-  readonly outlet: Outlet;
-  /** Something is about to be sent for rooms: the server must not hold back what it has for this stream. */
-  wake(): void;
-  relayDownstream(stanza: Stanza): void;
-  /** The client has gone: no one-to-one traffic any more. */
-  hold(): void;
-  /** No rooms are left on it. */
-  free(): void;
-  /** Its session hibernates: the connection to the server is to be dropped as it is. */
-  suspend(): void;
+/** What an account is given that has sessions on several nodes. */
+export interface Shared {
+  readonly elsewhere: Elsewhere;
+  /** The state as another home has left it. */
+  readonly state?: AccountState | undefined;
 }
 
 /** Node's timers take no more; longer ones are set again. */
 const MOST_MS = 2 ** 31 - 1;
 
-export class AccountRunner {
+export class AccountRunner implements Account {
   readonly state: AccountState;
+  readonly ports: Ports;
   readonly #deps: AccountDeps;
   readonly #onIdle: () => void;
-  readonly #sessions = new Map<SessionId, SessionPort>();
-  readonly #carriers = new Map<CarrierId, CarrierPort>();
-  readonly #timers = new Map<string, NodeJS.Timeout>();
+  readonly #elsewhere: Elsewhere | undefined;
+  readonly #timers = new Map<string, { readonly timeout: NodeJS.Timeout; readonly dueAt: number }>();
   readonly #queue: Input[] = [];
   #isRunning = false;
   #isOver = false;
-  #credentials: (Credentials & { readonly host: HostConfig }) | undefined;
-  #accountStream: AccountStream | undefined;
+  readonly #accountStream: AccountStreamKeeper;
 
-  constructor(bare: string, settings: Settings, deps: AccountDeps, onIdle: () => void) {
+  /** `shared`: other nodes may have sessions of the account too. */
+  constructor(bare: string, settings: Settings, deps: AccountDeps, onIdle: () => void, shared?: Shared) {
     this.#deps = deps;
     this.#onIdle = onIdle;
-    this.state = createAccountState(bare, `m${deps.token()}-`, settings, deps.services);
+    this.#elsewhere = shared?.elsewhere;
+    this.state = shared?.state ?? createAccountState(bare, `m${deps.token()}-`, settings, deps.services);
+    this.ports = new Ports(deps.metrics, (room) => this.state.rooms.get(room)?.nick);
+    this.#accountStream = new AccountStreamKeeper(bare, deps, this.ports, this);
   }
 
   /** Handles one input now, or behind those that are being handled. */
@@ -80,6 +68,7 @@ export class AccountRunner {
     this.#isRunning = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#turn(next);
     this.#isRunning = false;
+    this.#elsewhere?.turnsOver();
   }
 
   /** A fault costs one input: neither the stream that it came on, which siblings may share, nor the process. */
@@ -93,41 +82,34 @@ export class AccountRunner {
     }
   }
 
-  /** `device`: what its client is known by when it comes back. */
-  addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): void {
-    this.#sessions.set(session.id, session);
-    this.#carriers.set(carrier, port);
+  addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): Seat {
+    this.ports.sessions.set(session.id, session);
+    this.ports.carriers.set(carrier, port);
     this.input({ kind: 'session-bound', session: session.id, jid: session.jid, carrier, device });
     this.#deps.store.addSession(this.state.bare, session.id, session.jid, this.#deps.now());
+    return this.seat(session.id, carrier);
   }
 
-  /**
-   * The client has gone. Its upstream stream is given back by `CarrierPort.free()`, unless it was lost before. `unseen`: what
-   * it was given and has not acknowledged; undefined where it acknowledges nothing.
-   */
+  /** A session's part in the state. */
+  seat(session: SessionId, carrier: CarrierId): Seat {
+    const own = { session: this.state.sessions.get(session), carrier: this.state.carriers.get(carrier) };
+    if (!own.session || !own.carrier) throw new Error('the account did not take the session');
+    return { account: this.state, session: own.session, carrier: own.carrier };
+  }
+
   removeSession(session: SessionPort, unseen?: readonly Stanza[]): void {
-    this.#sessions.delete(session.id);
+    this.ports.sessions.delete(session.id);
     this.#deps.store.removeSession(this.state.bare, session.id);
     this.input({ kind: 'session-gone', session: session.id, unseen });
   }
 
-  /** Whether what the session is owed is not to be had any more: it cannot be resumed without a loss. */
-  hasFallenBehind(id: SessionId): boolean {
-    const session = this.state.sessions.get(id);
-    return session !== undefined && hasFallenBehind(this.state, session, this.#deps.now());
-  }
-
-  /** The stream has ended without our doing. */
   loseCarrier(carrier: CarrierId, isConflict = false): void {
-    if (!this.#carriers.delete(carrier)) return;
+    if (!this.ports.carriers.delete(carrier)) return;
     this.input({ kind: 'carrier-lost', carrier, isConflict });
   }
 
-  /** The password of the account has been seen, and was right. The latest one counts. */
   offerCredentials(credentials: Credentials, host: HostConfig): void {
-    if (!host.accountStreams) return;
-    this.#credentials = { ...credentials, host };
-    this.input({ kind: 'credentials', known: true });
+    this.#accountStream.offerCredentials(credentials, host);
   }
 
   /** Which carriers the account has, for metrics. */
@@ -138,52 +120,76 @@ export class AccountRunner {
   /** Ends the account stream and all timers, at the end of the process. */
   close(): void {
     this.#isOver = true;
-    this.#credentials = undefined;
-    this.#accountStream?.close();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#accountStream.close();
+    for (const { timeout } of this.#timers.values()) clearTimeout(timeout);
     this.#timers.clear();
   }
 
   #apply(effect: Effect): void {
     const { metrics } = this.#deps;
     switch (effect.kind) {
-      case 'fork':
-        this.#fork(effect.sessions, effect.stanza);
+      case 'fork': {
+        const missing = this.ports.fork(effect.sessions, effect.stanza);
+        if (missing) this.#elsewhere?.fork(missing, effect.stanza);
         return;
-      case 'to-session':
-        this.#toSession(effect.session, effect.xml, effect.origin);
+      }
+      case 'to-session': {
+        const session = this.ports.sessions.get(effect.session);
+        if (session) session.send(effect.xml, effect.origin);
+        else this.#elsewhere?.effect(effect);
         return;
-      case 'to-carrier':
-        this.#toCarrier(effect.carrier, effect.xml, effect.source, effect.origin);
+      }
+      case 'to-carrier': {
+        const isHere = this.ports.toCarrier(effect.carrier, effect.xml, effect.source, effect.origin);
+        if (!isHere) this.#elsewhere?.effect(effect);
         return;
-      case 'relay-upstream':
-        this.#sessions.get(effect.session)?.relayUpstream(effect.stanza);
+      }
+      case 'relay-upstream': {
+        const session = this.ports.sessions.get(effect.session);
+        if (session) session.relayUpstream(effect.stanza);
+        else this.#elsewhere?.effect(effect);
         return;
-      case 'relay-downstream':
-        this.#carriers.get(effect.carrier)?.relayDownstream(effect.stanza);
+      }
+      case 'relay-downstream': {
+        const port = this.ports.carriers.get(effect.carrier);
+        if (port) port.relayDownstream(effect.stanza);
+        else this.#elsewhere?.effect(effect);
         return;
+      }
       case 'open-account-stream':
-        this.#openAccountStream();
+        if (!this.#accountStream.open() && !this.#elsewhere?.openAccountStream()) {
+          this.input({ kind: 'account-stream-failed', final: true });
+        }
         return;
       case 'close-account-stream':
-        this.#credentials = undefined;
-        this.#accountStream?.close();
-        this.#accountStream = undefined;
+        this.#accountStream.close();
+        this.#elsewhere?.effect(effect);
         return;
-      case 'hold-carrier':
-        this.#carriers.get(effect.carrier)?.hold();
+      case 'hold-carrier': {
+        const port = this.ports.carriers.get(effect.carrier);
+        if (port) port.hold();
+        else this.#elsewhere?.effect(effect);
         return;
-      case 'suspend-carrier':
-        this.#carriers.get(effect.carrier)?.suspend();
+      }
+      case 'suspend-carrier': {
+        const port = this.ports.carriers.get(effect.carrier);
+        if (port) port.suspend();
+        else this.#elsewhere?.effect(effect);
         return;
-      case 'carrier-free':
-        this.#freeCarrier(effect.carrier);
+      }
+      case 'carrier-free': {
+        const port = this.ports.carriers.get(effect.carrier);
+        if (!port) this.#elsewhere?.effect(effect);
+        // A stream whose client stays can carry again.
+        else if (!this.state.carriers.has(effect.carrier)) this.ports.carriers.delete(effect.carrier);
+        port?.free();
         return;
+      }
       case 'set-timer':
         this.#setTimer(effect.key, effect.ms);
         return;
       case 'clear-timer':
-        clearTimeout(this.#timers.get(effect.key));
+        clearTimeout(this.#timers.get(effect.key)?.timeout);
         this.#timers.delete(effect.key);
         return;
       case 'drop':
@@ -201,15 +207,23 @@ export class AccountRunner {
         return;
       case 'store-join':
         this.#deps.store.join(this.state.bare, effect.room, effect.session);
+        this.#elsewhere?.effect(effect);
         return;
       case 'store-leave':
         this.#deps.store.leave(this.state.bare, effect.room, effect.session);
+        this.#elsewhere?.effect(effect);
         return;
       case 'store-occupancy':
         this.#deps.store.setOccupancy(this.state.bare, effect.room, effect.name, effect.nick, effect.carrier);
+        this.#elsewhere?.effect(effect);
         return;
       case 'store-end':
         this.#deps.store.endOccupancy(this.state.bare, effect.room);
+        this.#elsewhere?.effect(effect);
+        return;
+      case 'session-behind':
+        if (this.ports.sessions.has(effect.session)) this.ports.sessions.get(effect.session)?.fallBehind();
+        else this.#elsewhere?.effect(effect);
         return;
       case 'store-cursors':
         this.#deps.store.noteCursors(this.state.bare, effect.device, effect.cursors);
@@ -221,60 +235,9 @@ export class AccountRunner {
     }
   }
 
-  #fork(sessions: readonly SessionId[], stanza: Stanza): void {
-    const { hot } = this.#deps.metrics;
-    const fork = new Fork(stanza);
-    let copies = 0;
-    for (const id of sessions) {
-      const session = this.#sessions.get(id);
-      if (!session) continue;
-      const text = fork.for(session.jid, session.declared);
-      if (session.mayHoldBack) this.#deliverLater(session, text, stanza);
-      else session.deliver(text);
-      copies += 1;
-    }
-    hot.stanzasForked += copies;
-    if (copies > 1) {
-      hot.stanzasSaved += copies - 1;
-      hot.bytesSaved += (copies - 1) * stanza.length;
-    }
-  }
-
-  #deliverLater(session: SessionPort, text: Buffer, stanza: Stanza): void {
-    const key = bareKey(stanza.from ?? '');
-    const room = key === undefined ? undefined : this.state.rooms.get(key);
-    const urgency = room ? urgencyOf(stanza, room.nick) : 'now';
-    if (urgency === 'now') session.deliver(text);
-    else session.holdBack(text, urgency === 'presence' ? stanza.from : undefined);
-  }
-
-  #toSession(id: SessionId, xml: string | Buffer, origin: Stanza | undefined): void {
-    const session = this.#sessions.get(id);
-    session?.send(xml, origin);
-  }
-
-  #toCarrier(id: CarrierId, xml: string | Buffer, source: SessionId | undefined, origin: Stanza | undefined): void {
-    const port = this.#carriers.get(id);
-    if (!port) return;
-    port.wake();
-    const from = source === undefined ? undefined : this.#sessions.get(source);
-    const { outlet } = port;
-    if (origin && origin.outerPrefixes.length > 0) {
-      const stanza = parseStanza(asBuffer(xml), origin.declarations);
-      outlet.send(from, bridge(stanza, outlet.leg.declared) ?? stanza.bytes);
-    } else outlet.send(from, xml);
-  }
-
-  #freeCarrier(id: CarrierId): void {
-    const port = this.#carriers.get(id);
-    // A stream whose client stays can carry again.
-    if (!this.state.carriers.has(id)) this.#carriers.delete(id);
-    port?.free();
-  }
-
   #setTimer(key: string, ms: number): void {
-    clearTimeout(this.#timers.get(key));
-    const timer = setTimeout(
+    clearTimeout(this.#timers.get(key)?.timeout);
+    const timeout = setTimeout(
       () => {
         if (ms > MOST_MS) {
           this.#setTimer(key, ms - MOST_MS);
@@ -285,39 +248,7 @@ export class AccountRunner {
       },
       Math.min(ms, MOST_MS),
     );
-    timer.unref();
-    this.#timers.set(key, timer);
+    timeout.unref();
+    this.#timers.set(key, { timeout, dueAt: this.#deps.now() + ms });
   }
-
-  #openAccountStream(): void {
-    const credentials = this.#credentials;
-    if (!credentials) {
-      this.input({ kind: 'account-stream-failed', final: true });
-      return;
-    }
-    const stream = new AccountStream(this.state.bare, credentials, this.#deps, {
-      ready: (carrier, jid) => {
-        this.#carriers.set(carrier, stream);
-        this.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid });
-      },
-      failed: (final) => {
-        this.#accountStream = undefined;
-        // A password that has been seen since may be the right one.
-        const isLatest = this.#credentials === credentials;
-        if (final && isLatest) this.#credentials = undefined;
-        this.input({ kind: 'account-stream-failed', final: final && isLatest });
-      },
-      stanza: (carrier, stanza) => this.input({ kind: 'carrier-stanza', carrier, stanza }),
-      lost: (carrier, isConflict) => {
-        this.#accountStream = undefined;
-        this.loseCarrier(carrier, isConflict);
-      },
-    });
-    this.#accountStream = stream;
-    stream.open();
-  }
-}
-
-function asBuffer(xml: string | Buffer): Buffer {
-  return typeof xml === 'string' ? Buffer.from(xml) : xml;
 }

@@ -9,10 +9,10 @@ import { accountKey, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { AccountConnectError, connectAccountStream } from './account-connect.ts';
-import type { CarrierPort } from './account-runner.ts';
 import { becomeReachable, profileOf } from './carrier-profile.ts';
 import type { AccountDeps } from './deps.ts';
 import { Outlet } from './outlet.ts';
+import type { CarrierPort } from './ports.ts';
 
 /** Start of the resource of every account stream; the rest is fresh each time. */
 export const ACCOUNT_RESOURCE = 'minimix-rooms-';

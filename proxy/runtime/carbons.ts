@@ -15,7 +15,7 @@ export function isCarbonOfJoined(
   stanza: Stanza,
   bare: string,
   joined: ReadonlySet<BareKey>,
-  carriers: Iterable<Carrier>,
+  carriers: Iterable<Pick<Carrier, 'jid' | 'rooms'>>,
 ): boolean {
   if (stanza.fromAt >= 0 && stanza.from !== bare) return false;
   for (const child of stanza.root.children) {
@@ -29,7 +29,11 @@ export function isCarbonOfJoined(
   return false;
 }
 
-function isCarried(carriers: Iterable<Carrier>, room: BareKey, sender: string | undefined): boolean {
+function isCarried(
+  carriers: Iterable<Pick<Carrier, 'jid' | 'rooms'>>,
+  room: BareKey,
+  sender: string | undefined,
+): boolean {
   for (const { jid, rooms } of carriers) if (jid === sender && rooms.has(room)) return true;
   return false;
 }

@@ -2,10 +2,11 @@
  * What a client says of itself on its stream (presence to all, activity, carbons), as far as the stream's use for the
  * account's rooms changes when or whether the server hears it.
  */
-import type { Carrier, Session, SessionId } from '../core/state.ts';
+import type { SessionId } from '../core/state.ts';
+import type { Seat } from '../core/view.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import type { AccountRunner } from './account-runner.ts';
+import type { Account } from './account.ts';
 import { HoldBack } from './hold-back.ts';
 import type { SessionLegs } from './session-legs.ts';
 import { Withheld } from './withheld.ts';
@@ -15,9 +16,8 @@ const MOST_REQUESTS = 16;
 
 export interface ClientStateOptions {
   readonly id: SessionId;
-  readonly session: Session;
-  readonly carrier: Carrier;
-  readonly account: AccountRunner;
+  readonly seat: Seat;
+  readonly account: Account;
   readonly legs: SessionLegs;
   readonly relay: (stanza: Stanza) => void;
 }
@@ -71,7 +71,7 @@ export class ClientState {
     const isInactive = stanza.name === 'inactive';
     if (isInactive) this.#held ??= new HoldBack();
     else this.#becomeActive();
-    if (isInactive && this.#options.carrier.rooms.size > 0) return;
+    if (isInactive && this.#options.seat.carrier.rooms.size > 0) return;
     this.#isInactive = isInactive;
     this.#options.relay(stanza);
   }
@@ -133,9 +133,9 @@ export class ClientState {
 
   /** The client has gone and the stream stays for its rooms: it takes no one-to-one traffic from now on. */
   hold(token: string): void {
-    const { session, legs } = this.#options;
+    const { seat, legs } = this.#options;
     if (this.#isShown) legs.outlet.send(undefined, '<presence><priority>-1</priority></presence>');
-    if (session.carbons) {
+    if (seat.session.carbons) {
       legs.outlet.send(undefined, `<iq type='set' id='${token}'><disable xmlns='${NS.carbons}'/></iq>`);
     }
   }

@@ -6,7 +6,7 @@ import type { SessionId } from '../core/state.ts';
 import { SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
-import type { AccountRunner } from './account-runner.ts';
+import type { Account } from './account.ts';
 import type { ResumedSession } from './negotiation.ts';
 import type { SessionLegs } from './session-legs.ts';
 
@@ -19,7 +19,7 @@ const RESUME_MS = 30_000;
 export interface Sleeper {
   readonly id: SessionId;
   readonly legs: SessionLegs;
-  readonly account: AccountRunner;
+  readonly account: Account;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'drops'>;
   /** The client has gone for good, or the server has. */
@@ -98,10 +98,12 @@ export class Hibernation {
     this.clientDropped('server dropped', true);
   }
 
-  /** The server's time is over, or too much waits: the client must begin anew. */
+  /** The server's time is over, too much waits, or the logs have lost some of it: the client must begin anew. */
   expire(): void {
-    // A stream that still has its connection is given back as that of any client that has gone.
-    if (this.#sleeper.legs.isHibernating) this.#sleeper.gone('not resumed');
+    // Not in the midst of the account's turn. A stream that still has its connection is given back as that of any client that has gone.
+    queueMicrotask(() => {
+      if (this.#sleeper.legs.isHibernating) this.#sleeper.gone('not resumed');
+    });
   }
 
   /** To be called when something was put into the session's queues: a client that acknowledges nothing must not cost memory without end (X3). */
@@ -115,8 +117,7 @@ export class Hibernation {
     if (!legs.isOverfull) return;
     metrics.drops.inc({ reason: 'unacknowledged' });
     if (legs.isHibernating) {
-      // Not in the midst of the account's turn.
-      queueMicrotask(() => this.expire());
+      this.expire();
       return;
     }
     legs.client.error({ condition: 'policy-violation', text: 'Too many stanzas are not acknowledged' });
@@ -125,13 +126,7 @@ export class Hibernation {
 
   /** `<resume/>` for the server on a new connection of a client that has handled `h`; undefined: it cannot be resumed. */
   prepare(h: number): string | undefined {
-    const { account, id } = this.#sleeper;
     if (this.#sleeper.isOver()) return undefined;
-    // What the logs have lost the client asks for by itself, when it begins anew.
-    if (account.hasFallenBehind(id)) {
-      this.expire();
-      return undefined;
-    }
     const xml = this.#sleeper.legs.prepareResume(h);
     if (xml === undefined) return undefined;
     this.#attempts += 1;

@@ -2,8 +2,7 @@
  * Where a stanza of a session goes (DESIGN "What passes through, what is rewritten"): decided here, done by the session.
  */
 
-import type { Services } from '../core/services.ts';
-import type { AccountState, Carrier, Session } from '../core/state.ts';
+import type { AccountView, Seat } from '../core/view.ts';
 import { guardBound, type Refusal } from '../stream/client-guard.ts';
 import { type BareKey, bareKey, resourceOf, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
@@ -13,10 +12,7 @@ import { isCarbonOfJoined } from './carbons.ts';
 
 /** What the decision depends on; the rules change what it holds. */
 export interface RouteView {
-  readonly state: AccountState;
-  readonly session: Session;
-  readonly carrier: Carrier;
-  readonly services: Services;
+  readonly seat: Seat;
   /** Services and rooms that are relayed only (J9). */
   readonly exclude: readonly string[];
 }
@@ -27,12 +23,12 @@ export type UpRoute = 'account' | 'relay' | 'broadcast' | 'client-state' | 'swit
 export function routeUp(stanza: Stanza, view: RouteView): UpRoute {
   if (stanza.ns !== NS.client) return stanza.ns === NS.csi ? 'client-state' : (guardBound(stanza) ?? 'relay');
   if (stanza.name === 'presence') return routePresence(stanza, view);
-  if (view.state.rooms.size > 0 && stanza.toAt >= 0) {
+  if (view.seat.account.rooms.size > 0 && stanza.toAt >= 0) {
     const key = bareKey(stanza.to ?? '');
     if (key !== undefined && concerns(view, key)) return 'account';
   }
   if (stanza.name !== 'iq' || stanza.type !== 'set') return 'relay';
-  return guardBound(stanza) ?? (switchesCarbons(stanza, view.state.bare) ? 'switch-carbons' : 'relay');
+  return guardBound(stanza) ?? (switchesCarbons(stanza, view.seat.account.bare) ? 'switch-carbons' : 'relay');
 }
 
 function routePresence(stanza: Stanza, view: RouteView): UpRoute {
@@ -45,15 +41,15 @@ function routePresence(stanza: Stanza, view: RouteView): UpRoute {
 }
 
 /** Whether stanzas to this room are the account's to handle. */
-function concerns({ session, carrier }: RouteView, key: BareKey): boolean {
+function concerns({ seat: { session, carrier } }: RouteView, key: BareKey): boolean {
   return session.rooms.has(key) || carrier.rooms.has(key);
 }
 
 /** A join, or a groupchat-1.0 presence to a service that is known to be one. */
-function isEntry({ exclude, services }: RouteView, key: BareKey, stanza: Stanza): boolean {
+function isEntry({ exclude, seat }: RouteView, key: BareKey, stanza: Stanza): boolean {
   const { domain } = splitJid(key);
   if (exclude.includes(domain) || exclude.includes(key)) return false;
-  return stanza.root.child('x', NS.muc) !== undefined || services.isMuc(domain);
+  return stanza.root.child('x', NS.muc) !== undefined || seat.account.services.isMuc(domain);
 }
 
 /** XEP-0280 section 4: sent to the account itself, by name or without. */
@@ -66,7 +62,7 @@ export type DownRoute = 'account' | 'relay' | 'drop' | 'carbon-of-carrier' | 'ca
 
 /** A stanza of the server. `isAbsent`: the stream is held for its rooms, its client has gone. */
 export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): DownRoute {
-  const { state, session, carrier } = view;
+  const { account, session, carrier } = view.seat;
   if (carrier.rooms.size > 0 && stanza.fromAt >= 0 && stanza.ns === NS.client) {
     const key = bareKey(stanza.from ?? '');
     if (key !== undefined && carrier.rooms.has(key)) return 'account';
@@ -74,14 +70,14 @@ export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): D
   // One-to-one traffic without a client: the account sees to it that nothing is lost in silence.
   if (isAbsent) return stanza.ns === NS.client ? 'account' : 'drop';
   if (session.rooms.size > 0 && stanza.name === 'message') {
-    if (isCarbonOfJoined(stanza, state.bare, session.rooms, state.carriers.values())) return 'carbon-of-carrier';
+    if (isCarbonOfJoined(stanza, account.bare, session.rooms, account.carriers.values())) return 'carbon-of-carrier';
   }
-  if (isLateAnswer(stanza, state)) return 'account';
-  return stanza.name === 'presence' && isOfAccountStream(stanza, state) ? 'carrier-presence' : 'relay';
+  if (isLateAnswer(stanza, account)) return 'account';
+  return stanza.name === 'presence' && isOfAccountStream(stanza, account) ? 'carrier-presence' : 'relay';
 }
 
 /** The answer to something that went out on this stream for the account, from a room that it is not in any more. */
-function isLateAnswer(stanza: Stanza, { idPrefix, nextId, requests }: AccountState): boolean {
+function isLateAnswer(stanza: Stanza, { idPrefix, nextId, requests }: AccountView): boolean {
   if (stanza.name === 'iq') return nextId > 0 && stanza.id?.startsWith(idPrefix) === true;
   if (requests.size === 0 || stanza.name !== 'message') return false;
   const result = stanza.root.child('result', NS.mam) ?? stanza.root.child('result', NS.mam1);
@@ -89,6 +85,6 @@ function isLateAnswer(stanza: Stanza, { idPrefix, nextId, requests }: AccountSta
 }
 
 /** A server that needs presence from an account stream (jabberd2) shows it to the account's own sessions. */
-function isOfAccountStream(stanza: Stanza, { accountStream, bare }: AccountState): boolean {
+function isOfAccountStream(stanza: Stanza, { accountStream, bare }: AccountView): boolean {
   return accountStream !== 'off' && stanza.from?.startsWith(`${bare}/${ACCOUNT_RESOURCE}`) === true;
 }

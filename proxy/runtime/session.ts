@@ -3,13 +3,14 @@
  * directions (DESIGN "What passes through"); the rest goes to the account.
  */
 import type { CarrierId, SessionId } from '../core/state.ts';
+import type { Seat } from '../core/view.ts';
 import type { Leg, LegHandler, StreamErrorToSend } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { HotCounters } from '../ops/metrics.ts';
 import { bareOf } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Declarations, Stanza } from '../xml/stanza.ts';
-import type { AccountRunner, CarrierPort, SessionPort } from './account-runner.ts';
+import type { Account } from './account.ts';
 import { guard } from './carrier-guard.ts';
 import { ClientState } from './client-state.ts';
 import type { AccountDeps } from './deps.ts';
@@ -17,6 +18,7 @@ import { deviceOf } from './device.ts';
 import { hasManagement, isManagement, tooHigh, unexpected } from './managed-stream.ts';
 import type { BoundSession } from './negotiation.ts';
 import type { Outlet } from './outlet.ts';
+import type { CarrierPort, SessionPort } from './ports.ts';
 import { Hibernation, type SessionEvents, type Sleeper } from './session-hibernation.ts';
 import { SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
@@ -28,7 +30,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly jid: string;
   readonly bare: string;
   readonly #legs: SessionLegs;
-  readonly #account: AccountRunner;
+  readonly #account: Account;
   readonly #deps: AccountDeps;
   readonly #hot: HotCounters;
   readonly #log: Log;
@@ -37,6 +39,8 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** Stream management is offered to this client. */
   readonly #isManaged: boolean;
   readonly hibernation: Hibernation;
+  /** Its part in the account, which the rules change. */
+  readonly #seat: Seat;
   readonly #view: RouteView;
   readonly #clientState: ClientState;
   /** As it is counted. */
@@ -48,7 +52,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** What the client broke, which its stream at the server ends with too (S8). */
   #broken: StreamErrorToSend | undefined;
 
-  constructor(bound: BoundSession, account: AccountRunner, deps: AccountDeps, events: SessionEvents) {
+  constructor(bound: BoundSession, account: Account, deps: AccountDeps, events: SessionEvents) {
     this.id = `s${deps.serial()}` as SessionId;
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
@@ -62,14 +66,11 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#isManaged = deps.offerStreamManagement && hasManagement(bound.features);
     this.#log = deps.log.child({ session: this.id, client: bound.client.id, server: bound.server.id });
     this.#rate = SessionRate.create(deps.config.rate, this.client);
-    account.addSession(this, this.carrierId, this, deviceOf(bound.asked));
-    const session = account.state.sessions.get(this.id);
-    const carrier = account.state.carriers.get(this.carrierId);
-    if (!session || !carrier) throw new Error('the account did not take the session');
-    const { services, config } = deps;
-    this.#view = { state: account.state, session, carrier, services, exclude: config.exclude };
+    const seat = account.addSession(this, this.carrierId, this, deviceOf(bound.asked));
+    this.#seat = seat;
+    this.#view = { seat, exclude: deps.config.exclude };
     const relay = (stanza: Stanza): void => this.relayUpstream(stanza);
-    this.#clientState = new ClientState({ id: this.id, session, carrier, account, legs: this.#legs, relay });
+    this.#clientState = new ClientState({ id: this.id, seat, account, legs: this.#legs, relay });
     this.hibernation = new Hibernation(this.#sleeper());
     deps.metrics.sessions.inc({ transport: this.#transport });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
@@ -165,8 +166,8 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** On the session's own stream, byte for byte; guarded while siblings' rooms hang on that stream (M9a). */
   relayUpstream(stanza: Stanza): void {
     if (this.#isServerGone) return;
-    if (this.#view.carrier.rooms.size > 0) {
-      const verdict = guard(stanza, this.jid, this.#account.state.settings.carrierStanzaBytes);
+    if (this.#seat.carrier.rooms.size > 0) {
+      const verdict = guard(stanza, this.jid, this.#seat.account.settings.carrierStanzaBytes);
       if (verdict.kind !== 'pass') {
         this.#guarded(verdict);
         return;
@@ -250,7 +251,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#clientState.passHeld();
     this.#legs.relayDown(stanza);
     // A carrier must go on being read for its siblings; the client's outbox is bounded.
-    if (this.client.congested && this.#view.carrier.rooms.size === 0) this.#server.pause('client');
+    if (this.client.congested && this.#seat.carrier.rooms.size === 0) this.#server.pause('client');
   }
 
   // Ends.
@@ -359,6 +360,10 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#clientState.passHeld();
     this.#legs.send(xml, origin);
     this.hibernation.mindQueue();
+  }
+
+  fallBehind(): void {
+    this.hibernation.expire();
   }
 
   // As a carrier.

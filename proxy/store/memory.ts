@@ -1,4 +1,6 @@
 /** The store of a single process: all state in its memory, gone with it. Each method does its work before it returns. */
+import type { Bus } from './bus.ts';
+import { createMemoryBus } from './memory-bus.ts';
 import { createMemoryCursors } from './memory-cursors.ts';
 import { createMemberships } from './memory-memberships.ts';
 import { type Claim, type Fence, type Homes, type NodeRecord, type Nodes, type Store, StoreError } from './store.ts';
@@ -6,6 +8,7 @@ import { type Claim, type Fence, type Homes, type NodeRecord, type Nodes, type S
 export interface MemoryStoreOptions {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  readonly bus?: Bus;
 }
 
 interface Held extends Fence {
@@ -33,6 +36,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     homes: homes.api,
     nodes: createNodes(options.now, lives, isAlive, homes.forget),
     cursors: createMemoryCursors(options.now),
+    bus: options.bus ?? createMemoryBus(),
     close: async () => {},
   };
 }
@@ -106,6 +110,12 @@ function createHomes(now: () => number, isAlive: IsAlive): MemoryHomes {
     },
     async release(account, fence) {
       return own(account, fence) !== undefined && held.delete(account);
+    },
+    async move(account, fence, to, leaseMs) {
+      if (!own(account, fence) || !isAlive(to)) return undefined;
+      const epoch = ++lastEpoch;
+      held.set(account, { node: to, epoch, expiresAt: now() + leaseMs });
+      return epoch;
     },
     async holder(account) {
       const claim = inForce(account);

@@ -11,6 +11,7 @@
  * - Lists of names are sorted by code unit, without duplicates.
  * - Time is the store's own clock, the same for all nodes; callers give durations.
  */
+import type { Bus } from './bus.ts';
 import type { Cursors } from './cursors.ts';
 
 export type StoreErrorCode =
@@ -18,6 +19,8 @@ export type StoreErrorCode =
   | 'stale-home'
   /** This node id has expired; the process must go on under a fresh one. */
   | 'node-expired'
+  /** The node that something is sent to has no inbox. */
+  | 'no-inbox'
   /** The store cannot be reached. */
   | 'unavailable';
 
@@ -153,6 +156,11 @@ export interface Homes {
   renew(account: string, fence: Fence, leaseMs: number): Promise<boolean>;
   /** Gives the account up. False: this claim is not in force; nothing has changed. */
   release(account: string, fence: Fence): Promise<boolean>;
+  /**
+   * Makes another node the account's home, for `leaseMs`, in one step: nobody can claim it in between. Returns the epoch of its
+   * claim; undefined: this claim is not in force, or the other node is not alive; nothing has changed.
+   */
+  move(account: string, fence: Fence, to: string, leaseMs: number): Promise<number | undefined>;
   /** The claim in force. */
   holder(account: string): Promise<Fence | undefined>;
   /** Accounts whose last claim was the node's and was not released, in force or not; possibly some more, as `accounts`. */
@@ -188,6 +196,7 @@ export interface Store {
   readonly homes: Homes;
   readonly nodes: Nodes;
   readonly cursors: Cursors;
+  readonly bus: Bus;
   /** Ends connections. What is stored stays, where the store outlives the process. */
   close(): Promise<void>;
 }

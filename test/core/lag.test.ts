@@ -1,6 +1,5 @@
 /** What a device has missed: sessions that hibernate for long, and devices that come back without a resumption. */
 import type { Effect } from '../../proxy/core/effects.ts';
-import { hasFallenBehind } from '../../proxy/core/rules/lag.ts';
 import type { Cursor, SessionId } from '../../proxy/core/state.ts';
 import type { BareKey } from '../../proxy/xml/address.ts';
 import { assert, suite } from '../support/suite.ts';
@@ -84,10 +83,7 @@ test('who came and went while a session lagged is told as a difference', () => {
 test('a session whose log has lost something cannot be resumed without a loss, and that is known', () => {
   const { world, a } = twoInside({ historyStanzas: 3 });
   lag(world, a);
-  const isBehind = (): boolean => {
-    const session = world.state.sessions.get(a);
-    return session !== undefined && hasFallenBehind(world.state, session, world.now);
-  };
+  const isBehind = (): boolean => world.counted.some((one) => one.kind === 'session-behind' && one.session === a);
   say(world, 3);
   assert.is(isBehind(), false);
   say(world, 1);

@@ -102,6 +102,27 @@ export function homes(test: Suite, make: Maker): void {
     assert.ok(next.granted && next.epoch > epoch);
   });
 
+  test("a home that moves is never nobody's, and only the one in force can be moved, to a node that lives", async (context) => {
+    const { homes: api, advance } = await setUp(context);
+    const { epoch } = await api.claim(account, 'n1', 1000);
+    const fence = { node: 'n1', epoch };
+    assert.is(await api.move(account, { node: 'n2', epoch }, 'n2', 1000), undefined);
+    assert.is(await api.move(account, { node: 'n1', epoch: epoch + 1 }, 'n2', 1000), undefined);
+    assert.is(await api.move(account, fence, 'nobody', 1000), undefined);
+    assert.equal(await api.holder(account), fence);
+    const next = await api.move(account, fence, 'n2', 1000);
+    assert.ok(next !== undefined && next > epoch);
+    assert.equal(await api.holder(account), { node: 'n2', epoch: next });
+    assert.equal(await api.claim(account, 'n1', 1000), { granted: false, heldBy: 'n2', epoch: next });
+    assert.is(await api.renew(account, fence, 1000), false);
+    assert.is(await api.release(account, fence), false);
+    assert.is(await api.move(account, fence, 'n1', 1000), undefined);
+    assert.ok((await api.held('n2')).includes(account));
+    await advance(1001);
+    assert.is(await api.holder(account), undefined, 'with a lease of its own');
+    assert.is(await api.move(account, { node: 'n2', epoch: next ?? 0 }, 'n1', 1000), undefined);
+  });
+
   test('epochs only grow, also for an account of which nothing was left', async (context) => {
     const { homes: api, memberships } = await setUp(context);
     let last = 0;

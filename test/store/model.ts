@@ -17,6 +17,7 @@ type Step =
   | { kind: 'occupy'; account: string; room: string; nick: string; fenced: string | undefined }
   | { kind: 'end'; account: string; room: string; fenced: string | undefined }
   | { kind: 'claim' | 'renew' | 'release'; account: string; node: string; leaseMs: number }
+  | { kind: 'move'; account: string; node: string; to: string; leaseMs: number }
   | { kind: 'announce' | 'heartbeat' | 'expel'; node: string }
   | { kind: 'advance'; ms: number };
 
@@ -48,6 +49,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       leaseMs,
     }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('move' as const), account, node, to: node, leaseMs }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('announce' as const, 'heartbeat' as const), node }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('expel' as const), node }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.constantFrom(120, 260) }) },
@@ -140,6 +142,12 @@ async function run(store: Store, model: Model, one: Exclude<Step, { kind: 'advan
       return homes.renew(one.account, model.fence(one.account, one.node), one.leaseMs);
     case 'release':
       return homes.release(one.account, model.fence(one.account, one.node));
+    case 'move': {
+      const from = model.fence(one.account, one.node);
+      const epoch = await homes.move(one.account, from, model.lifeId(one.to), one.leaseMs);
+      if (epoch !== undefined) model.observeEpoch(one.account, epoch);
+      return epoch !== undefined;
+    }
     case 'announce':
       return nodes.announce({ id: model.lifeId(one.node), since: 0 }, ttlMs);
     case 'heartbeat':
@@ -164,6 +172,10 @@ interface ModelClaim {
   until: number;
   isOver: boolean;
   epoch: number | undefined;
+}
+
+function claimOf(account: string, place: string, until: number): ModelClaim {
+  return { account, node: place, until, isOver: false, epoch: undefined };
 }
 
 /** Flat lists and nothing clever: what is slow here is easy to believe. */
@@ -205,8 +217,10 @@ class Model {
 
   /** What the node believes to hold: its latest claim, whether or not it still is in force. */
   fence(name: string, place: string): { node: string; epoch: number } {
-    const own = this.claims.filter((claim) => claim.account === name && claim.node === this.lifeId(place)).at(-1);
-    return { node: this.lifeId(place), epoch: own?.epoch ?? -1 };
+    // A claim that this very step makes has no epoch yet.
+    const isKnown = ({ account: bare, node: holder, epoch }: ModelClaim) =>
+      bare === name && holder === this.lifeId(place) && epoch !== undefined;
+    return { node: this.lifeId(place), epoch: this.claims.filter(isKnown).at(-1)?.epoch ?? -1 };
   }
 
   /** Epochs are the store's choice; that they grow is checked here. */
@@ -270,7 +284,10 @@ class Model {
   applyToNodes(
     one: Extract<
       Step,
-      { node: string } & ({ kind: 'claim' | 'renew' | 'release' } | { kind: 'announce' | 'heartbeat' | 'expel' })
+      { node: string } & (
+        | { kind: 'claim' | 'renew' | 'release' | 'move' }
+        | { kind: 'announce' | 'heartbeat' | 'expel' }
+      )
     >,
   ): unknown {
     const name = this.lifeId(one.node);
@@ -284,6 +301,14 @@ class Model {
         if (claim?.node !== name) return false;
         if (one.kind === 'renew') claim.until = this.now + one.leaseMs;
         else claim.isOver = true;
+        return true;
+      }
+      case 'move': {
+        const claim = this.inForce(one.account);
+        const to = this.lifeId(one.to);
+        if (claim?.node !== name || !this.isAlive(to)) return false;
+        claim.isOver = true;
+        this.claims.push(claimOf(one.account, to, this.now + one.leaseMs));
         return true;
       }
       case 'announce':
@@ -306,7 +331,7 @@ class Model {
     const current = this.inForce(name);
     if (current && current.node !== place) return current.node;
     if (current) current.until = this.now + ms;
-    else this.claims.push({ account: name, node: place, until: this.now + ms, isOver: false, epoch: undefined });
+    else this.claims.push(claimOf(name, place, this.now + ms));
     return 'granted';
   }
 

@@ -1,6 +1,7 @@
 /**
  * Carriers come and go: account streams are opened, lost and opened again; a borrowed stream may break under its rooms.
  */
+import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, CarrierKind, Turn } from '../state.ts';
 import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
@@ -36,7 +37,7 @@ function openIfNeeded(turn: Turn): void {
 
 export function carrierReady(turn: Turn, id: CarrierId, kind: CarrierKind, jid: string): void {
   const { state } = turn;
-  state.carriers.set(id, { id, kind, jid, session: undefined, status: 'ready', rooms: new Set() });
+  state.carriers.set(id, { id, kind, jid, session: undefined, status: 'ready', rooms: new RoomSet() });
   if (kind === 'account-stream') {
     state.accountStream = 'ready';
     state.openedAt = turn.now;

@@ -7,6 +7,7 @@ import { hearerIds, memberIds } from '../carriers.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
+import { noteLosses } from './lag.ts';
 import { throughCarrier } from './outbound.ts';
 
 /** Messages on their way whose error could still come; beyond this many the oldest is taken for delivered. */
@@ -29,8 +30,10 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
   const isSubjectChange = isSubject(stanza);
   const isLogged = !isSubjectChange && isKept(stanza);
   if (isSubjectChange) noteSubject(room, stanza, now);
-  else if (isLogged) room.log.add(stanza, now);
-  else noteConfigChange(room.codes, stanza);
+  else if (isLogged) {
+    room.log.add(stanza, now);
+    noteLosses(turn, room);
+  } else noteConfigChange(room.codes, stanza);
   // Whom the log is kept for needs nothing else of what can be told from it, and no news of who is typing.
   const isRetold = isSubjectChange || isLogged || isChatState(stanza);
   out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);

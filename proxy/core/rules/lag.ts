@@ -6,7 +6,7 @@ import { carrierJids } from '../carriers.ts';
 import { keyOfNick, nickOf } from '../occupancy.ts';
 import { asHistory, subjectOf } from '../replay.ts';
 import { NO_CODES, selfDigest, selfPresenceFor } from '../self-presence.ts';
-import type { AccountState, Lag, Member, Occupancy, Session, Turn } from '../state.ts';
+import type { Lag, Member, Occupancy, Session, Turn } from '../state.ts';
 import { rosterDifferences } from './differences.ts';
 import { renamed } from './self-fork.ts';
 
@@ -23,15 +23,11 @@ export function sessionLags(turn: Turn, session: Session): void {
   }
 }
 
-/** Whether a log has lost what the session is owed: it cannot be resumed without a loss. */
-export function hasFallenBehind(state: AccountState, session: Session, now: number): boolean {
-  if (!session.isLagging) return false;
-  for (const key of session.rooms) {
-    const room = state.rooms.get(key);
-    const lag = room?.members.get(session.id)?.lag;
-    if (room && lag && room.log.since(lag.from, now) === undefined) return true;
+/** A message has gone into the room's log, and another perhaps out of it: who was owed that one cannot be told everything any more. */
+export function noteLosses(turn: Turn, room: Occupancy): void {
+  for (const [id, { lag }] of room.members) {
+    if (lag && !room.log.has(lag.from)) turn.out.push({ kind: 'session-behind', session: id });
   }
-  return false;
 }
 
 /** The session is resumed: it is told what it has missed in each room. */
@@ -54,7 +50,7 @@ export function tellFromLog(turn: Turn, room: Occupancy, session: Session, membe
   const to = [session.id];
   for (const stanza of rosterDifferences(room, lag.roster, room.roster)) out.fork(to, stanza);
   tellSelf(turn, room, session, lag);
-  for (const entry of room.log.since(lag.from, now) ?? []) out.fork(to, asHistory(room, entry));
+  for (const entry of room.log.since(lag.from, now) ?? room.log.entries(now)) out.fork(to, asHistory(room, entry));
   if (room.subject !== lag.subject) out.fork(to, subjectOf(room));
 }
 

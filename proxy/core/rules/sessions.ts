@@ -5,6 +5,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { freeIfDone, hasOtherCarrier } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
+import { RoomSet } from '../room-set.ts';
 import type { Carrier, Session, SessionId, Turn } from '../state.ts';
 import { noteCursors } from './cursor.ts';
 import { inboundOver } from './inbound.ts';
@@ -28,9 +29,16 @@ export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: 
     carbons: false,
     isHibernating: false,
     isLagging: false,
-    rooms: new Set(),
+    rooms: new RoomSet(),
   });
-  state.carriers.set(carrier, { id: carrier, kind: 'borrowed', jid, session: id, status: 'ready', rooms: new Set() });
+  state.carriers.set(carrier, {
+    id: carrier,
+    kind: 'borrowed',
+    jid,
+    session: id,
+    status: 'ready',
+    rooms: new RoomSet(),
+  });
   state.isLingering = false;
   out.clearTimer('linger');
   reconcile(turn);

@@ -1,0 +1,75 @@
+/** The account stream of an account, and the password that opens it. */
+import type { HostConfig } from '../config.ts';
+import type { Input } from '../core/inputs.ts';
+import type { CarrierId } from '../core/state.ts';
+import type { Credentials } from '../stream/sasl-relay.ts';
+import { AccountStream } from './account-stream.ts';
+import type { AccountDeps } from './deps.ts';
+import type { Ports } from './ports.ts';
+
+/** Who hears of the stream. */
+export interface StreamOwner {
+  input(input: Input): void;
+  loseCarrier(carrier: CarrierId, isConflict?: boolean): void;
+}
+
+export class AccountStreamKeeper {
+  readonly #bare: string;
+  readonly #deps: AccountDeps;
+  readonly #ports: Ports;
+  readonly #owner: StreamOwner;
+  #credentials: (Credentials & { readonly host: HostConfig }) | undefined;
+  #stream: AccountStream | undefined;
+
+  constructor(bare: string, deps: AccountDeps, ports: Ports, owner: StreamOwner) {
+    this.#bare = bare;
+    this.#deps = deps;
+    this.#ports = ports;
+    this.#owner = owner;
+  }
+
+  /** A password that was right. The latest one counts. */
+  offerCredentials(credentials: Credentials, host: HostConfig): void {
+    if (!host.accountStreams) return;
+    this.#credentials = { ...credentials, host };
+    this.#owner.input({ kind: 'credentials', known: true });
+  }
+
+  get hasCredentials(): boolean {
+    return this.#credentials !== undefined;
+  }
+
+  /** Opens the stream; its owner hears what comes of it. False: no password is known. */
+  open(): boolean {
+    const credentials = this.#credentials;
+    if (!credentials) return false;
+    const stream = new AccountStream(this.#bare, credentials, this.#deps, {
+      ready: (carrier, jid) => {
+        this.#ports.carriers.set(carrier, stream);
+        this.#owner.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid });
+      },
+      failed: (final) => {
+        this.#stream = undefined;
+        // A password that has been seen since may be the right one.
+        const isLatest = this.#credentials === credentials;
+        if (final && isLatest) this.#credentials = undefined;
+        this.#owner.input({ kind: 'account-stream-failed', final: final && isLatest });
+      },
+      stanza: (carrier, stanza) => this.#owner.input({ kind: 'carrier-stanza', carrier, stanza }),
+      lost: (carrier, isConflict) => {
+        this.#stream = undefined;
+        this.#owner.loseCarrier(carrier, isConflict);
+      },
+    });
+    this.#stream = stream;
+    stream.open();
+    return true;
+  }
+
+  /** Ends the stream and forgets the password. */
+  close(): void {
+    this.#credentials = undefined;
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+}

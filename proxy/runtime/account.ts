@@ -1,0 +1,27 @@
+/** An account as its sessions see it, wherever its home is. */
+import type { HostConfig } from '../config.ts';
+import type { Input } from '../core/inputs.ts';
+import type { CarrierId } from '../core/state.ts';
+import type { Seat } from '../core/view.ts';
+import type { Credentials } from '../stream/sasl-relay.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import type { CarrierPort, SessionPort } from './ports.ts';
+
+export interface Account {
+  /** Something has happened; what follows from it is done at once where the account's home is here, else soon. */
+  input(input: Input): void;
+  /**
+   * A client has bound a resource. `device`: what it is known by when it comes back. Its part in the account is returned, and
+   * stays its own.
+   */
+  addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): Seat;
+  /**
+   * The client has gone. Its upstream stream is given back by `CarrierPort.free()`, unless it was lost before. `unseen`: what
+   * it was given and has not acknowledged; undefined where it acknowledges nothing.
+   */
+  removeSession(session: SessionPort, unseen?: readonly Stanza[]): void;
+  /** The stream has ended without our doing. */
+  loseCarrier(carrier: CarrierId, isConflict?: boolean): void;
+  /** The password of the account has been seen, and was right. The latest one counts. */
+  offerCredentials(credentials: Credentials, host: HostConfig): void;
+}
