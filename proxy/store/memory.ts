@@ -2,6 +2,7 @@
 import type { Bus } from './bus.ts';
 import { createMemoryBus } from './memory-bus.ts';
 import { createMemoryCursors } from './memory-cursors.ts';
+import { createMemoryHibernations } from './memory-hibernations.ts';
 import { createMemberships } from './memory-memberships.ts';
 import { type Claim, type Fence, type Homes, type NodeRecord, type Nodes, type Store, StoreError } from './store.ts';
 
@@ -36,6 +37,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     homes: homes.api,
     nodes: createNodes(options.now, lives, isAlive, homes.forget),
     cursors: createMemoryCursors(options.now),
+    hibernations: createMemoryHibernations(options.now),
     bus: options.bus ?? createMemoryBus(),
     close: async () => {},
   };

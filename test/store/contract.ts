@@ -2,6 +2,7 @@
 import type { OccupancyRecord, Store } from '../../proxy/store/store.ts';
 import { assert, type Suite, suite, type TestContext } from '../support/suite.ts';
 import { cursors } from './contract-cursors.ts';
+import { hibernations } from './contract-hibernations.ts';
 import { fences, homes, nodes } from './contract-homes.ts';
 import { account, type Maker, occupancyOf, room, type StoreFixture, sessionOf } from './fixture.ts';
 import { modelProperties } from './model.ts';
@@ -23,6 +24,7 @@ export function storeContract(name: string, createFixture: () => Promise<StoreFi
   homes(test, fixture);
   nodes(test, fixture);
   cursors(test, fixture);
+  hibernations(test, fixture);
   races(test, fixture);
   modelProperties(test, createFixture, runs);
   test.run();
