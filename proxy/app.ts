@@ -333,6 +333,8 @@ function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader
     graceMs: config.leave.graceMs,
     leaveWhen: config.leave.when,
     nickPolicy: config.nick,
+    presenceAbsent: config.presence.absent,
+    presencePauseMs: config.presence.pauseMs,
     lingerMs: config.lingerMs,
     joinTimeoutMs: config.join.timeoutMs,
     iqTimeoutMs: config.iq.timeoutMs,

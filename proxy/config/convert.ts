@@ -28,6 +28,7 @@ export function convert(settings: Settings): Config | Conflict[] {
     lingerMs: settings.linger,
     leave: { graceMs: settings.leave.grace, when: settings.leave.when },
     nick: settings.nick,
+    presence: { absent: settings.presence.absent, pauseMs: settings.presence.pause },
     streamManagement: settings['stream-management'],
     join: { timeoutMs: settings.join.timeout },
     iq: { timeoutMs: settings.iq.timeout },

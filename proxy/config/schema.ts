@@ -56,6 +56,7 @@ export const schema = z.strictObject({
     when: key(choice('auto', 'last-session', 'never'), 'auto'),
   }),
   nick: key(choice('account', 'follow'), 'account'),
+  presence: section({ absent: key(choice('xa', 'last'), 'xa'), pause: key(duration('0', '10 min'), '5s') }),
   'stream-management': key(flag, true),
   join: section({ timeout: key(duration('1s', '10 min'), '30s') }),
   iq: section({ timeout: key(duration('1s', '1h'), '60s') }),

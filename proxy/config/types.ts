@@ -131,6 +131,8 @@ export interface Config {
   readonly lingerMs: number;
   readonly leave: LeaveConfig;
   readonly nick: 'account' | 'follow';
+  /** What rooms see of an account with no session joined (`xa`, or its last presence), and how seldom they are told. */
+  readonly presence: { readonly absent: 'xa' | 'last'; readonly pauseMs: number };
   /** Clients are offered XEP-0198 where the server has it. */
   readonly streamManagement: boolean;
   readonly join: { readonly timeoutMs: number };

@@ -20,6 +20,7 @@ import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
 import { roomStanza } from './rules/room-stanza.ts';
 import { sessionStanza } from './rules/session-stanza.ts';
 import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts';
+import { showMostActive } from './rules/shown.ts';
 import { stranger } from './rules/strangers.ts';
 import type { AccountState, CarrierId, Occupancy, Turn } from './state.ts';
 
@@ -183,6 +184,9 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'retry':
       retryMove(turn, room);
+      return;
+    case 'presence':
+      showMostActive(turn, room);
       return;
     case 'overlap':
       catchUp(turn, room);

@@ -23,6 +23,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     attempt: undefined,
     move: undefined,
     members: new Map(),
+    shown: undefined,
     waiting: [],
     roster: new Map(),
     self: undefined,
@@ -155,7 +156,7 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   room.move = undefined;
   room.overlap = undefined;
   room.ahead = undefined;
-  for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry'])
+  for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'presence'])
     out.clearTimer(`${timer} ${room.key}`);
   if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });
   room.phase = 'ended';

@@ -25,6 +25,10 @@ export interface Settings {
   readonly graceMs: number;
   readonly leaveWhen: 'auto' | 'last-session' | 'never';
   readonly nickPolicy: 'account' | 'follow';
+  /** What the room sees of an account with no session joined: `xa`, or its last presence. */
+  readonly presenceAbsent: 'xa' | 'last';
+  /** Least pause between two presences of the account in a room, unless it becomes more available. */
+  readonly presencePauseMs: number;
   readonly lingerMs: number;
   readonly joinTimeoutMs: number;
   readonly iqTimeoutMs: number;
@@ -155,6 +159,18 @@ export interface Lag {
   readonly subject: Stanza | undefined;
 }
 
+/** The presence that the room was last sent. */
+export interface Shown {
+  /** What it held of the client's. */
+  readonly content: string;
+  /** The client's presence that it came from. */
+  readonly presence: Stanza;
+  /** How available it says that the account is. */
+  readonly rank: number;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
 export interface Occupancy {
   readonly key: BareKey;
   /** The room's address as first written by a client or the room. */
@@ -166,6 +182,7 @@ export interface Occupancy {
   attempt: EntryAttempt | undefined;
   move: Move | undefined;
   readonly members: Map<SessionId, Member>;
+  shown: Shown | undefined;
   waiting: WaitingJoin[];
   /** Other occupants; the account's own presence is `self`. */
   readonly roster: Map<NickKey, Occupant>;

@@ -26,6 +26,8 @@ export const settings: Settings = {
   graceMs: 10_000,
   leaveWhen: 'auto',
   nickPolicy: 'account',
+  presenceAbsent: 'xa',
+  presencePauseMs: 5000,
   lingerMs: 60_000,
   joinTimeoutMs: 30_000,
   iqTimeoutMs: 60_000,

@@ -8,12 +8,14 @@ import type { Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { toldFromLogs } from './lag.ts';
 import { reconcile } from './move.ts';
+import { showMostActive } from './shown.ts';
 
 /** `isDeaf`: the server is to be heard no more either, and what the rooms say is with the server until the resumption. */
 export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean): void {
   const { state } = turn;
   session.isHibernating = true;
   inboundOver(turn, session.id);
+  showAgain(turn, session);
   const carrier = state.carriers.get(session.carrier);
   if (!carrier) return;
   if (isDeaf) {
@@ -33,7 +35,16 @@ export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean)
 export function sessionAwakes(turn: Turn, session: Session): void {
   session.isHibernating = false;
   toldFromLogs(turn, session);
+  showAgain(turn, session);
   const carrier = turn.state.carriers.get(session.carrier);
   if (carrier) carrier.status = 'ready';
   reconcile(turn);
+}
+
+/** The session sleeps, or does no more: another may be the most active one. */
+function showAgain(turn: Turn, session: Session): void {
+  for (const key of session.rooms) {
+    const room = turn.state.rooms.get(key);
+    if (room?.members.has(session.id)) showMostActive(turn, room);
+  }
 }

@@ -26,9 +26,10 @@ import { freshId } from '../state.ts';
 import { takeCursor } from './cursor.ts';
 import { isNotice, isSubject, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
-import { enter, sendFence, startJoin } from './join.ts';
+import { enter, presentationOf, sendFence, startJoin } from './join.ts';
 import { leaveRoom } from './leave.ts';
 import { sessionStanza } from './session-stanza.ts';
+import { noteShown, showIfMore } from './shown.ts';
 
 /** How long a room that has said 110 may owe the fence's answer before the join counts as complete (ms). */
 const SETTLE_MS = 3000;
@@ -156,6 +157,7 @@ function settle(turn: Turn, room: Occupancy): void {
   }
   room.phase = 'joined';
   recordOccupancy(turn, room);
+  noteShown(turn, room, attempt.wish.stanza, presentationOf(attempt.wish.stanza, now).show);
   const liveFrom = firstLive(room, now);
   const creator = waiting.find((wait) => wait.session === attempt.wish.session) ?? waiting[0];
   for (const [index, wait] of waiting.entries()) {
@@ -168,6 +170,7 @@ function settle(turn: Turn, room: Occupancy): void {
     const cursor = takeCursor(session, room);
     replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, notices, liveFrom, cursor });
   }
+  showIfMore(turn, room);
   for (const wait of waiting) flushBehind(turn, wait);
 }
 

@@ -14,6 +14,7 @@ import type { Carrier, Occupancy, Session, Turn, WaitingJoin } from '../state.ts
 import { freshId } from '../state.ts';
 import { isGapWaiting, takeCursor } from './cursor.ts';
 import { requestRename } from './nick.ts';
+import { showIfMore } from './shown.ts';
 
 export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza): void {
   const { state, out } = turn;
@@ -50,6 +51,7 @@ export function admit(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   enter(turn, room, session, stanza, asked);
   const cursor = takeCursor(session, room);
   replay(turn, room, session, { join: stanza, asked, isCreator: false, notices: [], liveFrom: undefined, cursor });
+  showIfMore(turn, room);
   if (state.settings.nickPolicy === 'follow' && keyOfNick(asked) !== keyOfNick(room.nick)) {
     requestRename(turn, room, session, asked);
   }

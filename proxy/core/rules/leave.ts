@@ -12,6 +12,7 @@ import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
 import { catchUp } from './missed.ts';
+import { showWithout } from './shown.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -30,9 +31,13 @@ export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Sta
     ...behind.map((queued) => ({ session: session.id, stanza: queued })),
   ]);
   out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
-  if (room.members.size > 0 || room.waiting.length > 0) return;
+  if (room.members.size > 0 || room.waiting.length > 0) {
+    showWithout(turn, room);
+    return;
+  }
   if (room.phase === 'joining') abandonJoin(turn, room);
   else if (room.phase === 'joined' && stanza !== undefined) leaveByPolicy(turn, room);
+  else showWithout(turn, room);
 }
 
 /** The session's own `unavailable`, with the text it gave (XEP-0045 section 7.14). */
@@ -69,7 +74,10 @@ export function abandonJoin(turn: Turn, room: Occupancy): void {
 /** The last joined session has left of its own will (L2). */
 function leaveByPolicy(turn: Turn, room: Occupancy): void {
   const { settings } = turn.state;
-  if (settings.leaveWhen === 'never') return;
+  if (settings.leaveWhen === 'never') {
+    showWithout(turn, room);
+    return;
+  }
   if (settings.graceMs === 0) leaveRoom(turn, room);
   else turn.out.setTimer(`grace ${room.key}`, settings.graceMs);
 }

@@ -31,6 +31,7 @@ import { passMissed } from './missed.ts';
 import { sendRename } from './nick.ts';
 import { giveUpPlace, isPlainEnd, isRemoval, removal, removedForGood } from './removal.ts';
 import { sessionStanza } from './session-stanza.ts';
+import { presenceContent, showMostActive } from './shown.ts';
 
 /** Hand-overs under way at a time: services limit the rooms of an account, and both places count meanwhile. */
 const WINDOW = 10;
@@ -170,16 +171,6 @@ function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
   return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
 }
 
-/** What the client's presence holds, avatar hash and capabilities included, without what the room has added. */
-function presenceContent(self: Stanza): string {
-  let content = '';
-  for (const child of self.root.children) {
-    const isOfClient = !child.ns.startsWith(NS.muc) && child.ns !== NS.occupantId && child.ns !== NS.delay;
-    if (isOfClient && self.outerPrefixes.length === 0) content += self.bytes.toString('utf8', child.start, child.end);
-  }
-  return content;
-}
-
 /** A stanza from the room on the carrier that it is being moved to. */
 export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   if (stanza.name === 'iq') {
@@ -256,6 +247,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
   room.isReplaced = false;
   flushQueue(turn, room);
+  showMostActive(turn, room);
 }
 
 /** What members sent to the room while it could not be passed on. */
@@ -275,6 +267,7 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
   if (!room.departing.has(move.carrier)) state.carriers.get(move.carrier)?.rooms.delete(room.key);
   const from = move.from === undefined ? undefined : state.carriers.get(move.from);
   if (from) {
+    showMostActive(turn, room);
     // Without a place of our own it is somebody else who has the nick.
     if (child?.child('conflict')) state.services.learnRefusesSharedNick(serviceOf(room));
     else room.refused.add(move.carrier);

@@ -11,6 +11,7 @@ import { noteCursors } from './cursor.ts';
 import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
 import { reconcile } from './move.ts';
+import { showWithout } from './shown.ts';
 import { deliverKept } from './strangers.ts';
 
 type Bound = Extract<Input, { kind: 'session-bound' }>;
@@ -57,6 +58,7 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
     room.waiting = room.waiting.filter((waiting) => waiting.session !== id);
     if (room.members.delete(id)) out.push({ kind: 'store-leave', room: key, session: id });
     if (room.phase === 'joining' && room.waiting.length === 0) abandonJoin(turn, room);
+    else showWithout(turn, room);
   }
   inboundOver(turn, id);
   const carrier = state.carriers.get(session.carrier);

@@ -5,22 +5,32 @@ import { Edit } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { mostActive } from '../carriers.ts';
+import { availability, mostActive } from '../carriers.ts';
 import { detach } from '../occupancy.ts';
 import type { Member, Occupancy, Session, Turn } from '../state.ts';
 import { presentationOf } from './join.ts';
 import { throughCarrier } from './outbound.ts';
+import { isDue, noteShown, showMostActive } from './shown.ts';
 
 export function status(turn: Turn, room: Occupancy, session: Session, member: Member, stanza: Stanza): void {
   member.presentation = presentationOf(detach(stanza), turn.now);
-  if (mostActive(turn.state, room)?.id === session.id) {
+  if (mayGo(turn, room, session, member)) {
     room.presences.push({ id: stanza.id, nick: room.nick, session: session.id });
     if (room.presences.length > 16) room.presences.shift();
     throughCarrier(turn, room, session, stanza);
+    noteShown(turn, room, member.presentation.stanza, member.presentation.show);
   } else {
-    // The room goes on seeing the more active sibling; this client sees what it would see alone.
+    // The room goes on seeing what it sees, or sees this later; this client sees what it would see alone.
     turn.out.toSession(session.id, reflection(room, session, stanza), stanza);
+    showMostActive(turn, room);
   }
+}
+
+/** Whether the room is to have the presence at once, and from this client: so a client is answered that has no siblings. */
+function mayGo(turn: Turn, room: Occupancy, session: Session, { presentation }: Member): boolean {
+  if (room.members.size === 1) return true;
+  if (mostActive(turn.state, room)?.id !== session.id) return false;
+  return isDue(turn, room, availability(presentation.show));
 }
 
 function reflection(room: Occupancy, session: Session, stanza: Stanza): Buffer {

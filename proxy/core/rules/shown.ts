@@ -1,0 +1,94 @@
+/**
+ * What the room sees of the account (L6): the presence of its most active joined session, capabilities and avatar hash
+ * included; with no session it is `xa` by the policy. Sent on change only, and not more often than needed; who becomes
+ * available is shown at once.
+ */
+import { NS } from '../../xml/names.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
+import { availability, mostActive } from '../carriers.ts';
+import type { Occupancy, Turn } from '../state.ts';
+import { freshId } from '../state.ts';
+
+/** Children that say how available somebody is (RFC 6121 section 4.7.2). */
+const STATES: ReadonlySet<string> = new Set(['show', 'status', 'priority']);
+
+/** What a client's presence holds, avatar hash and capabilities included, without what belongs to the room. */
+export function presenceContent(presence: Stanza, isWanted: (name: string) => boolean = () => true): string {
+  // What stands under a stream header's prefixes does not stand elsewhere.
+  if (presence.outerPrefixes.length > 0) return '';
+  let content = '';
+  for (const child of presence.root.children) {
+    const isOfRoom = child.ns.startsWith(NS.muc) || child.ns === NS.occupantId || child.ns === NS.delay;
+    if (!isOfRoom && isWanted(child.name)) content += presence.bytes.toString('utf8', child.start, child.end);
+  }
+  return content;
+}
+
+/** The room has been sent this presence, or soon will have been. */
+export function noteShown(turn: Turn, room: Occupancy, presence: Stanza, show: string): void {
+  room.shown = { content: presenceContent(presence), presence, rank: availability(show), at: turn.now };
+  turn.out.clearTimer(`presence ${room.key}`);
+}
+
+/** Who the most active session is may have changed, or the room has a carrier again. */
+export function showMostActive(turn: Turn, room: Occupancy): void {
+  const wanted = wantedPresence(turn, room);
+  if (!wanted) return;
+  // On its way from one stream to another the room is shown nothing that would part the two; afterwards this is called again.
+  if (room.carrier === undefined || room.move) return;
+  if (isDue(turn, room, wanted.rank)) send(turn, room, wanted);
+  else
+    turn.out.setTimer(`presence ${room.key}`, (room.shown?.at ?? 0) + turn.state.settings.presencePauseMs - turn.now);
+}
+
+/** Whether a presence that says so much may go to the room now. */
+export function isDue(turn: Turn, { shown }: Occupancy, rank: number): boolean {
+  return !shown || rank > shown.rank || turn.now >= shown.at + turn.state.settings.presencePauseMs;
+}
+
+/** A session has joined: that costs the room no stanza (J1), unless the account was less available than this session is. */
+export function showIfMore(turn: Turn, room: Occupancy): void {
+  const wanted = wantedPresence(turn, room);
+  if (wanted && room.shown && wanted.rank > room.shown.rank) showMostActive(turn, room);
+}
+
+/** A session has gone. With nobody left one may come back at once, as after a page reload: that is waited for. */
+export function showWithout(turn: Turn, room: Occupancy): void {
+  if (room.phase !== 'joined') return;
+  if (room.members.size > 0) showMostActive(turn, room);
+  else if (wantedPresence(turn, room)) turn.out.setTimer(`presence ${room.key}`, turn.state.settings.presencePauseMs);
+}
+
+interface Wanted {
+  readonly content: string;
+  /** Whose content it is. */
+  readonly presence: Stanza;
+  readonly rank: number;
+}
+
+/** Undefined: what is shown is right. */
+function wantedPresence({ state }: Turn, room: Occupancy): Wanted | undefined {
+  if (room.phase !== 'joined') return undefined;
+  const { shown } = room;
+  const active = mostActive(state, room);
+  const member = active && room.members.get(active.id);
+  let wanted: Wanted;
+  if (member) {
+    const { show, stanza } = member.presentation;
+    wanted = { content: presenceContent(stanza), presence: stanza, rank: availability(show) };
+  } else {
+    // Who only sleeps (XEP-0198) is still seen as it was.
+    if (room.members.size > 0 || state.settings.presenceAbsent === 'last' || !shown) return undefined;
+    const kept = presenceContent(shown.presence, (name) => !STATES.has(name));
+    wanted = { content: `<show>xa</show>${kept}`, presence: shown.presence, rank: availability('xa') };
+  }
+  return wanted.content === shown?.content ? undefined : wanted;
+}
+
+function send(turn: Turn, room: Occupancy, { content, presence, rank }: Wanted): void {
+  if (room.carrier === undefined) return;
+  room.shown = { content, presence, rank, at: turn.now };
+  const to = escapeXml(`${room.name}/${room.nick}`);
+  turn.out.toCarrier(room.carrier, `<presence id='${freshId(turn.state)}' to='${to}'>${content}</presence>`);
+}
