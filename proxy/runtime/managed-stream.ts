@@ -6,7 +6,7 @@
 import type { StreamErrorToSend } from '../net/leg.ts';
 import type { ServerFeatures } from '../stream/features.ts';
 import type { Ticket } from '../stream/management/inbound.ts';
-import type { Acknowledged, ManagementVersion } from '../stream/management/management.ts';
+import type { Acknowledged, ManagementSnapshot, ManagementVersion } from '../stream/management/management.ts';
 import { Management, readH } from '../stream/management/management.ts';
 import type { Sent } from '../stream/management/outbound.ts';
 import { Edit } from '../xml/edit.ts';
@@ -26,6 +26,17 @@ export interface ManagedLines {
 export interface ManagedLimits {
   readonly stanzas: number;
   readonly bytes: number;
+}
+
+/** A managed stream without connections. */
+export interface ManagedSnapshot {
+  readonly version: ManagementVersion;
+  /** The server's name for the session, and how long it keeps it (ms). */
+  readonly previd: string;
+  readonly resumableMs: number;
+  readonly counters: ManagementSnapshot;
+  /** What of an earlier resumption the client is still to be given. */
+  readonly again: readonly Sent[];
 }
 
 /** Resumption time where the server does not say (s). */
@@ -175,6 +186,27 @@ export class ManagedStream {
       if (typeof what !== 'number') this.#lines.stanzaToClient(what);
     }
     return true;
+  }
+
+  /** What another node, or this one later, needs to go on; while both connections are gone and nobody tries to resume. */
+  snapshot(): ManagedSnapshot {
+    const { previd, resumableMs = 0, management } = this;
+    return {
+      version: management.version,
+      previd,
+      resumableMs,
+      counters: management.snapshot(),
+      again: [...this.#again],
+    };
+  }
+
+  /** Goes on where the snapshot was made. */
+  restore({ previd, resumableMs, counters, again }: ManagedSnapshot): void {
+    this.isEnabled = true;
+    this.previd = previd;
+    this.resumableMs = resumableMs;
+    this.#again = [...again];
+    this.management.restore(counters);
   }
 
   /** The server has nothing more to send again. */

@@ -3,7 +3,7 @@
  * here, so that each stanza is counted once, and may wait where a connection is missing.
  */
 import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
-import { readH } from '../stream/management/management.ts';
+import { type ManagementVersion, readH } from '../stream/management/management.ts';
 import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
 import { bridge } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
@@ -11,6 +11,7 @@ import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
 import { isManagement, ManagedStream } from './managed-stream.ts';
 import type { ResumedSession } from './negotiation.ts';
 import { Outlet } from './outlet.ts';
+import type { LegsSnapshot } from './session-snapshot.ts';
 
 /** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
 const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };
@@ -215,21 +216,22 @@ export class SessionLegs {
     if (this.#managed) return 'unexpected';
     const version = stanza.ns === NS.sm2 ? NS.sm2 : NS.sm3;
     this.server.forward(stanza);
-    this.#managed = new ManagedStream(
-      version,
-      {
-        toClient: (xml) => {
-          if (!this.isHibernating) this.client.send(xml);
-        },
-        toServer: (xml) => {
-          if (!this.isSuspended) this.server.send(xml);
-        },
-        stanzaToClient: (text) => this.#toClient(text),
-        stanzaToServer: (text) => this.outlet.send(undefined, text),
-      },
-      LIMITS,
-    );
+    this.#managed = this.#createManaged(version);
     return 'done';
+  }
+
+  #createManaged(version: ManagementVersion): ManagedStream {
+    const lines = {
+      toClient: (xml: string) => {
+        if (!this.isHibernating) this.client.send(xml);
+      },
+      toServer: (xml: string) => {
+        if (!this.isSuspended) this.server.send(xml);
+      },
+      stanzaToClient: (text: Buffer) => this.#toClient(text),
+      stanzaToServer: (text: Buffer) => this.outlet.send(undefined, text),
+    };
+    return new ManagedStream(version, lines, LIMITS);
   }
 
   #sentToServer(xml: string | Buffer): void {
@@ -260,9 +262,28 @@ export class SessionLegs {
     this.#managed?.management.abandonResume();
   }
 
+  /** What whoever goes on with the session needs, while both connections are gone and nobody tries to resume. */
+  snapshot(): LegsSnapshot {
+    if (!this.#managed || !this.isHibernating || !this.isSuspended) throw new Error('the session has connections');
+    return { managed: this.#managed.snapshot(), forServer: [...this.#forServer] };
+  }
+
+  /** Goes on where the snapshot was made: without connections, until `resume` brings some. */
+  restore({ managed, forServer }: LegsSnapshot): void {
+    this.#managed = this.#createManaged(managed.version);
+    this.#managed.restore(managed);
+    this.#mayMiscount = false;
+    this.isHibernating = true;
+    this.isSuspended = true;
+    this.outlet.divert((text) => this.#keepForServer(text));
+    for (const text of forServer) this.#keepForServer(text);
+  }
+
   /** The session goes on over these connections. False: the counts do not fit, and it cannot. */
   resume({ request, answer, client, server }: ResumedSession): boolean {
     for (const old of [this.client, this.server]) {
+      // A session that was restored has none but these.
+      if (old === client || old === server) continue;
       old.handler = SILENT;
       old.destroy();
     }

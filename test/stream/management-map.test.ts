@@ -16,7 +16,7 @@ const acts = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom('server-relayed', 'server-room', 'server-swallowed', 'own') },
   { weight: 24, arbitrary: fc.constantFrom('to-proxy', 'to-server', 'from-server', 'to-client') },
   { weight: 4, arbitrary: fc.constantFrom('client-r', 'server-r', 'client-a', 'server-a') },
-  { weight: 2, arbitrary: fc.constantFrom('cut-client', 'cut-server', 'suspend', 'congest', 'drain') },
+  { weight: 2, arbitrary: fc.constantFrom('cut-client', 'cut-server', 'suspend', 'congest', 'drain', 'move') },
   { weight: 3, arbitrary: fc.constantFrom('resume', 'resume-slowly', 'refused') },
 );
 
@@ -52,6 +52,19 @@ test('S9 a second cut in the midst of what is sent again loses nothing of it', (
   for (const act of ['cut-client', 'suspend', 'resume', 'from-server', 'cut-client', 'suspend', 'own'] as const)
     world.act(act);
   world.act('resume');
+  world.settle();
+  world.check();
+});
+
+test('S9 a session that goes on elsewhere as the text that was kept of it has lost nothing', () => {
+  const world = new MapWorld(WRAP - 2);
+  for (const act of ['server-relayed', 'own', 'client-relayed', 'client-room', 'server-relayed', 'own'] as const) {
+    world.act(act);
+    for (const way of ['from-server', 'to-proxy', 'to-server'] as const) world.act(way);
+  }
+  // Interrupted in the midst of what is sent again, and kept once more.
+  for (const act of ['cut-server', 'own', 'move', 'own', 'resume', 'from-server', 'cut-server', 'move'] as const)
+    world.act(act);
   world.settle();
   world.check();
 });

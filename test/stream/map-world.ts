@@ -5,6 +5,7 @@
 import type { Leg, LegHandler } from '../../proxy/net/leg.ts';
 import { SILENT } from '../../proxy/net/leg.ts';
 import { SessionLegs } from '../../proxy/runtime/session-legs.ts';
+import { legsFromText, legsToText } from '../../proxy/runtime/session-snapshot.ts';
 import { Inbound, WRAP } from '../../proxy/stream/management/inbound.ts';
 import { Outbound } from '../../proxy/stream/management/outbound.ts';
 import { USUAL_DECLARATIONS } from '../../proxy/xml/declarations.ts';
@@ -36,6 +37,7 @@ export type Act =
   | 'suspend'
   | 'congest'
   | 'drain'
+  | 'move'
   | 'resume'
   | 'resume-slowly'
   | 'refused';
@@ -100,7 +102,7 @@ class ModelLeg {
 export class MapWorld {
   readonly client: Peer;
   readonly server: Peer;
-  readonly legs: SessionLegs;
+  legs: SessionLegs;
   #down = new ModelLeg();
   #up = new ModelLeg();
   #serial = 0;
@@ -197,6 +199,9 @@ export class MapWorld {
       case 'drain':
         this.#up.congested = false;
         this.legs.outlet.drain();
+        return;
+      case 'move':
+        if (this.legs.isHibernating && this.legs.isSuspended) this.#move();
         return;
       case 'resume':
         this.#resume(() => {});
@@ -357,6 +362,14 @@ export class MapWorld {
     // Of what the proxy had sent the server gets the beginning.
     this.#up.out.splice(Math.floor(this.#up.out.length / 2));
     while (this.#up.out.length > 0) this.#arrive('server', this.#up.out.shift());
+  }
+
+  /** The session goes on elsewhere, as the text that was kept of it. */
+  #move(): void {
+    const text = legsToText(this.legs.snapshot());
+    this.legs = new SessionLegs(this.#down as unknown as Leg, this.#up as unknown as Leg);
+    this.legs.listen(this.#clientHandler(), this.#serverHandler());
+    this.legs.restore(legsFromText(text));
   }
 
   /** A new connection of the client, and one to the server, which grants it. */

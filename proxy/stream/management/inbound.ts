@@ -19,6 +19,8 @@ interface Entry {
 /** What is kept of it while its stream is interrupted. */
 export interface InboundSnapshot {
   readonly handled: number;
+  /** What has not come again yet after the last resumption begins here; undefined: all has. */
+  readonly next?: Ticket | undefined;
   readonly entries: readonly { readonly isSafe: boolean; readonly mark: string }[];
 }
 
@@ -121,7 +123,15 @@ export class Inbound {
   }
 
   snapshot(): InboundSnapshot {
-    return { handled: this.#handled, entries: this.#entries.map(({ isSafe, mark }) => ({ isSafe, mark })) };
+    const entries = this.#entries.map(({ isSafe, mark }) => ({ isSafe, mark }));
+    return { handled: this.#handled, entries, ...(this.#next === undefined ? {} : { next: this.#next }) };
+  }
+
+  /** As it was when the snapshot was made. */
+  static restore(snapshot: InboundSnapshot): Inbound {
+    const inbound = Inbound.resume(snapshot);
+    inbound.#next = snapshot.next;
+    return inbound;
   }
 
   /** Goes on where the snapshot ended: the peer sends again what `h` does not cover. */

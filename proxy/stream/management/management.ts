@@ -7,8 +7,8 @@
  */
 import type { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { Inbound, type Ticket, WRAP } from './inbound.ts';
-import { Outbound, type Sent } from './outbound.ts';
+import { Inbound, type InboundSnapshot, type Ticket, WRAP } from './inbound.ts';
+import { Outbound, type OutboundSnapshot, type Sent } from './outbound.ts';
 
 export type ManagementVersion = typeof NS.sm2 | typeof NS.sm3;
 
@@ -27,6 +27,14 @@ export interface Resumed {
   readonly toServer: readonly Buffer[];
   /** What the client has not handled, in order; the tickets are those of stanzas that the server sends again. */
   readonly toClient: readonly Sent[];
+}
+
+/** The counters while both streams are interrupted, with the texts that are to be sent again. */
+export interface ManagementSnapshot {
+  readonly fromClient: InboundSnapshot;
+  readonly toServer: OutboundSnapshot;
+  readonly fromServer: InboundSnapshot;
+  readonly toClient: OutboundSnapshot;
 }
 
 /** What became of an `<a/>`: `too-high` is a stream error on that leg (XEP-0198 section 4). */
@@ -167,6 +175,25 @@ export class Management {
     this.#isClientAsked = false;
     this.#isServerAsked = false;
     return again;
+  }
+
+  /** For whoever goes on with it, when no attempt to resume is under way. */
+  snapshot(): ManagementSnapshot {
+    const { fromClient, toServer, fromServer, toClient } = this;
+    return {
+      fromClient: fromClient.snapshot(),
+      toServer: toServer.snapshot(),
+      fromServer: fromServer.snapshot(),
+      toClient: toClient.snapshot(),
+    };
+  }
+
+  /** Puts the counters of a snapshot in the place of these. */
+  restore(snapshot: ManagementSnapshot): void {
+    this.fromClient = Inbound.restore(snapshot.fromClient);
+    this.toServer = Outbound.resume(snapshot.toServer);
+    this.fromServer = Inbound.restore(snapshot.fromServer);
+    this.toClient = Outbound.resume(snapshot.toClient);
   }
 
   #askClient(): void {
