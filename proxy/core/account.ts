@@ -21,6 +21,7 @@ import { roomStanza } from './rules/room-stanza.ts';
 import { sessionStanza } from './rules/session-stanza.ts';
 import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts';
 import { showMostActive } from './rules/shown.ts';
+import { patienceOver } from './rules/stranded.ts';
 import { stranger } from './rules/strangers.ts';
 import type { AccountState, CarrierId, Occupancy, Turn } from './state.ts';
 
@@ -90,7 +91,7 @@ function dispatch(turn: Turn, input: Input): void {
       carrierReady(turn, input.carrier, input.type, input.jid);
       return;
     case 'carrier-lost':
-      carrierLost(turn, input.carrier, input.isConflict === true);
+      carrierLost(turn, input.carrier, input.isConflict === true, input.owed);
       return;
     case 'account-stream-failed':
       accountStreamFailed(turn, input.final);
@@ -105,6 +106,7 @@ function dispatch(turn: Turn, input: Input): void {
 function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   const carrier = turn.state.carriers.get(id);
   if (!carrier) return;
+  carrier.heardAt = turn.now;
   const key = bareKey(stanza.from ?? '');
   const room = key === undefined ? undefined : turn.state.rooms.get(key);
   if (room && carrier.rooms.has(room.key)) {
@@ -188,8 +190,11 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
     case 'presence':
       showMostActive(turn, room);
       return;
+    case 'stranded':
+      patienceOver(turn, room);
+      return;
     case 'overlap':
-      catchUp(turn, room);
+      catchUp(turn, room, true);
       // As long as an old stream has not left, it may be the slower one.
       if (room.departing.size > 0) turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
       else room.overlap = undefined;

@@ -18,6 +18,7 @@ export type DropReason =
   | 'carrier-stray'
   | 'no-session'
   | 'oversize'
+  | 'carrier-lost'
   | 'queue-full';
 
 /** What a join came to: the label of `minimix_joins_total`. */

@@ -5,6 +5,14 @@ import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { CarrierId, CarrierKind, Cursor, SessionId } from './state.ts';
 
+/** What is known of the stanzas that a lost stream was given last, each in the order of sending. */
+export interface Owed {
+  /** They have not reached the server. */
+  readonly unsent: readonly Stanza[];
+  /** The server has not acknowledged them, and may have them or not; undefined where it acknowledges nothing. */
+  readonly unacknowledged: readonly Stanza[] | undefined;
+}
+
 export type Input =
   /** A client has bound a resource; `carrier` names its own upstream stream, which may carry rooms. */
   | {
@@ -55,6 +63,8 @@ export type Input =
       readonly carrier: CarrierId;
       /** The server ended it with `conflict`: it has sessions enough of this account. */
       readonly isConflict?: boolean;
+      /** Of what it was given; absent: nothing is known. */
+      readonly owed?: Owed;
     }
   /** The account stream could not be opened; `final` when a new try is pointless (password refused, service limit). */
   | { readonly kind: 'account-stream-failed'; readonly final: boolean }

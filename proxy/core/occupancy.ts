@@ -5,10 +5,11 @@ import { type BareKey, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import { stanzaError } from '../xml/build.ts';
 import { NS } from '../xml/names.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
 import { releaseRoom } from './carriers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
-import type { NickKey, Occupancy, Occupant, Settings, Turn } from './state.ts';
+import type { NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
 
 /** How long an ended occupancy still swallows what a service sends after it (ms). */
 const AFTERMATH_MS = 10_000;
@@ -135,6 +136,7 @@ export function dismissSessions(turn: Turn, room: Occupancy): void {
   room.members.clear();
   room.waiting = [];
   refuseQueued(turn, room, room.queue);
+  failStranded(turn, room);
 }
 
 /** What waited for a carrier goes nowhere: an error, never silence (M4). A presence has its answer in the end of the stay. */
@@ -148,6 +150,25 @@ export function refuseQueued({ state, out }: Turn, room: Occupancy, refused: Occ
   room.queue = room.queue.filter((queued) => !refused.includes(queued));
 }
 
+/** What a lost stream has taken with it, of those of `isMeant`, will not be shown by the room any more: an error to each sender. */
+export function failStranded({ state, out }: Turn, room: Occupancy, isMeant = (_: SentMessage): boolean => true): void {
+  const failed = room.sent.filter((sent) => sent.isStranded && isMeant(sent));
+  if (failed.length === 0) return;
+  room.sent = room.sent.filter((sent) => !failed.includes(sent));
+  for (const { session, id, to } of failed) {
+    out.drop('carrier-lost');
+    const jid = state.sessions.get(session)?.jid;
+    if (jid === undefined) continue;
+    const attributes = `from='${escapeXml(to)}' to='${escapeXml(jid)}'${id === undefined ? '' : ` id='${escapeXml(id)}'`}`;
+    const text = 'The connection to the room was lost before the message was seen there.';
+    out.toSession(
+      session,
+      `<message ${attributes} type='error'><error type='wait'><service-unavailable xmlns='${NS.stanzaErrors}'/>` +
+        `<text xmlns='${NS.stanzaErrors}' xml:lang='en'>${text}</text></error></message>`,
+    );
+  }
+}
+
 /** The account is not in the room any more. Sessions must have been told before. */
 export function endOccupancy(turn: Turn, room: Occupancy): void {
   const { out } = turn;
@@ -156,7 +177,7 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   room.move = undefined;
   room.overlap = undefined;
   room.ahead = undefined;
-  for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'presence'])
+  for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'presence', 'stranded'])
     out.clearTimer(`${timer} ${room.key}`);
   if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });
   room.phase = 'ended';

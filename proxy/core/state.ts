@@ -90,6 +90,8 @@ export interface Carrier {
   status: 'ready' | 'retiring' | 'hibernating';
   /** Rooms in which this stream is an occupant, or may be: joins sent and leaves not yet confirmed included. */
   readonly rooms: RoomSet;
+  /** When something of a room last came from it, epoch ms. */
+  heardAt: number;
 }
 
 /** A session's wish to join, until it is answered. */
@@ -102,6 +104,8 @@ export interface WaitingJoin {
   readonly at: number;
   /** Stanzas to the room that came behind the join, in order. */
   readonly behind: Stanza[];
+  /** The session wants in no more, and is told nothing; what it sent behind the join is still to be said. */
+  isForsaken: boolean;
 }
 
 export interface Occupant {
@@ -140,6 +144,52 @@ export interface Move extends Attempt {
   readonly nick: string;
   /** Messages that came before it was complete. */
   readonly heard: Stanza[];
+  /** The subject as it was known when it began. */
+  readonly subject: Stanza | undefined;
+}
+
+/** What the new stream of a hand-over has heard while the old one is heard to its end. */
+export interface Ahead {
+  readonly carrier: CarrierId;
+  /** Before it was complete, what the room repeats of its history included. */
+  readonly told: readonly Stanza[];
+  /** The subject as it was known when the hand-over began. */
+  readonly subject: Stanza | undefined;
+  /** Since then. */
+  readonly stanzas: Stanza[];
+}
+
+/** A message of a session on its way to the room. */
+export interface SentMessage {
+  readonly id: string | undefined;
+  readonly session: SessionId;
+  /** The stream that it went through. */
+  readonly carrier: CarrierId;
+  /** As the client addressed it. */
+  readonly to: string;
+  readonly isGroupchat: boolean;
+  /** Epoch ms. */
+  readonly at: number;
+  /** Its stream was lost before the room had shown it. */
+  isStranded: boolean;
+}
+
+/** A presence of a session on its way to the room: a nick change or a status. */
+export interface SentPresence {
+  readonly id: string | undefined;
+  /** The nick that the room will show with it. */
+  readonly nick: string;
+  readonly session: SessionId;
+  carrier: CarrierId;
+  readonly stanza: Stanza;
+}
+
+/** A stanza of a member that waits for a carrier. */
+export interface QueuedStanza {
+  readonly session: SessionId;
+  readonly stanza: Stanza;
+  /** It was given to a stream that did not bring it to the server; the siblings have been shown it. */
+  readonly isAgain?: boolean;
 }
 
 export interface Member {
@@ -200,16 +250,16 @@ export interface Occupancy {
   /** Password of the room, as the join that succeeded gave it (J8). */
   password: string | undefined;
   /** Room stanzas of members while no carrier is in the room. */
-  queue: { readonly session: SessionId; readonly stanza: Stanza }[];
+  queue: QueuedStanza[];
   /** Messages on their way, oldest first: whom an error concerns. */
-  readonly sent: { readonly id: string | undefined; readonly session: SessionId }[];
-  /** Presences on their way (nick and status changes). */
-  readonly presences: { readonly id: string | undefined; readonly nick: string; readonly session: SessionId }[];
+  sent: SentMessage[];
+  /** Presences on their way (nick and status changes), oldest first. */
+  presences: SentPresence[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */
   readonly departing: Map<CarrierId, { sent: boolean }>;
   overlap: Overlap | undefined;
   /** What the new stream of a hand-over has heard, while the old one, which may be slower, is still heard to its end. */
-  ahead: { readonly carrier: CarrierId; readonly stanzas: Stanza[] } | undefined;
+  ahead: Ahead | undefined;
   /** Carriers that the room refused for a hand-over; not tried again for this occupancy. */
   readonly refused: Set<CarrierId>;
   /** Failed tries to rejoin in a row, and the earliest time of the next (epoch ms). */
@@ -265,8 +315,8 @@ export interface AccountState {
   retries: number;
   /** When the account stream was opened, epoch ms. */
   openedAt: number;
-  /** No session is left, and the time that the account stays for is running. */
-  isLingering: boolean;
+  /** No session is left: the time that the account stays for is running, or over. */
+  lingering: 'no' | 'running' | 'over';
 }
 
 /** One input's turn: state, effects, and the time at which it happened (epoch ms). */
@@ -297,7 +347,7 @@ export function createAccountState(
     nextId: 0,
     retries: 0,
     openedAt: 0,
-    isLingering: false,
+    lingering: 'no',
   };
 }
 

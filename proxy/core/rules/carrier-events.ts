@@ -1,12 +1,14 @@
 /**
  * Carriers come and go: account streams are opened, lost and opened again; a borrowed stream may break under its rooms.
  */
+import type { Owed } from '../inputs.ts';
 import { RoomSet } from '../room-set.ts';
-import type { Carrier, CarrierId, CarrierKind, Turn } from '../state.ts';
+import type { Carrier, CarrierId, CarrierKind, Occupancy, Turn } from '../state.ts';
 import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile } from './move.ts';
+import { strand } from './stranded.ts';
 
 /** Pause before a lost account stream is opened again (ms): doubled at each failure in a row, up to the most. */
 const REOPEN_MS = 1000;
@@ -15,6 +17,8 @@ const REOPEN_MOST_MS = 300_000;
 const STABLE_MS = 600_000;
 /** Pause after the server has ended it for having too many sessions: at each return it would end a real device (ms). */
 const CONFLICT_MS = 3_600_000;
+
+const NOTHING_KNOWN: Owed = { unsent: [], unacknowledged: undefined };
 
 export function credentials(turn: Turn, known: boolean): void {
   const { state } = turn;
@@ -37,7 +41,7 @@ function openIfNeeded(turn: Turn): void {
 
 export function carrierReady(turn: Turn, id: CarrierId, kind: CarrierKind, jid: string): void {
   const { state } = turn;
-  state.carriers.set(id, { id, kind, jid, session: undefined, status: 'ready', rooms: new RoomSet() });
+  state.carriers.set(id, { id, kind, jid, session: undefined, status: 'ready', rooms: new RoomSet(), heardAt: 0 });
   if (kind === 'account-stream') {
     state.accountStream = 'ready';
     state.openedAt = turn.now;
@@ -67,14 +71,17 @@ export function reopen(turn: Turn): void {
 }
 
 /** The stream is gone, and its places in rooms with it. Other occupants have seen that; sessions see what differs after the rejoin. */
-export function carrierLost(turn: Turn, id: CarrierId, isConflict: boolean): void {
+export function carrierLost(turn: Turn, id: CarrierId, isConflict: boolean, owed: Owed = NOTHING_KNOWN): void {
   const { state } = turn;
   const carrier = state.carriers.get(id);
   if (!carrier) return;
   state.carriers.delete(id);
   failRequestsOf(turn, id);
   for (const [key, pending] of [...state.inbound]) if (pending.carrier === id) state.inbound.delete(key);
-  for (const room of [...state.rooms.values()]) lostIn(turn, carrier, room);
+  for (const room of [...state.rooms.values()]) {
+    lostIn(turn, carrier, room);
+    strand(turn, room, carrier, owed);
+  }
   if (carrier.kind === 'account-stream') {
     if (turn.now - state.openedAt >= STABLE_MS) state.retries = 0;
     reopenLater(turn, isConflict ? CONFLICT_MS : 0);
@@ -82,11 +89,7 @@ export function carrierLost(turn: Turn, id: CarrierId, isConflict: boolean): voi
   reconcile(turn);
 }
 
-function lostIn(
-  turn: Turn,
-  carrier: Carrier,
-  room: Turn['state']['rooms'] extends Map<unknown, infer R> ? R : never,
-): void {
+function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {
   const { id } = carrier;
   if (room.attempt?.carrier === id) room.attempt = undefined;
   if (room.carrier === id) room.carrier = undefined;
@@ -94,7 +97,6 @@ function lostIn(
   else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true };
   room.refused.delete(id);
   const wasDeparting = room.departing.delete(id);
-  if (room.carrier === undefined || room.departing.size === 0) catchUp(turn, room);
-  if (room.carrier === undefined) room.presences.length = 0;
+  if (room.carrier === undefined || room.departing.size === 0) catchUp(turn, room, wasDeparting);
   if (wasDeparting && room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
 }

@@ -15,7 +15,7 @@ const MOST_SENT = 256;
 
 /** A joined session says something to the room. */
 export function sendGroupchat(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
-  noteSent(room, stanza.id, session.id);
+  noteSent(turn, room, session, stanza);
   throughCarrier(turn, room, session, stanza);
 }
 
@@ -86,8 +86,12 @@ function isKept(stanza: Stanza): boolean {
 }
 
 /** Whom an error with this id will concern. Two sessions may use one id: answers come in the order of sending. */
-export function noteSent(room: Occupancy, id: string | undefined, session: SessionId): void {
-  room.sent.push({ id, session });
+export function noteSent({ now }: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  const { carrier } = room;
+  if (carrier === undefined) return;
+  const { id, to = room.name } = stanza;
+  const isGroupchat = stanza.type === 'groupchat';
+  room.sent.push({ id, session: session.id, carrier, to, isGroupchat, at: now, isStranded: false });
   if (room.sent.length > MOST_SENT) room.sent.shift();
 }
 

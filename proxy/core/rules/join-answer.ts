@@ -23,6 +23,7 @@ import { statusCodes } from '../self-presence.ts';
 import type { LogEntry } from '../stanza-log.ts';
 import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
+import { flushBehind } from './behind.ts';
 import { takeCursor } from './cursor.ts';
 import { isNotice, isSubject, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
@@ -114,7 +115,8 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
 
 /** The waiting session whose join was sent, or the one that has taken its place. */
 function asker(room: Occupancy, attempt: EntryAttempt): WaitingJoin | undefined {
-  return room.waiting.find((wait) => wait.session === attempt.wish.session) ?? room.waiting[0];
+  const present = room.waiting.filter(({ isForsaken }) => !isForsaken);
+  return present.find((wait) => wait.session === attempt.wish.session) ?? present[0];
 }
 
 /**
@@ -162,7 +164,7 @@ function settle(turn: Turn, room: Occupancy): void {
   const creator = waiting.find((wait) => wait.session === attempt.wish.session) ?? waiting[0];
   for (const [index, wait] of waiting.entries()) {
     const session = state.sessions.get(wait.session);
-    if (!session) continue;
+    if (!session || wait.isForsaken) continue;
     out.push({ kind: 'joined', result: index === 0 ? 'upstream' : 'local' });
     enter(turn, room, session, wait.stanza, wait.nick);
     const isCreator = attempt.created && wait === creator;
@@ -171,7 +173,7 @@ function settle(turn: Turn, room: Occupancy): void {
     replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, notices, liveFrom, cursor });
   }
   showIfMore(turn, room);
-  for (const wait of waiting) flushBehind(turn, wait);
+  for (const wait of waiting) flushBehind(turn, room, wait);
 }
 
 /** The messages without the room's delay stamp at the end of the log were said while the join was being answered. */
@@ -180,14 +182,6 @@ function firstLive(room: Occupancy, now: number): LogEntry | undefined {
   let from = entries.length;
   while (from > 0 && !entries[from - 1]?.delayed) from -= 1;
   return entries[from];
-}
-
-/** Stanzas that a session sent behind its join, now that the join is answered (J7). */
-function flushBehind(turn: Turn, wait: WaitingJoin): void {
-  for (const stanza of wait.behind.splice(0)) {
-    const session = turn.state.sessions.get(wait.session);
-    if (session) sessionStanza(turn, session, stanza);
-  }
 }
 
 /** The room refuses the wish that was sent, and whoever waits with the same; another wish is tried (J6, J7). */
@@ -206,7 +200,7 @@ function refused(turn: Turn, room: Occupancy, error: Stanza): void {
   releaseAttempt(turn, room, attempt.carrier);
   if (room.waiting.length > 0) startJoin(turn, room);
   else forget(turn, room);
-  for (const wait of answered) flushBehind(turn, wait);
+  for (const wait of answered) flushBehind(turn, room, wait);
 }
 
 function isSameWish(a: WaitingJoin, b: WaitingJoin): boolean {
@@ -236,7 +230,7 @@ function errorOf(stanza: Stanza): string {
 function answerRefused(turn: Turn, room: Occupancy, wait: WaitingJoin, error: string): void {
   const { state, out } = turn;
   const session = state.sessions.get(wait.session);
-  if (!session) return;
+  if (!session || wait.isForsaken) return;
   session.rooms.delete(room.key);
   const id = wait.stanza.id;
   out.toSession(
@@ -267,7 +261,7 @@ export function joinFailed(turn: Turn, room: Occupancy, condition: StanzaConditi
   if (room.phase === 'leaving') turn.out.clearTimer(`join ${room.key}`);
   else if (carrier) leaveRoom(turn, room);
   else forget(turn, room);
-  for (const wait of waiting) flushBehind(turn, wait);
+  for (const wait of waiting) flushBehind(turn, room, wait);
 }
 
 /** A fresh fence for a join that was answered after its first fence (captcha, slow remote service). */

@@ -35,11 +35,18 @@ export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza)
   }
   session.rooms.add(key);
   // A join repeated while the first is unanswered takes its place: one answer, to the latest id.
-  const earlier = room.waiting.find((waiting) => waiting.session === session.id);
+  const earlier = room.waiting.find((wait) => wait.session === session.id && !wait.isForsaken);
   room.waiting = room.waiting.filter((waiting) => waiting !== earlier);
   // Also while the account is still leaving: each join is answered within its time (J7).
   if (room.waiting.length === 0) out.setTimer(`join ${key}`, state.settings.joinTimeoutMs);
-  room.waiting.push({ session: session.id, stanza: detach(stanza), nick, at: turn.now, behind: earlier?.behind ?? [] });
+  room.waiting.push({
+    session: session.id,
+    stanza: detach(stanza),
+    nick,
+    at: turn.now,
+    behind: earlier?.behind ?? [],
+    isForsaken: false,
+  });
   if (room.phase === 'joining' && !room.attempt) startJoin(turn, room);
 }
 

@@ -9,6 +9,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { departTimer, releaseRoom } from '../carriers.ts';
 import { endOccupancy, forgetOccupancy, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import { forsake } from './forsaken.ts';
 import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
 import { catchUp } from './missed.ts';
@@ -21,15 +22,15 @@ const LEAVE_TIMEOUT_MS = 10_000;
 export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Stanza | undefined): void {
   const { out } = turn;
   session.rooms.delete(room.key);
-  const behind = room.waiting.filter((waiting) => waiting.session === session.id).flatMap((waiting) => waiting.behind);
-  room.waiting = room.waiting.filter((waiting) => waiting.session !== session.id);
+  forsake(turn, room, session.id);
   const wasMember = room.members.delete(session.id);
   if (wasMember) out.push({ kind: 'store-leave', room: room.key, session: session.id });
   inboundOver(turn, session.id, room);
-  refuseQueued(turn, room, [
-    ...room.queue.filter((queued) => queued.session === session.id),
-    ...behind.map((queued) => ({ session: session.id, stanza: queued })),
-  ]);
+  refuseQueued(
+    turn,
+    room,
+    room.queue.filter((queued) => queued.session === session.id),
+  );
   out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
   if (room.members.size > 0 || room.waiting.length > 0) {
     showWithout(turn, room);
@@ -72,7 +73,7 @@ export function abandonJoin(turn: Turn, room: Occupancy): void {
 }
 
 /** The last joined session has left of its own will (L2). */
-function leaveByPolicy(turn: Turn, room: Occupancy): void {
+export function leaveByPolicy(turn: Turn, room: Occupancy): void {
   const { settings } = turn.state;
   if (settings.leaveWhen === 'never') {
     showWithout(turn, room);
@@ -143,7 +144,7 @@ export function left(turn: Turn, room: Occupancy): void {
   if (!first) return;
   turn.out.clearTimer(`ended ${room.key}`);
   room.waiting = waiting;
-  for (const { session } of waiting) turn.state.sessions.get(session)?.rooms.add(room.key);
+  for (const { session, isForsaken } of waiting) if (!isForsaken) turn.state.sessions.get(session)?.rooms.add(room.key);
   const spent = Math.max(0, turn.now - first.at);
   turn.out.setTimer(`join ${room.key}`, Math.max(0, turn.state.settings.joinTimeoutMs - spent));
   startJoin(turn, room);

@@ -10,8 +10,10 @@ export function settleAccount(turn: Turn): void {
   if (state.sessions.size > 0) return;
   const rooms = [...state.rooms.values()].filter((room) => room.phase !== 'ended');
   if (rooms.length > 0) {
-    if (state.isLingering) return;
-    state.isLingering = true;
+    // A join that was under way when the time was over is complete by now.
+    if (state.lingering === 'over') lingerOver(turn);
+    if (state.lingering !== 'no') return;
+    state.lingering = 'running';
     if (state.settings.lingerMs === 0) lingerOver(turn);
     else if (Number.isFinite(state.settings.lingerMs)) out.setTimer('linger', state.settings.lingerMs);
     return;
@@ -33,6 +35,7 @@ export function settleAccount(turn: Turn): void {
 /** Nobody came back in time: the account leaves its rooms. */
 export function lingerOver(turn: Turn): void {
   if (turn.state.sessions.size > 0) return;
+  turn.state.lingering = 'over';
   for (const room of [...turn.state.rooms.values()]) {
     if (room.phase === 'joined') leaveRoom(turn, room);
   }

@@ -23,12 +23,41 @@ function say(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): v
   else groupchat(turn, room, carrier, stanza);
 }
 
-/** The old stream of a hand-over has said all that it had to say. */
-export function catchUp(turn: Turn, room: Occupancy): void {
+/**
+ * The old stream of a hand-over has said all that it had to say, or, `isLost`, that is not certain: then what the room has told
+ * the new one of its history and subject fills the gap.
+ */
+export function catchUp(turn: Turn, room: Occupancy, isLost = false): void {
   const { ahead } = room;
   room.ahead = undefined;
   if (!ahead) return;
-  for (const stanza of ahead.stanzas) say(turn, room, ahead.carrier, stanza);
+  const { carrier, told, subject, stanzas } = ahead;
+  if (isLost) passTold(turn, room, carrier, told, subject);
+  else for (const stanza of told) if (!isRepeated(stanza)) say(turn, room, carrier, stanza);
+  for (const stanza of stanzas) say(turn, room, carrier, stanza);
+}
+
+function isRepeated(stanza: Stanza): boolean {
+  return stanza.type === 'groupchat' && (isSubject(stanza) || delayStamp(stanza) !== undefined);
+}
+
+/**
+ * What came with a join, in order, passed on as far as sessions lack it. `known`: the subject when the join was sent; one that
+ * was heard since is newer than the one that ends the join's answer.
+ */
+export function passTold(
+  turn: Turn,
+  room: Occupancy,
+  carrier: CarrierId,
+  told: readonly Stanza[],
+  known: Stanza | undefined,
+): void {
+  let isOutdated = room.subject !== known;
+  for (const stanza of told) {
+    const isLast = isOutdated && stanza.type === 'groupchat' && isSubject(stanza);
+    if (isLast) isOutdated = false;
+    else passMissed(turn, room, carrier, stanza);
+  }
 }
 
 /** A message on a stream that is coming in, or has just come in. */

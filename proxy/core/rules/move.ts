@@ -20,18 +20,19 @@ import {
 import { Overlap } from '../overlap.ts';
 import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
+import { flushQueue } from './behind.ts';
 import { beginDepart } from './depart.ts';
 import { tellDifferences } from './differences.ts';
-import { isNotice, isSubject } from './groupchat.ts';
+import { isNotice } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
 import { fenceAgain, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
-import { passMissed } from './missed.ts';
-import { sendRename } from './nick.ts';
+import { passTold } from './missed.ts';
+import { askAgain, sendRename } from './nick.ts';
 import { giveUpPlace, isPlainEnd, isRemoval, removal, removedForGood } from './removal.ts';
-import { sessionStanza } from './session-stanza.ts';
 import { presenceContent, showMostActive } from './shown.ts';
+import { settleStranded } from './stranded.ts';
 
 /** Hand-overs under way at a time: services limit the rooms of an account, and both places count meanwhile. */
 const WINDOW = 10;
@@ -144,6 +145,7 @@ function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | und
     roster: new Map(),
     notices: [],
     heard: [],
+    subject: room.subject,
   };
   room.move = move;
   // What the stream before the last one said may still be on its way.
@@ -160,13 +162,16 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
   if (room.overlap) turn.out.setTimer(`overlap ${room.key}`, ms);
 }
 
-/** The account's presence as the room knows it, with no history; where nobody has heard the room, with what was missed. */
+/**
+ * The account's presence as the room knows it, asking for what was said since something was last heard: a stream that is
+ * still there may turn out to have been lost before.
+ */
 function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
   const content = room.self ? presenceContent(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const last = room.log.entries(turn.now).at(-1);
   const since = new Date((last?.at ?? turn.now) - 1000).toISOString();
-  const history = move.isBlind ? `<history since='${since}'/>` : "<history maxstanzas='0'/>";
+  const history = `<history since='${since}'/>`;
   const to = escapeXml(`${room.name}/${room.nick}`);
   return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
 }
@@ -191,8 +196,6 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
     turn.out.drop('overlap');
     return;
   }
-  // The subject that ends a join answer is known, as long as there was a stream to hear it by.
-  if (!move.isBlind && stanza.type === 'groupchat' && isSubject(stanza)) return;
   // The old stream is heard to its end first; without one all this is passed on behind the differences in the roster.
   move.heard.push(detach(stanza));
 }
@@ -236,9 +239,10 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   noteRoomCodes(room.codes, move.self);
   tellDifferences(turn, room, move);
   recordOccupancy(turn, room);
-  if (move.isBlind) for (const stanza of move.heard) passMissed(turn, room, move.carrier, stanza);
+  const { carrier, heard, subject } = move;
+  if (move.isBlind) passTold(turn, room, carrier, heard, subject);
   if (move.from !== undefined) {
-    if (!move.isBlind) room.ahead = { carrier: move.carrier, stanzas: move.heard };
+    if (!move.isBlind) room.ahead = { carrier, told: heard, subject, stanzas: [] };
     beginDepart(turn, room, move.from);
     // The old stream was renamed while the new one came in under the old nick.
     if (renamed !== undefined) sendRename(turn, room, move.carrier, renamed);
@@ -246,16 +250,10 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   compareFor(turn, room, OVERLAP_MS);
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
   room.isReplaced = false;
+  askAgain(turn, room);
+  if (move.isBlind) settleStranded(turn, room);
   flushQueue(turn, room);
   showMostActive(turn, room);
-}
-
-/** What members sent to the room while it could not be passed on. */
-function flushQueue(turn: Turn, room: Occupancy): void {
-  for (const { session, stanza } of room.queue.splice(0)) {
-    const sender = turn.state.sessions.get(session);
-    if (sender) sessionStanza(turn, sender, stanza);
-  }
 }
 
 /** The new carrier was refused, or silent. The old one, if there is one, stays the room's carrier. */

@@ -3,10 +3,10 @@
  */
 
 import { readdress } from '../../xml/edit.ts';
-import type { Stanza } from '../../xml/stanza.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { keyOfNick } from '../occupancy.ts';
-import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import { detach, keyOfNick } from '../occupancy.ts';
+import type { CarrierId, Occupancy, SentPresence, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { throughCarrier } from './outbound.ts';
 
@@ -15,28 +15,50 @@ const MOST_PENDING = 16;
 
 /** A joined session's presence to `room/other-nick`. */
 export function rename(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, nick: string): void {
-  notePending(room, { id: stanza.id, nick, session: session.id });
+  notePending(room, session, nick, stanza);
   throughCarrier(turn, room, session, stanza);
 }
 
 /** Policy `nick: follow`: a session that joined with another nick renames the account. */
 export function requestRename(turn: Turn, room: Occupancy, session: Session, nick: string): void {
   if (room.carrier === undefined) return;
-  const id = sendRename(turn, room, room.carrier, nick);
-  notePending(room, { id, nick, session: session.id });
+  notePending(room, session, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
 }
 
-/** A nick change of the proxy's own; returns its id. */
+/** A nick change of the proxy's own; returns its text. */
 export function sendRename(turn: Turn, room: Occupancy, carrier: CarrierId, nick: string): string {
-  const id = freshId(turn.state);
   const to = escapeXml(`${room.name}/${nick}`);
-  turn.out.toCarrier(carrier, `<presence id='${id}' to='${to}'/>`);
-  return id;
+  const xml = `<presence id='${freshId(turn.state)}' to='${to}'/>`;
+  turn.out.toCarrier(carrier, xml);
+  return xml;
 }
 
-function notePending(room: Occupancy, pending: Occupancy['presences'][number]): void {
-  room.presences.push(pending);
+/** A presence of the session is about to go to the room, which will show it with this nick or refuse it. */
+export function notePending(room: Occupancy, session: Session, nick: string, stanza: Stanza): void {
+  const { carrier } = room;
+  if (carrier === undefined) return;
+  room.presences.push({ id: stanza.id, nick, session: session.id, carrier, stanza: detach(stanza) });
   if (room.presences.length > MOST_PENDING) room.presences.shift();
+}
+
+/**
+ * Another stream carries the room now: a nick change that the last one left unanswered is asked for again, and, where that
+ * stream was lost, the last status too. The answer is the asker's, as to the first try.
+ */
+export function askAgain(turn: Turn, room: Occupancy): void {
+  const { carrier } = room;
+  if (carrier === undefined) return;
+  const isRename = ({ nick }: SentPresence): boolean => keyOfNick(nick) !== keyOfNick(room.nick);
+  const isLost = (one: SentPresence): boolean => !turn.state.carriers.has(one.carrier);
+  const left = room.presences.filter((one) => one.carrier !== carrier);
+  const lastStatus = left.filter((one) => !isRename(one) && isLost(one)).at(-1);
+  room.presences = room.presences.filter((one) => one.carrier === carrier || isRename(one) || one === lastStatus);
+  for (const one of room.presences) {
+    if (one.carrier === carrier) continue;
+    one.carrier = carrier;
+    const to = isRename(one) ? undefined : `${room.name}/${room.nick}`;
+    turn.out.toCarrier(carrier, readdress(one.stanza, { from: null, to }), undefined, one.stanza);
+  }
 }
 
 /** A presence error while the account is inside: a refused nick (409, 406), or a refused status. Only the asker hears of it. */

@@ -19,7 +19,7 @@ const MOST_KEPT = 100;
 
 /** A joined session writes to an occupant, or sends the room an invitation, a voice request or the like. */
 export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
-  noteSent(room, stanza.id, session.id);
+  noteSent(turn, room, session, stanza);
   throughCarrier(turn, room, session, stanza);
   const isPrivate = (stanza.type ?? 'normal') === 'chat' || stanza.root.child('body') !== undefined;
   if (isPrivate && (stanza.to ?? '').includes('/')) showSiblings(turn, room, session, stanza);

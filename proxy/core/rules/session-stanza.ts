@@ -18,6 +18,7 @@ import { rename } from './nick.ts';
 import { fits } from './outbound.ts';
 import { sendMessage } from './private-message.ts';
 import { status } from './status.ts';
+import { bePatient } from './stranded.ts';
 
 /** Stanzas of one session that may wait for a carrier or a join's answer. */
 const MOST_WAITING = 200;
@@ -42,7 +43,7 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): voi
     return;
   }
   const room = turn.state.rooms.get(key);
-  const waiting = room?.waiting.find((wait) => wait.session === session.id);
+  const waiting = room?.waiting.find((wait) => wait.session === session.id && !wait.isForsaken);
   if (room && waiting) {
     // What was said before the leave is said first.
     if (isLeave && waiting.behind.length === 0) leave(turn, room, session, stanza);
@@ -71,8 +72,12 @@ function mustWait(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
 
 function waitForCarrier(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
   const waiting = room.queue.map((entry) => entry.stanza);
-  if (hasPlace(waiting, stanza)) room.queue.push({ session: session.id, stanza: detach(stanza) });
-  else refuseFull(turn, session, stanza);
+  if (!hasPlace(waiting, stanza)) {
+    refuseFull(turn, session, stanza);
+    return;
+  }
+  if (waiting.every(({ name }) => name === 'presence')) bePatient(turn, room);
+  room.queue.push({ session: session.id, stanza: detach(stanza) });
 }
 
 function hasPlace(waiting: readonly Stanza[], stanza: Stanza): boolean {

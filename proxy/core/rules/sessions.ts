@@ -8,6 +8,7 @@ import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, Session, SessionId, Turn } from '../state.ts';
 import { noteCursors } from './cursor.ts';
+import { forsake } from './forsaken.ts';
 import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
 import { reconcile } from './move.ts';
@@ -39,8 +40,9 @@ export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: 
     session: id,
     status: 'ready',
     rooms: new RoomSet(),
+    heardAt: 0,
   });
-  state.isLingering = false;
+  state.lingering = 'no';
   out.clearTimer('linger');
   reconcile(turn);
 }
@@ -55,7 +57,7 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
   for (const key of session.rooms) {
     const room = state.rooms.get(key);
     if (!room) continue;
-    room.waiting = room.waiting.filter((waiting) => waiting.session !== id);
+    forsake(turn, room, id);
     if (room.members.delete(id)) out.push({ kind: 'store-leave', room: key, session: id });
     if (room.phase === 'joining' && room.waiting.length === 0) abandonJoin(turn, room);
     else showWithout(turn, room);
@@ -100,8 +102,10 @@ function retire(turn: Turn, carrier: Carrier): void {
   for (const key of [...carrier.rooms]) {
     const room = state.rooms.get(key);
     if (!room || room.phase === 'ended') carrier.rooms.delete(key);
-    else if (room.attempt?.carrier === carrier.id) restartJoin(turn, carrier, key);
-    else if (room.move?.carrier === carrier.id) {
+    else if (room.attempt?.carrier === carrier.id) {
+      // What came behind a join that nobody waits for any more is said before the stream is given up.
+      if (!room.waiting.some(({ isForsaken }) => isForsaken)) restartJoin(turn, carrier, key);
+    } else if (room.move?.carrier === carrier.id) {
       room.move = undefined;
       sendLeave(turn, room, carrier.id);
     }

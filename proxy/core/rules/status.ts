@@ -9,14 +9,14 @@ import { availability, mostActive } from '../carriers.ts';
 import { detach } from '../occupancy.ts';
 import type { Member, Occupancy, Session, Turn } from '../state.ts';
 import { presentationOf } from './join.ts';
+import { notePending } from './nick.ts';
 import { throughCarrier } from './outbound.ts';
 import { isDue, noteShown, showMostActive } from './shown.ts';
 
 export function status(turn: Turn, room: Occupancy, session: Session, member: Member, stanza: Stanza): void {
   member.presentation = presentationOf(detach(stanza), turn.now);
   if (mayGo(turn, room, session, member)) {
-    room.presences.push({ id: stanza.id, nick: room.nick, session: session.id });
-    if (room.presences.length > 16) room.presences.shift();
+    notePending(room, session, room.nick, stanza);
     throughCarrier(turn, room, session, stanza);
     noteShown(turn, room, member.presentation.stanza, member.presentation.show);
   } else {

@@ -1,0 +1,64 @@
+/**
+ * What sessions have sent to a room before it could be passed on: behind a join that is under way (J7), or while no stream
+ * carries the room. It reaches the room also when its sender does not wait for that, as it would have without the proxy.
+ */
+import { resourceOf } from '../../xml/address.ts';
+import { Edit, readdress } from '../../xml/edit.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { keyOfNick } from '../occupancy.ts';
+import type { CarrierId, Occupancy, QueuedStanza, Turn, WaitingJoin } from '../state.ts';
+import { freshId } from '../state.ts';
+import { isWord } from './forsaken.ts';
+import { leaveByPolicy } from './leave.ts';
+import { sessionStanza } from './session-stanza.ts';
+import { sendAgain } from './stranded.ts';
+
+/** Stanzas that a session sent behind its join, now that the join is answered. */
+export function flushBehind(turn: Turn, room: Occupancy, wait: WaitingJoin): void {
+  for (const stanza of wait.behind.splice(0)) {
+    const session = turn.state.sessions.get(wait.session);
+    if (session && !wait.isForsaken) sessionStanza(turn, session, stanza);
+    else sayFor(turn, room, stanza);
+  }
+}
+
+/** What members sent to the room while it could not be passed on. */
+export function flushQueue(turn: Turn, room: Occupancy): void {
+  for (const queued of room.queue.splice(0)) flush(turn, room, queued);
+}
+
+function flush(turn: Turn, room: Occupancy, { session, stanza, isAgain }: QueuedStanza): void {
+  const sender = turn.state.sessions.get(session);
+  if (!sender) sayFor(turn, room, stanza);
+  else if (isAgain) sendAgain(turn, room, sender, stanza);
+  else sessionStanza(turn, sender, stanza);
+}
+
+/** In the account's name: its sender has gone, and nobody waits for an answer. */
+function sayFor(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  const { out } = turn;
+  const { carrier, phase } = room;
+  if (stanza.name === 'presence' && stanza.type === 'unavailable') {
+    if (phase === 'joined' && room.members.size === 0) leaveByPolicy(turn, room);
+  } else if (carrier === undefined || phase !== 'joined' || !isWord(stanza)) {
+    out.drop('no-session');
+  } else {
+    sendFor(turn, room, carrier, stanza);
+  }
+}
+
+function sendFor(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+  const { out, state } = turn;
+  if (stanza.name !== 'iq') {
+    const nick = resourceOf(stanza.to ?? '');
+    // The presence of siblings that are there goes before the last one of somebody who has gone.
+    const isStatus = stanza.name === 'presence' && (nick === '' || keyOfNick(nick) === keyOfNick(room.nick));
+    if (!isStatus || room.members.size === 0)
+      out.toCarrier(carrier, readdress(stanza, { from: null }), undefined, stanza);
+    return;
+  }
+  const edit = new Edit(stanza);
+  edit.removeAttr(stanza.root, 'from');
+  edit.setAttr(stanza.root, 'id', freshId(state));
+  out.toCarrier(carrier, edit.toBuffer(), undefined, stanza);
+}
