@@ -32,6 +32,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     marksSelf: false,
     subject: undefined,
     subjectAt: undefined,
+    joinedAt: 0,
     roomPresence: undefined,
     log: createLog(settings),
     password: undefined,

@@ -244,6 +244,8 @@ export interface Occupancy {
   subject: Stanza | undefined;
   /** When the subject was heard live, epoch ms; undefined when the room replayed it with the join. */
   subjectAt: number | undefined;
+  /** When the account's join was sent, epoch ms: what was said since is heard. */
+  joinedAt: number;
   /** Presence of the room itself (avatar hash, capabilities). */
   roomPresence: Stanza | undefined;
   log: StanzaLog;

@@ -90,7 +90,10 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('unavailable' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('credentials' as const), fc.nat(1)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('account-stream' as const), fc.nat(2)) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant('lose-account-stream' as const), fc.nat(1)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('lose-account-stream' as const), fc.nat(2)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('lose-held' as const), fc.nat(1)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('farewell' as const), fc.nat(9)) },
+  { weight: 6, arbitrary: fc.tuple(fc.constant('speak' as const), fc.nat(9)) },
   { weight: 6, arbitrary: fc.tuple(fc.constant('say' as const), fc.nat(9)) },
   { weight: 20, arbitrary: fc.tuple(fc.constant('arrive' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('kick' as const), fc.nat(1)) },
@@ -108,7 +111,8 @@ function happen(world: World, [what, number]: Happening): void {
   if (what === 'bind' && ids.length < 5) world.bind();
   else if (what === 'credentials') world.input({ kind: 'credentials', known: true });
   else if (what === 'account-stream') world.accountStream(number > 0, number === 0);
-  else if (what === 'lose-account-stream') world.loseAccountStream();
+  else if (what === 'lose-account-stream') world.loseAccountStream((['nothing', 'doubtful', 'all'] as const)[number]);
+  else if (what === 'lose-held') world.loseHeld();
   else if (what === 'arrive') world.arrive(number % 2 === 0, number >> 1);
   else if (what === 'kick') world.kick();
   else if (what === 'fire') world.fire();
@@ -117,6 +121,8 @@ function happen(world: World, [what, number]: Happening): void {
   else if (id === undefined) return;
   else if (what === 'join') world.join(id);
   else if (what === 'leave') world.leave(id);
+  else if (what === 'speak') world.speak(id);
+  else if (what === 'farewell') world.farewell(id, number % 2 === 0);
   else if (what === 'rename') world.rename(id, `nick${number % 3}`);
   else if (what === 'ask') world.ask(id);
   else if (what === 'drop') world.drop(id);
@@ -172,14 +178,36 @@ for (const isShared of [true, false]) {
             'a request was never answered',
           );
         }
+        assert.equal(
+          [...world.sessions.values()].flatMap(({ spoken }) => [...spoken]),
+          [],
+          'a message was neither seen nor refused',
+        );
+        assert.equal(
+          [...world.sessions.values()].flatMap(({ missing }) => [...missing]),
+          [],
+          'a message of somebody else was missed',
+        );
+        for (const { told, heard } of world.sessions.values()) {
+          const refused = told
+            .filter(({ name, type }) => name === 'message' && type === 'error')
+            .map(({ id }) => id ?? '');
+          assert.equal(
+            refused.filter((id) => heard.includes(id)),
+            [],
+            'a message was seen, and refused',
+          );
+        }
         const last = world.roomSays();
         world.settle();
         for (const { heard, place } of world.sessions.values()) {
           assert.is(heard.at(-1) === last, place === 'in', 'a joined session hears the room, another does not');
+          assert.equal(heard, [...new Set(heard)], 'each message once');
+          const others = heard.filter((body) => /^\d/.test(body));
           assert.equal(
-            heard,
-            [...new Set(heard)].sort((a, b) => Number(a) - Number(b)),
-            'order, and each message once',
+            others,
+            others.toSorted((a, b) => Number(a) - Number(b)),
+            'order',
           );
         }
       }),

@@ -21,6 +21,8 @@ export class ModelRoom {
   readonly #history: { readonly xml: (to: string, delay: string) => string; readonly at: number }[] = [];
   /** What an independent occupant has seen of the account: `+` it came, `-` it left. */
   witnessed = '';
+  /** Bodies of what the account has said, in order. */
+  readonly said: string[] = [];
   #serial = 0;
 
   constructor(options: RoomOptions) {
@@ -118,6 +120,8 @@ export class ModelRoom {
         },
       ];
     }
+    if (stanza.type !== 'groupchat') return [];
+    this.said.push(stanza.root.child('body')?.text() ?? '');
     return this.#broadcast(nick, stanza.id ?? '', stanza.root.child('body')?.text() ?? '', now);
   }
 

@@ -4,7 +4,7 @@
  */
 import { step } from '../../proxy/core/account.ts';
 import type { Effect } from '../../proxy/core/effects.ts';
-import type { Input } from '../../proxy/core/inputs.ts';
+import type { Input, Owed } from '../../proxy/core/inputs.ts';
 import { Services } from '../../proxy/core/services.ts';
 import {
   type AccountState,
@@ -49,6 +49,10 @@ export interface Believes {
   errors: number;
   /** Ids of the requests that it has put to the room by way of the account. */
   readonly asked: string[];
+  /** What it has said in the room and has neither seen there nor got an error for. */
+  readonly spoken: Set<string>;
+  /** What others have said while it was in the room, and it has not heard. */
+  readonly missing: Set<string>;
   /** All that it was told, in order. */
   readonly told: Stanza[];
 }
@@ -88,7 +92,17 @@ export class World {
     const carrier = `c${this.#serial}` as CarrierId;
     const jid = `${BARE}/r${this.#serial}`;
     this.isIdle = false;
-    this.sessions.set(id, { jid, carrier, place: 'out', heard: [], errors: 0, asked: [], told: [] });
+    this.sessions.set(id, {
+      jid,
+      carrier,
+      place: 'out',
+      heard: [],
+      errors: 0,
+      asked: [],
+      spoken: new Set(),
+      missing: new Set(),
+      told: [],
+    });
     this.#streams.set(jid, carrier);
     this.input({ kind: 'session-bound', session: id, jid, carrier, device });
     this.input({ kind: 'session-presence', session: id, available: true, show: '', priority: 0 });
@@ -112,6 +126,26 @@ export class World {
 
   say(session: SessionId, body: string): void {
     this.send(session, `<message type='groupchat' id='${body}' to='${ROOM}'><body>${body}</body></message>`);
+  }
+
+  /** A session that has joined says something that nobody has said before. */
+  speak(session: SessionId): void {
+    const client = this.client(session);
+    if (client.place !== 'in') return;
+    this.#serial += 1;
+    client.spoken.add(`w${this.#serial}`);
+    this.say(session, `w${this.#serial}`);
+  }
+
+  /** A session joins, says something and goes, all at once; returns what it has said. */
+  farewell(session: SessionId, isUnavailable = false): string {
+    if (this.client(session).place === 'out') this.join(session);
+    this.#serial += 1;
+    const body = `f${this.#serial}`;
+    this.say(session, body);
+    if (isUnavailable) this.input({ kind: 'session-presence', session, available: false, show: '', priority: 0 });
+    this.drop(session);
+    return body;
   }
 
   /** A session that has joined changes the nick. */
@@ -153,6 +187,14 @@ export class World {
     this.input({ kind: 'session-gone', session });
   }
 
+  /** A stream whose client has gone, and that is kept until its rooms are handed over, is ended by the server. */
+  loseHeld(): void {
+    const open = [...this.#streams].find(([jid]) => ![...this.sessions.values()].some((one) => one.jid === jid));
+    if (!open || open[1].startsWith('a')) return;
+    this.#end(open[0]);
+    this.input({ kind: 'carrier-lost', carrier: open[1] });
+  }
+
   /** The account stream that was asked for opens, or does not. */
   accountStream(isOpen: boolean, isFinal = false): void {
     if (!this.isOpening) return;
@@ -168,17 +210,32 @@ export class World {
     this.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid });
   }
 
-  loseAccountStream(): void {
+  /** `known`: the server acknowledges nothing, or did not tell what it had when the stream was lost, or told. */
+  loseAccountStream(known: 'nothing' | 'doubtful' | 'all' = 'nothing'): void {
     const carrier = [...this.state.carriers.values()].find(({ kind }) => kind === 'account-stream');
     if (!carrier) return;
+    const owed = this.#owed(carrier.jid, known);
     this.#streams.delete(carrier.jid);
     this.#gone(carrier.jid);
-    this.input({ kind: 'carrier-lost', carrier: carrier.id });
+    this.input({ kind: 'carrier-lost', carrier: carrier.id, ...(owed && { owed }) });
+  }
+
+  /** Where the server does not tell, half of what was on its way has reached the room. */
+  #owed(jid: string, known: 'nothing' | 'doubtful' | 'all'): Owed | undefined {
+    const queue = this.#up.get(jid) ?? [];
+    const last = [...queue];
+    if (known === 'all') {
+      queue.length = 0;
+      return { unsent: last, unacknowledged: [] };
+    }
+    for (let count = queue.length >> 1; count > 0; count -= 1) this.#atRoom(jid, queue);
+    return known === 'doubtful' ? { unsent: [], unacknowledged: last } : undefined;
   }
 
   /** The independent occupant says something; returns the body. */
   roomSays(): string {
     const { serial, told } = this.room.say(this.now);
+    for (const client of this.sessions.values()) if (client.place === 'in') client.missing.add(String(serial));
     this.#tell(told);
     return String(serial);
   }
@@ -332,13 +389,20 @@ export class World {
     const client = this.sessions.get(id);
     if (!client) return;
     client.told.push(stanza);
+    if (stanza.name === 'message' && stanza.id !== undefined) client.spoken.delete(stanza.id);
     const isSelf = stanza.root.child('x', NS.mucUser)?.children.some((one) => one.attr('code') === '110') === true;
     if (stanza.name === 'presence' && stanza.type === 'error') {
       client.errors += 1;
       client.place = 'out';
     } else if (stanza.name === 'presence' && isSelf) client.place = stanza.type === 'unavailable' ? 'out' : 'in';
     else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
-      client.heard.push(stanza.root.child('body')?.text() ?? '');
+      const body = stanza.root.child('body')?.text() ?? '';
+      client.heard.push(body);
+      client.missing.delete(body);
+    }
+    if (client.place === 'out') {
+      client.spoken.clear();
+      client.missing.clear();
     }
   }
 }

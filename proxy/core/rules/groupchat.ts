@@ -26,7 +26,7 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
     out.drop('overlap');
     return;
   }
-  if (keyOfNick(nickOf(stanza)) === keyOfNick(room.nick)) takeReflected(room, stanza.id);
+  noteReflected(room, stanza);
   const isSubjectChange = isSubject(stanza);
   const isLogged = !isSubjectChange && isKept(stanza);
   if (isSubjectChange) noteSubject(room, stanza, now);
@@ -101,7 +101,8 @@ export function takeSender(room: Occupancy, id: string | undefined): SessionId |
   return index < 0 ? undefined : room.sent.splice(index, 1)[0]?.session;
 }
 
-/** The room has reflected a message of the account. One sent without an id may have been given one (Prosody). */
-function takeReflected(room: Occupancy, id: string | undefined): void {
-  if (takeSender(room, id) === undefined) takeSender(room, undefined);
+/** The room shows a message: one of the account has arrived. One sent without an id may have been given one (Prosody). */
+export function noteReflected(room: Occupancy, stanza: Stanza): void {
+  if (keyOfNick(nickOf(stanza)) !== keyOfNick(room.nick)) return;
+  if (takeSender(room, stanza.id) === undefined) takeSender(room, undefined);
 }

@@ -5,6 +5,7 @@ import { bareOf } from '../../xml/address.ts';
 import { type ErrorType, NS, type StanzaCondition } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
+import { releaseRoom } from '../carriers.ts';
 import {
   detach,
   endOccupancy,
@@ -56,7 +57,8 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
   }
   // COMPAT: ejabberd gives the end of an earlier session's place to the new session that has its resource.
   if (stanza.type === 'unavailable') return attempt.self ? 'refused' : undefined;
-  if (stanza.type !== undefined) return undefined;
+  // The late answer to an earlier join through this stream, which was taken back, is none to this one.
+  if (stanza.type !== undefined || isOfEarlier(turn, attempt, stanza)) return undefined;
   room.marksSelf = codes.includes('110');
   if (codes.includes('201')) attempt.created = true;
   // What came between the end of an earlier stay and the answer to this join is part of that answer again.
@@ -68,6 +70,11 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
   attempt.roster.delete(keyOfNick(nick));
   turn.out.setTimer(`settle ${room.key}`, SETTLE_MS);
   return undefined;
+}
+
+/** Whether a self-presence answers a join of the proxy's own other than this one. */
+export function isOfEarlier({ state }: Turn, { joinId }: Attempt, { id }: Stanza): boolean {
+  return id !== joinId && id?.startsWith(state.idPrefix) === true;
 }
 
 /** A stanza from the room while the account's own join is under way. */
@@ -210,8 +217,8 @@ function isSameWish(a: WaitingJoin, b: WaitingJoin): boolean {
 }
 
 function releaseAttempt(turn: Turn, room: Occupancy, id: CarrierId): void {
-  turn.state.carriers.get(id)?.rooms.delete(room.key);
   room.carrier = undefined;
+  releaseRoom(turn, id, room);
 }
 
 function forget(turn: Turn, room: Occupancy): void {

@@ -95,6 +95,7 @@ export function startJoin(turn: Turn, room: Occupancy): void {
   room.nick = waiting.nick;
   forgetRoomState(room, turn.state.settings);
   room.carrier = carrier.id;
+  room.joinedAt = turn.now;
   room.attempt = {
     carrier: carrier.id,
     wish: waiting,

@@ -14,6 +14,7 @@ import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
 import { catchUp } from './missed.ts';
 import { showWithout } from './shown.ts';
+import { strandUnseen } from './stranded.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -132,6 +133,7 @@ export function awaitLeave(turn: Turn, room: Occupancy, carrier: CarrierId): voi
 export function departed(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   releaseRoom(turn, carrier, room);
   if (room.departing.size === 0) catchUp(turn, room);
+  strandUnseen(turn, room, carrier);
   if (room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
 }
 

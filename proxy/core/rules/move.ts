@@ -26,7 +26,7 @@ import { tellDifferences } from './differences.ts';
 import { isNotice } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
-import { fenceAgain, joinFailed } from './join-answer.ts';
+import { fenceAgain, isOfEarlier, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
 import { passTold } from './missed.ts';
 import { askAgain, sendRename } from './nick.ts';
@@ -170,7 +170,7 @@ function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
   const content = room.self ? presenceContent(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const last = room.log.entries(turn.now).at(-1);
-  const since = new Date((last?.at ?? turn.now) - 1000).toISOString();
+  const since = new Date(Math.max(last?.at ?? 0, room.joinedAt) - 1000).toISOString();
   const history = `<history since='${since}'/>`;
   const to = escapeXml(`${room.name}/${room.nick}`);
   return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
@@ -209,6 +209,8 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
   if (nick === '') return;
   if (!isSelf(stanza, move.nick)) noteOccupant(move.roster, stanza);
   else if (stanza.type === undefined) {
+    // The late answer to an earlier join through this stream, which was taken back.
+    if (isOfEarlier(turn, move, stanza)) return;
     move.self = detach(stanza);
     if (move.isFenceSpent) fenceAgain(turn, room, move);
   } else if (move.self) expelled(turn, room, move, stanza);

@@ -7,7 +7,7 @@ import { statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
-import { groupchat } from './groupchat.ts';
+import { groupchat, noteReflected } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
@@ -75,8 +75,10 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
     else out.drop('overlap');
   } else if (stanza.name === 'message') {
     if (room.phase !== 'joined') {
-      if (stanza.type === 'groupchat') out.drop('left-room');
-      else otherMessage(turn, room, carrier, stanza);
+      if (stanza.type === 'groupchat') {
+        noteReflected(room, stanza);
+        out.drop('left-room');
+      } else otherMessage(turn, room, carrier, stanza);
     } else if (stanza.type === 'groupchat') departingGroupchat(turn, room, carrier, stanza);
     else otherMessage(turn, room, carrier, stanza);
   } else if (stanza.type === 'get' || stanza.type === 'set') {
@@ -102,7 +104,9 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
 function aftermath(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const isNoise = stanza.type === 'groupchat' || (stanza.name === 'presence' && stanza.type !== 'error');
   if (!isNoise) {
-    stray(turn, carrier.id, stanza, 'left-room');
+    // To a message that crossed the end.
+    if (stanza.name === 'message' && stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
+    else stray(turn, carrier.id, stanza, 'left-room');
     return;
   }
   turn.out.drop('left-room');

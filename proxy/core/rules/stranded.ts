@@ -7,7 +7,7 @@ import { bareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Owed } from '../inputs.ts';
 import { failStranded, refuseQueued } from '../occupancy.ts';
-import type { Carrier, Occupancy, QueuedStanza, SentMessage, Session, Turn } from '../state.ts';
+import type { Carrier, CarrierId, Occupancy, QueuedStanza, SentMessage, Session, Turn } from '../state.ts';
 import { noteSent } from './groupchat.ts';
 import { throughCarrier } from './outbound.ts';
 
@@ -24,24 +24,29 @@ export function strand(turn: Turn, room: Occupancy, carrier: Carrier, owed: Owed
   const unsent = [...owed.unsent];
   const unacknowledged = owed.unacknowledged && [...owed.unacknowledged];
   const again: QueuedStanza[] = [];
+  const isStaying = room.phase === 'joined';
   room.sent = room.sent.filter((sent) => {
     if (sent.carrier !== carrier.id) return true;
     const stanza = take(unsent, room, sent);
-    if (stanza) again.push({ session: sent.session, stanza, isAgain: true });
-    sent.isStranded =
-      stanza === undefined && isDoubtful(sent, carrier, unacknowledged && take(unacknowledged, room, sent));
+    if (stanza && isStaying) again.push({ session: sent.session, stanza, isAgain: true });
+    else if (stanza || sent.isGroupchat) sent.isStranded = true;
+    else if (unacknowledged) sent.isStranded = take(unacknowledged, room, sent) !== undefined;
+    else sent.isStranded = sent.at >= carrier.heardAt - ARRIVED_MS;
     return sent.isStranded;
   });
   room.queue.unshift(...again);
   // No history will show what was said in private.
-  failStranded(turn, room, (sent) => !sent.isGroupchat);
+  failStranded(turn, room, (sent) => !(sent.isGroupchat && isStaying));
   if (again.length > 0 || room.sent.some(({ isStranded }) => isStranded)) bePatient(turn, room);
 }
 
-/** Whether nothing proves that the message has arrived. */
-function isDoubtful(sent: SentMessage, carrier: Carrier, unacknowledged: Stanza | undefined): boolean {
-  if (sent.isGroupchat) return true;
-  return unacknowledged !== undefined || sent.at >= carrier.heardAt - ARRIVED_MS;
+/** The stream is out of the room, and its last words should have been shown by then: what was not may still be heard for a while. */
+export function strandUnseen(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+  const unseen = room.sent.filter((sent) => sent.carrier === carrier && sent.isGroupchat);
+  for (const sent of unseen) sent.isStranded = true;
+  if (unseen.length === 0) return;
+  if (room.phase === 'joined') bePatient(turn, room);
+  else failStranded(turn, room);
 }
 
 /** The text of that message, which is taken from the list. */
