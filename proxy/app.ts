@@ -122,6 +122,7 @@ class ProxyApp implements App {
         cursorMs: this.#config.history.ageMs,
       }),
       offerStreamManagement: this.#config.streamManagement,
+      leaving: new Set(),
       now: Date.now,
       token,
       serial: () => {

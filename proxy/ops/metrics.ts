@@ -76,6 +76,8 @@ export interface Metrics {
   readonly handovers: Count<{ result: string }>;
   readonly accountStreamsOpened: PlainCount;
   readonly accountStreamsFailed: Count<{ reason: string }>;
+  /** Connections of account streams that broke, by whether the stream went on over another one. */
+  readonly accountStreamResumptions: Count<{ result: 'resumed' | 'refused' | 'expired' | 'failed' }>;
   /** Any mechanism name may be given: unknown ones count as `other`. */
   readonly sasl: Count<{ mechanism: string; result: 'success' | 'failure' | 'aborted' | 'refused' }>;
   /** Stanzas that went nowhere (X6). */
@@ -149,6 +151,11 @@ export function createMetrics(): Metrics {
     accountStreamsFailed: count('account_streams_failed_total', 'Account streams that could not be opened.', {
       reason: createGuard(),
     }),
+    accountStreamResumptions: count(
+      'account_stream_resumptions_total',
+      'Account streams whose connection broke, by whether they went on over another one.',
+      { result: oneOf('resumed', 'refused', 'expired', 'failed') },
+    ),
     sasl: count('sasl_total', 'SASL exchanges of clients.', {
       mechanism: mechanismLabel,
       result: oneOf('success', 'failure', 'aborted', 'refused'),

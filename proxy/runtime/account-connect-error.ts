@@ -6,20 +6,31 @@
  * - `no-mechanism`: the server offers none that we speak.
  * - `conflict`: the server refuses another session or this resource: long back-off.
  * - `protocol`: it said something that we do not understand, or its proof of knowing the password was wrong.
+ * - `not-resumed`: the server has the session no more that was to go on.
  * - `tls`: no TLS where it is wanted, or its certificate is not valid.
  */
-export type AccountConnectCode = 'unreachable' | 'refused' | 'no-mechanism' | 'conflict' | 'protocol' | 'tls';
+export type AccountConnectCode =
+  | 'unreachable'
+  | 'refused'
+  | 'no-mechanism'
+  | 'conflict'
+  | 'protocol'
+  | 'not-resumed'
+  | 'tls';
 
 export class AccountConnectError extends Error {
   override readonly name = 'AccountConnectError';
   readonly code: AccountConnectCode;
   /** The server's own condition (SASL, stanza or stream error), where it gave one. */
   readonly condition: string | undefined;
+  /** With `not-resumed`: how many stanzas the server had handled, where it says so (XEP-0198 section 5). */
+  readonly handled: number | undefined;
 
-  constructor(code: AccountConnectCode, message: string, condition?: string) {
+  constructor(code: AccountConnectCode, message: string, condition?: string, handled?: number) {
     super(message);
     this.code = code;
     this.condition = condition;
+    this.handled = handled;
   }
 }
 

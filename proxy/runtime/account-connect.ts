@@ -5,6 +5,7 @@ import { type Leg, SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import { boundJid } from '../stream/bind.ts';
 import { isFeatures, readFeatures, type ServerFeatures } from '../stream/features.ts';
+import { readH } from '../stream/management/management.ts';
 import { SaslClient, usableMechanisms } from '../stream/sasl-client.ts';
 import { type SaslCrypto, SaslError } from '../stream/sasl-mechanism.ts';
 import { readStreamError } from '../stream/stream-error.ts';
@@ -13,6 +14,7 @@ import type { Stanza, StreamHeader } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import { AccountConnectError, bindErrorCode, saslFailureCode, streamErrorCode } from './account-connect-error.ts';
 import { type LegEvent, LegReader } from './leg-reader.ts';
+import { isManagement } from './managed-stream.ts';
 import { saslCrypto } from './sasl-crypto.ts';
 import { openUpstream, type UpstreamDeps, UpstreamError } from './upstream.ts';
 
@@ -27,6 +29,8 @@ export interface AccountConnectRequest {
   /** Fresh each time; the server may still bind another one: look at the result's jid. */
   readonly resource: string;
   readonly lang?: string;
+  /** Nothing is bound then: the session is to go on that had this JID; `xml` is its `<resume/>`. */
+  readonly resume?: { readonly jid: string; readonly xml: string };
   /** Gives up at once when aborted (rejects with 'unreachable'). */
   readonly signal?: AbortSignal;
   /** For the whole of it, in milliseconds. Default 30 000. */
@@ -39,7 +43,7 @@ export interface AccountConnectDeps extends UpstreamDeps {
   readonly crypto?: SaslCrypto;
 }
 
-/** Bound, no presence sent. `leg` is HELD: set its handler in the continuation of the promise, then `release()`. */
+/** Bound, no presence sent, or resumed. `leg` is HELD: set its handler in the continuation of the promise, then `release()`. */
 export interface AccountConnection {
   readonly leg: Leg;
   readonly jid: string;
@@ -48,6 +52,8 @@ export interface AccountConnection {
   /** What the server offered after authentication. */
   readonly features: ServerFeatures;
   readonly serverHeader: StreamHeader;
+  /** The server's `<resumed/>`. */
+  readonly resumed: Stanza | undefined;
 }
 
 /** Rejects with an AccountConnectError only; no connection stays behind then. */
@@ -114,10 +120,25 @@ class Conversation {
     const mechanism = await this.#authenticate(first.features);
     this.#leg.restart();
     this.#leg.header(headerFor(this.#request));
-    const { header, features } = await this.#readFeatures();
+    const { header: serverHeader, features } = await this.#readFeatures();
+    const { resume } = this.#request;
+    const common = { leg: this.#leg, mechanism, features, serverHeader };
+    if (resume) return { ...common, jid: resume.jid, resumed: await this.#resume(resume.xml) };
     const jid = await this.#bind();
     if (features.session === 'required') await this.#startSession();
-    return { leg: this.#leg, jid, mechanism, features, serverHeader: header };
+    return { ...common, jid, resumed: undefined };
+  }
+
+  /** Resolves with `<resumed/>` (XEP-0198 section 5). */
+  async #resume(xml: string): Promise<Stanza> {
+    this.#leg.send(xml);
+    for (;;) {
+      const stanza = await this.#stanza();
+      if (!isManagement(stanza)) continue;
+      if (stanza.name === 'resumed') return stanza;
+      const condition = stanza.root.children.find(({ ns }) => ns === NS.stanzaErrors)?.name;
+      throw new AccountConnectError('not-resumed', 'the server has the session no more', condition, readH(stanza));
+    }
   }
 
   async #readFeatures(): Promise<{ header: StreamHeader; features: ServerFeatures }> {

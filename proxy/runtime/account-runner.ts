@@ -6,7 +6,7 @@
 import type { HostConfig } from '../config.ts';
 import { step } from '../core/account.ts';
 import type { Effect } from '../core/effects.ts';
-import type { Input } from '../core/inputs.ts';
+import type { Input, Owed } from '../core/inputs.ts';
 import { type AccountState, type CarrierId, createAccountState, type SessionId, type Settings } from '../core/state.ts';
 import type { Seat } from '../core/view.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
@@ -103,9 +103,9 @@ export class AccountRunner implements Account {
     this.input({ kind: 'session-gone', session: session.id, unseen });
   }
 
-  loseCarrier(carrier: CarrierId, isConflict = false): void {
+  loseCarrier(carrier: CarrierId, isConflict = false, owed?: Owed): void {
     if (!this.ports.carriers.delete(carrier)) return;
-    this.input({ kind: 'carrier-lost', carrier, isConflict });
+    this.input({ kind: 'carrier-lost', carrier, isConflict, ...(owed && { owed }) });
   }
 
   offerCredentials(credentials: Credentials, host: HostConfig): void {

@@ -1,6 +1,6 @@
 /** The account stream of an account, and the password that opens it. */
 import type { HostConfig } from '../config.ts';
-import type { Input } from '../core/inputs.ts';
+import type { Input, Owed } from '../core/inputs.ts';
 import type { CarrierId } from '../core/state.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import { AccountStream } from './account-stream.ts';
@@ -10,7 +10,7 @@ import type { Ports } from './ports.ts';
 /** Who hears of the stream. */
 export interface StreamOwner {
   input(input: Input): void;
-  loseCarrier(carrier: CarrierId, isConflict?: boolean): void;
+  loseCarrier(carrier: CarrierId, isConflict?: boolean, owed?: Owed): void;
 }
 
 export class AccountStreamKeeper {
@@ -56,9 +56,9 @@ export class AccountStreamKeeper {
         this.#owner.input({ kind: 'account-stream-failed', final: final && isLatest });
       },
       stanza: (carrier, stanza) => this.#owner.input({ kind: 'carrier-stanza', carrier, stanza }),
-      lost: (carrier, isConflict) => {
+      lost: (carrier, isConflict, owed) => {
         this.#stream = undefined;
-        this.#owner.loseCarrier(carrier, isConflict);
+        this.#owner.loseCarrier(carrier, isConflict, owed);
       },
     });
     this.#stream = stream;

@@ -1,6 +1,6 @@
 /** An account as its sessions see it, wherever its home is. */
 import type { HostConfig } from '../config.ts';
-import type { Input } from '../core/inputs.ts';
+import type { Input, Owed } from '../core/inputs.ts';
 import type { CarrierId } from '../core/state.ts';
 import type { Seat } from '../core/view.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
@@ -20,8 +20,8 @@ export interface Account {
    * it was given and has not acknowledged; undefined where it acknowledges nothing.
    */
   removeSession(session: SessionPort, unseen?: readonly Stanza[]): void;
-  /** The stream has ended without our doing. */
-  loseCarrier(carrier: CarrierId, isConflict?: boolean): void;
+  /** The stream has ended without our doing. `owed`: what is known of what it was given last. */
+  loseCarrier(carrier: CarrierId, isConflict?: boolean, owed?: Owed): void;
   /** The password of the account has been seen, and was right. The latest one counts. */
   offerCredentials(credentials: Credentials, host: HostConfig): void;
 }

@@ -166,6 +166,7 @@ export class Accounts {
     for (const session of [...this.#sessions]) session.shutDown();
     for (const runner of [...this.#runners.values()]) runner.close();
     this.#runners.clear();
+    for (const stream of this.#deps.leaving) stream.abort();
   }
 }
 

@@ -16,8 +16,10 @@ export interface AccountDeps extends UpstreamDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: MembershipRecorder;
-  /** Whether clients are offered XEP-0198 where the server has it. */
+  /** Whether XEP-0198 is used where the server has it: offered to clients, and on account streams. */
   readonly offerStreamManagement: boolean;
+  /** Account streams that nobody needs any more, and that have still to say so over a connection yet to be had. */
+  readonly leaving: Set<{ abort(): void }>;
   /** Epoch ms. */
   readonly now: () => number;
   /** A short unguessable word of letters and digits. */

@@ -9,6 +9,7 @@ import type { Ticket } from '../stream/management/inbound.ts';
 import type { Acknowledged, ManagementSnapshot, ManagementVersion } from '../stream/management/management.ts';
 import { Management, readH } from '../stream/management/management.ts';
 import type { Sent } from '../stream/management/outbound.ts';
+import { readEnabled } from '../stream/management/own-management.ts';
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
@@ -39,9 +40,6 @@ export interface ManagedSnapshot {
   readonly again: readonly Sent[];
 }
 
-/** Resumption time where the server does not say (s). */
-const USUAL_MAX_S = 300;
-
 export class ManagedStream {
   readonly management: Management;
   readonly #lines: ManagedLines;
@@ -68,12 +66,11 @@ export class ManagedStream {
   /** The server's `<enabled/>`, as the client may have it: without the address of another way in. */
   enabled(stanza: Stanza): Buffer {
     const { root } = stanza;
-    const previd = root.attr('id');
-    const isResumable = root.attr('resume') === 'true' || root.attr('resume') === '1';
+    const resumption = readEnabled(stanza);
     this.isEnabled = true;
-    if (isResumable && previd !== undefined) {
-      this.previd = previd;
-      this.resumableMs = (Number(root.attr('max')) || USUAL_MAX_S) * 1000;
+    if (resumption) {
+      this.previd = resumption.previd;
+      this.resumableMs = resumption.resumableMs;
     }
     const edit = new Edit(stanza);
     if (root.attr('location') !== undefined) edit.removeAttr(root, 'location');

@@ -100,10 +100,12 @@ export class Outlet {
     }
   }
 
-  /** The leg is gone: what waits is lost with it, and nobody rests for it any more. */
-  close(): void {
-    for (const [source, lane] of this.#lanes) if (lane.isResting) source?.resume();
+  /** The leg is gone, and nobody rests for it any more. Returns what has waited in vain. */
+  close(): readonly Buffer[] {
+    const lanes = [...this.#lanes];
     this.#lanes.clear();
+    for (const [source, lane] of lanes) if (lane.isResting) source?.resume();
+    return lanes.flatMap(([, lane]) => lane.queue.map(toBuffer));
   }
 }
 

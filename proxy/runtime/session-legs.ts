@@ -2,6 +2,8 @@
  * The two connections of a session, and stream management between them (XEP-0198): all that a session sends goes through
  * here, so that each stanza is counted once, and may wait where a connection is missing.
  */
+
+import type { Owed } from '../core/inputs.ts';
 import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
 import { type ManagementVersion, readH } from '../stream/management/management.ts';
 import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
@@ -12,6 +14,7 @@ import { isManagement, ManagedStream } from './managed-stream.ts';
 import type { ResumedSession } from './negotiation.ts';
 import { Outlet } from './outlet.ts';
 import type { LegsSnapshot } from './session-snapshot.ts';
+import { owedMessages } from './owed.ts';
 
 /** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
 const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };
@@ -244,6 +247,14 @@ export class SessionLegs {
     this.outlet.divert((text) => this.#keepForServer(text));
     this.server.handler = SILENT;
     this.server.destroy();
+  }
+
+  /** The stream at the server is gone for good, with this of what was to go there. */
+  lost(): Owed {
+    const unsent = [...this.#forServer.splice(0), ...this.outlet.close()];
+    const management = this.#managed?.isEnabled ? this.#managed.management : undefined;
+    const unacknowledged = management?.toServer.unacknowledged().filter((what) => typeof what !== 'number');
+    return owedMessages({ unsent, unacknowledged }, this.server.declared);
   }
 
   #keepForServer(text: Buffer): void {

@@ -304,14 +304,13 @@ export class ClientSession implements SessionPort, CarrierPort {
   #loseServer(): void {
     if (this.#isServerGone) return;
     this.#isServerGone = true;
-    this.#account.loseCarrier(this.carrierId);
+    this.#account.loseCarrier(this.carrierId, false, this.#legs.lost());
   }
 
   #serverGone(isOrderly: boolean): void {
     if (this.#isServerGone) return;
     this.#isServerGone = true;
-    this.outlet.close();
-    this.#account.loseCarrier(this.carrierId);
+    this.#account.loseCarrier(this.carrierId, false, this.#legs.lost());
     if (this.#isClientGone) {
       this.#events.over();
       return;
