@@ -8,6 +8,10 @@ export interface Breakable {
   readonly made: number;
   /** What the server sends on that connection goes no further. */
   stall(number: number): void;
+  /** What the proxy sends on that connection goes no further. */
+  mute(number: number): void;
+  /** Whether new connections are taken; those that are not get an RST. Taken unless told. */
+  isOpen: boolean;
   /** RST to both ends of all connections, or of the one of that number (from 0, in the order of their making). */
   break(number?: number): void;
   /** What has gone over the connection of that number so far, towards the server and from it. */
@@ -18,7 +22,13 @@ export interface Breakable {
 export async function breakable(port: number): Promise<Breakable> {
   const pairs: (readonly [Socket, Socket])[] = [];
   const texts: { up: string; down: string }[] = [];
+  let isOpen = true;
   const server = createServer({ noDelay: true }, (near) => {
+    if (!isOpen) {
+      near.on('error', () => {});
+      near.resetAndDestroy();
+      return;
+    }
     const far = connect({ port, host: '127.0.0.1', noDelay: true });
     pairs.push([near, far]);
     const text = { up: '', down: '' };
@@ -53,6 +63,16 @@ export async function breakable(port: number): Promise<Breakable> {
     stall(number) {
       const [near, far] = pairs[number] ?? [];
       if (near) far?.unpipe(near);
+    },
+    mute(number) {
+      const [near, far] = pairs[number] ?? [];
+      if (far) near?.unpipe(far);
+    },
+    get isOpen() {
+      return isOpen;
+    },
+    set isOpen(value) {
+      isOpen = value;
     },
     break: (number) => end(number === undefined ? pairs : pairs.slice(number, number + 1)),
     said: (number) => texts[number] ?? { up: '', down: '' },
