@@ -1,7 +1,7 @@
 /**
  * The account: one input at a time in, effects out. Dispatch only; the rules are in rules/.
  */
-import { bareKey } from '../xml/address.ts';
+import { type BareKey, bareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Effect } from './effects.ts';
 import { Effects } from './effects.ts';
@@ -23,7 +23,7 @@ import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts'
 import { showMostActive } from './rules/shown.ts';
 import { patienceOver } from './rules/stranded.ts';
 import { stranger } from './rules/strangers.ts';
-import type { AccountState, CarrierId, Occupancy, Turn } from './state.ts';
+import type { AccountState, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
 
 /** How much longer messages are compared while an old stream has not confirmed its leave (ms). */
 const OVERLAP_MORE_MS = 5000;
@@ -120,10 +120,23 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
     return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {
     stranger(turn, id, stanza);
+  } else if (isOwn(turn.state, stanza) || (key !== undefined && isHeard(turn.state, carrier.session, key, stanza))) {
+    turn.out.drop('overlap');
   } else {
     // On another node it was on its way here while the stream was still in that room.
     turn.out.push({ kind: 'relay-downstream', carrier: id, stanza });
   }
+}
+
+/** The late answer to something of the proxy's own. */
+function isOwn({ idPrefix }: AccountState, { id }: Stanza): boolean {
+  return id?.startsWith(idPrefix) === true;
+}
+
+/** What only an occupant is told, of a room that the session hears by way of the account. */
+function isHeard({ sessions }: AccountState, session: SessionId, key: BareKey, { name, type }: Stanza): boolean {
+  const isOccupants = name === 'presence' ? type !== 'error' : type === 'groupchat';
+  return isOccupants && sessions.get(session)?.rooms.has(key) === true;
 }
 
 /** Whether the room waits for a carrier that this turn may have brought about. */

@@ -58,7 +58,7 @@ function switchesCarbons(stanza: Stanza, bare: string): boolean {
   return stanza.id !== undefined && stanza.root.children[0]?.ns === NS.carbons;
 }
 
-export type DownRoute = 'account' | 'relay' | 'drop' | 'carbon-of-carrier' | 'carrier-presence';
+export type DownRoute = 'account' | 'relay' | 'drop' | 'carbon-of-carrier' | 'carrier-presence' | 'overlap';
 
 /** A stanza of the server. `isAbsent`: the stream is held for its rooms, its client has gone. */
 export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): DownRoute {
@@ -72,14 +72,22 @@ export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): D
   if (session.rooms.size > 0 && stanza.name === 'message') {
     if (isCarbonOfJoined(stanza, account.bare, session.rooms, account.carriers.values())) return 'carbon-of-carrier';
   }
+  if (session.rooms.size > 0 && isOfJoined(stanza, session.rooms)) return 'overlap';
   if (isLateAnswer(stanza, account)) return 'account';
   return stanza.name === 'presence' && isOfAccountStream(stanza, account) ? 'carrier-presence' : 'relay';
 }
 
+/** What only an occupant is told, on a stream that is none any more, of a room that the session hears by way of the account. */
+function isOfJoined(stanza: Stanza, rooms: ReadonlySet<BareKey>): boolean {
+  const isOccupants = stanza.name === 'presence' ? stanza.type !== 'error' : stanza.type === 'groupchat';
+  const key = isOccupants ? bareKey(stanza.from ?? '') : undefined;
+  return key !== undefined && rooms.has(key);
+}
+
 /** The answer to something that went out on this stream for the account, from a room that it is not in any more. */
 function isLateAnswer(stanza: Stanza, { idPrefix, nextId, requests }: AccountView): boolean {
-  if (stanza.name === 'iq') return nextId > 0 && stanza.id?.startsWith(idPrefix) === true;
-  if (requests.size === 0 || stanza.name !== 'message') return false;
+  if (stanza.name !== 'message') return nextId > 0 && stanza.id?.startsWith(idPrefix) === true;
+  if (requests.size === 0) return false;
   const result = stanza.root.child('result', NS.mam) ?? stanza.root.child('result', NS.mam1);
   return requests.has(result?.attr('queryid') ?? '');
 }

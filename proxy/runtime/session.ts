@@ -309,8 +309,7 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   #serverGone(isOrderly: boolean): void {
     if (this.#isServerGone) return;
-    this.#isServerGone = true;
-    this.#account.loseCarrier(this.carrierId, false, this.#legs.lost());
+    this.#loseServer();
     if (this.#isClientGone) {
       this.#events.over();
       return;

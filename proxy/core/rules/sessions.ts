@@ -119,6 +119,8 @@ function abandonRooms(turn: Turn, carrier: Carrier): void {
   for (const key of [...carrier.rooms]) {
     const room = turn.state.rooms.get(key);
     if (!room || room.members.size > 0 || room.waiting.length > 0) continue;
+    // Another stream, which is being freed of its rooms, has still to leave in order.
+    if ([...turn.state.carriers.values()].some((other) => other !== carrier && other.rooms.has(key))) continue;
     endOccupancy(turn, room);
     forgetOccupancy(turn, room);
   }
