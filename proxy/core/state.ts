@@ -174,12 +174,13 @@ export interface SentMessage {
   isStranded: boolean;
 }
 
-/** A presence of a session on its way to the room: a nick change or a status. */
+/** A presence on its way to the room: a nick change or a status. */
 export interface SentPresence {
   readonly id: string | undefined;
   /** The nick that the room will show with it. */
   readonly nick: string;
-  readonly session: SessionId;
+  /** Who has sent it; undefined: the proxy, of its own. */
+  readonly session: SessionId | undefined;
   carrier: CarrierId;
   readonly stanza: Stanza;
 }

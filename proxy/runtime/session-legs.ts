@@ -13,8 +13,8 @@ import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
 import { isManagement, ManagedStream } from './managed-stream.ts';
 import type { ResumedSession } from './negotiation.ts';
 import { Outlet } from './outlet.ts';
-import type { LegsSnapshot } from './session-snapshot.ts';
 import { owedMessages } from './owed.ts';
+import type { LegsSnapshot } from './session-snapshot.ts';
 
 /** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
 const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };

@@ -33,11 +33,11 @@ export function sendRename(turn: Turn, room: Occupancy, carrier: CarrierId, nick
   return xml;
 }
 
-/** A presence of the session is about to go to the room, which will show it with this nick or refuse it. */
-export function notePending(room: Occupancy, session: Session, nick: string, stanza: Stanza): void {
+/** A presence of the session, or of the proxy's own, is about to go to the room, which will show it with this nick or refuse it. */
+export function notePending(room: Occupancy, session: Session | undefined, nick: string, stanza: Stanza): void {
   const { carrier } = room;
   if (carrier === undefined) return;
-  room.presences.push({ id: stanza.id, nick, session: session.id, carrier, stanza: detach(stanza) });
+  room.presences.push({ id: stanza.id, nick, session: session?.id, carrier, stanza: detach(stanza) });
   if (room.presences.length > MOST_PENDING) room.presences.shift();
 }
 
@@ -66,7 +66,7 @@ export function presenceRefused(turn: Turn, room: Occupancy, stanza: Stanza): vo
   const byId = room.presences.findIndex((pending) => pending.id === stanza.id);
   const index = byId >= 0 ? byId : stanza.id === undefined ? 0 : -1;
   const pending = index < 0 ? undefined : room.presences.splice(index, 1)[0];
-  const session = pending === undefined ? undefined : turn.state.sessions.get(pending.session);
+  const session = pending?.session === undefined ? undefined : turn.state.sessions.get(pending.session);
   if (!session) {
     turn.out.drop('unmatched-error');
     return;

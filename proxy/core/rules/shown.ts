@@ -4,11 +4,12 @@
  * available is shown at once.
  */
 import { NS } from '../../xml/names.ts';
-import type { Stanza } from '../../xml/stanza.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { availability, mostActive } from '../carriers.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
+import { notePending } from './nick.ts';
 
 /** Children that say how available somebody is (RFC 6121 section 4.7.2). */
 const STATES: ReadonlySet<string> = new Set(['show', 'status', 'priority']);
@@ -90,5 +91,7 @@ function send(turn: Turn, room: Occupancy, { content, presence, rank }: Wanted):
   if (room.carrier === undefined) return;
   room.shown = { content, presence, rank, at: turn.now };
   const to = escapeXml(`${room.name}/${room.nick}`);
-  turn.out.toCarrier(room.carrier, `<presence id='${freshId(turn.state)}' to='${to}'>${content}</presence>`);
+  const xml = `<presence id='${freshId(turn.state)}' to='${to}'>${content}</presence>`;
+  notePending(room, undefined, room.nick, parseStanza(xml));
+  turn.out.toCarrier(room.carrier, xml);
 }
