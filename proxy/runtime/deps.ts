@@ -16,7 +16,7 @@ export interface AccountDeps extends UpstreamDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: MembershipRecorder;
-  /** Whether clients are offered XEP-0198 where the server has it. */
+  /** Whether clients are offered XEP-0198, the server's or the proxy's own. */
   readonly offerStreamManagement: boolean;
   /** Epoch ms. */
   readonly now: () => number;

@@ -29,6 +29,7 @@ export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: 
     priority: 0,
     carbons: false,
     isHibernating: false,
+    isStreamKept: false,
     isLagging: false,
     rooms: new RoomSet(),
   });
@@ -42,6 +43,7 @@ export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: 
   });
   state.isLingering = false;
   out.clearTimer('linger');
+  out.clearTimer('kept');
   reconcile(turn);
 }
 
