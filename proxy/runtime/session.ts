@@ -371,7 +371,8 @@ export class ClientSession implements SessionPort, CarrierPort {
   wake(): void {
     // Whoever carries rooms must be read, and must hear all at once.
     this.#server.resume('client');
-    this.#clientState.wake();
+    // A room that was waiting for a stream takes this one before the session is complete.
+    this.#clientState?.wake();
   }
 
   hold(): void {

@@ -229,6 +229,22 @@ test('with its stream lost there is nobody to be told: what cannot be kept is co
   assert.is(world.counted.filter((effect) => effect.kind === 'drop' && effect.reason === 'no-session').length, 2);
 });
 
+test('a stream that is lost while its session is kept ends its place in rooms, with the session', () => {
+  const world = new World();
+  const a = world.bind();
+  world.join(a);
+  world.settle();
+  hibernate(world, a);
+  world.lose(a);
+  assert.ok(world.isIdle);
+  const b = world.bind();
+  world.settle();
+  assert.equal(world.room.inside.size, 0, 'nobody asks to be in');
+  world.join(b);
+  world.settle();
+  assert.is(world.client(b).place, 'in');
+});
+
 test('requests are refused; what others have sent again, or nobody has written, goes nowhere', () => {
   const world = new World();
   const [a, b] = [world.bind(), world.bind()];

@@ -65,6 +65,7 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
   inboundOver(turn, id);
   const carrier = state.carriers.get(session.carrier);
   if (carrier) retire(turn, carrier);
+  else if (!hasOtherCarrier(state, session.carrier)) abandonRooms(turn, session.rooms);
 }
 
 /** A broadcast presence (RFC 6121 section 4). `unavailable` leaves all rooms for this session, and none for the account. */
@@ -97,7 +98,7 @@ function retire(turn: Turn, carrier: Carrier): void {
   const { state, out } = turn;
   carrier.status = 'retiring';
   const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);
-  if (isClientGone && !hasOtherCarrier(state, carrier.id)) abandonRooms(turn, carrier);
+  if (isClientGone && !hasOtherCarrier(state, carrier.id)) abandonRooms(turn, carrier.rooms);
   if (carrier.rooms.size > 0 && isClientGone) out.push({ kind: 'hold-carrier', carrier: carrier.id });
   for (const key of [...carrier.rooms]) {
     const room = state.rooms.get(key);
@@ -113,8 +114,8 @@ function retire(turn: Turn, carrier: Carrier): void {
 }
 
 /** Nobody can take the rooms over, and nobody is in them: the end of the stream leaves them, as without the proxy. */
-function abandonRooms(turn: Turn, carrier: Carrier): void {
-  for (const key of [...carrier.rooms]) {
+function abandonRooms(turn: Turn, keys: Carrier['rooms']): void {
+  for (const key of [...keys]) {
     const room = turn.state.rooms.get(key);
     if (!room || room.members.size > 0 || room.waiting.length > 0) continue;
     endOccupancy(turn, room);
