@@ -138,7 +138,7 @@ export class ManagedStream {
     this.management.sentToServer(text);
   }
 
-  /** More waits for the client than may. */
+  /** Whether more than this waits for the client. */
   exceeds(limits: ManagedLimits): boolean {
     const { waiting, bytes } = this.management.toClient;
     const again = this.#again.reduce<number>((sum, what) => sum + (typeof what === 'number' ? 0 : what.length), 0);

@@ -1,5 +1,5 @@
 /** Servers without XEP-0198 (S9): the proxy itself agrees to it, keeps the session of a client that drops, and lets it resume. */
-import { breakable } from './support/breakable.ts';
+import { type Breakable, breakable } from './support/breakable.ts';
 import { befriend } from './support/contacts.ts';
 import { Device, record } from './support/device.ts';
 import { type PlainServer, plainServer } from './support/plain-server.ts';
@@ -77,14 +77,16 @@ scenario(
   'a client that is cut off resumes over either transport with all that came meanwhile, once and in order; nobody sees it go',
   async (scene) => {
     const { room } = scene;
-    let way = await breakable(scene.server.ports.plain);
+    const ways: Breakable[] = [];
     const plain = await plainServer(scene, {
       upstream: async ({ ports }) => {
-        way = await breakable(ports.plain);
-        scene.after(() => way.stop());
-        return way.upstream;
+        const made = await breakable(ports.plain);
+        scene.after(() => made.stop());
+        ways.push(made);
+        return made.upstream;
       },
     });
+    const [way] = ways as [Breakable];
     const { through, direct } = plain;
     const witness = await watch(scene, { by: await direct('witness') });
     const bob = await direct('bob');
