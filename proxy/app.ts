@@ -205,6 +205,8 @@ class ProxyApp implements App {
       offerStreamManagement: this.#config.streamManagement,
       resume: (request) => this.#accounts.prepareResume(request),
       onResumed: (resumed) => this.#accounts.resumed(resumed),
+      ownerOf: (request) => this.#accounts.ownerOf(request),
+      onResumedHere: (request, client) => this.#accounts.resumedHere(request, client),
       onResumeRefused: (request) => this.#accounts.resumeRefused(request),
     };
     const over = (): void => void this.#negotiations.delete(negotiation);

@@ -30,6 +30,7 @@ export function convert(settings: Settings): Config | Conflict[] {
     nick: settings.nick,
     presence: { absent: settings.presence.absent, pauseMs: settings.presence.pause },
     streamManagement: settings['stream-management'],
+    hibernation: { timeMs: settings.hibernation.time },
     join: { timeoutMs: settings.join.timeout },
     iq: { timeoutMs: settings.iq.timeout },
     history: {

@@ -58,6 +58,7 @@ export const schema = z.strictObject({
   nick: key(choice('account', 'follow'), 'account'),
   presence: section({ absent: key(choice('xa', 'last'), 'xa'), pause: key(duration('0', '10 min'), '5s') }),
   'stream-management': key(flag, true),
+  hibernation: section({ time: key(duration('1s', '7d'), '5min') }),
   join: section({ timeout: key(duration('1s', '10 min'), '30s') }),
   iq: section({ timeout: key(duration('1s', '1h'), '60s') }),
   history: section({

@@ -133,8 +133,10 @@ export interface Config {
   readonly nick: 'account' | 'follow';
   /** What rooms see of an account with no session joined (`xa`, or its last presence), and how seldom they are told. */
   readonly presence: { readonly absent: 'xa' | 'last'; readonly pauseMs: number };
-  /** Clients are offered XEP-0198 where the server has it. */
+  /** Clients are offered XEP-0198: the server's, or the proxy's own where the server has none. */
   readonly streamManagement: boolean;
+  /** How long the proxy itself keeps the session of a client that has dropped, where the server has no XEP-0198. */
+  readonly hibernation: { readonly timeMs: number };
   readonly join: { readonly timeoutMs: number };
   /** Requests sent through a carrier for a session. */
   readonly iq: { readonly timeoutMs: number };

@@ -22,7 +22,8 @@ import { sessionStanza } from './rules/session-stanza.ts';
 import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts';
 import { showMostActive } from './rules/shown.ts';
 import { patienceOver } from './rules/stranded.ts';
-import { stranger } from './rules/strangers.ts';
+import { forgetKept, stranger } from './rules/strangers.ts';
+import { undelivered } from './rules/undelivered.ts';
 import type { AccountState, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
 
 /** How much longer messages are compared while an old stream has not confirmed its leave (ms). */
@@ -61,7 +62,7 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'session-hibernates': {
       const session = state.sessions.get(input.session);
-      if (session) sessionHibernates(turn, session, input.isDeaf);
+      if (session) sessionHibernates(turn, session, input.isDeaf, input.isStreamKept === true);
       return;
     }
     case 'session-lags': {
@@ -72,6 +73,11 @@ function dispatch(turn: Turn, input: Input): void {
     case 'session-awakes': {
       const session = state.sessions.get(input.session);
       if (session) sessionAwakes(turn, session);
+      return;
+    }
+    case 'session-undelivered': {
+      const session = state.sessions.get(input.session);
+      if (session) undelivered(turn, session, input.stanzas, input.isFinal);
       return;
     }
     case 'session-presence': {
@@ -153,6 +159,9 @@ function timer(turn: Turn, key: string): void {
   switch (word) {
     case 'linger':
       lingerOver(turn);
+      return;
+    case 'kept':
+      forgetKept(turn);
       return;
     case 'reopen':
       reopen(turn);

@@ -45,13 +45,14 @@ export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): 
 }
 
 /**
- * Account stream, then available sessions (a server may give an unavailable one no presence: jabberd2),
+ * Account stream, then available sessions (a server may give an unavailable one no presence: jabberd2), awake ones first,
  * then the asking session, then the one that has been there longest.
  */
 function rankOf(state: AccountState, carrier: Carrier, asking: SessionId | undefined): number {
-  if (carrier.kind === 'account-stream') return 8;
+  if (carrier.kind === 'account-stream') return 16;
   const session = carrier.session === undefined ? undefined : state.sessions.get(carrier.session);
-  return (session?.available ? 4 : 0) + (session?.id === asking ? 2 : 0) + 1;
+  const isAwake = session?.isHibernating === false;
+  return (session?.available ? 8 : 0) + (isAwake ? 4 : 0) + (session?.id === asking ? 2 : 0) + 1;
 }
 
 /** The sessions that have joined the room. */
@@ -121,7 +122,7 @@ export function releaseRoom(turn: Turn, id: CarrierId, room: Occupancy): void {
 export function freeIfDone(turn: Turn, carrier: Carrier): void {
   if (carrier.status !== 'retiring' || carrier.rooms.size > 0) return;
   const session = carrier.session === undefined ? undefined : turn.state.sessions.get(carrier.session);
-  if (session?.isHibernating) {
+  if (sleepsAtServer(session)) {
     suspend(turn, carrier);
     return;
   }
@@ -131,6 +132,11 @@ export function freeIfDone(turn: Turn, carrier: Carrier): void {
     turn.state.carriers.delete(carrier.id);
     for (const room of turn.state.rooms.values()) room.refused.delete(carrier.id);
   }
+}
+
+/** The session hibernates, and its stream with it: the server keeps its places. */
+export function sleepsAtServer(session: Session | undefined): boolean {
+  return session?.isHibernating === true && !session.isStreamKept;
 }
 
 /** Whether some other stream carries rooms, or is about to. */

@@ -32,13 +32,28 @@ export type Input =
   | { readonly kind: 'session-gone'; readonly session: SessionId; readonly unseen?: readonly Stanza[] | undefined }
   /**
    * The client's connection has dropped, and its session may be resumed (XEP-0198). `isDeaf`: the stream's connection to the
-   * server is gone too.
+   * server is gone too. `isStreamKept`: the proxy keeps the session by itself, and the stream goes on.
    */
-  | { readonly kind: 'session-hibernates'; readonly session: SessionId; readonly isDeaf: boolean }
+  | {
+      readonly kind: 'session-hibernates';
+      readonly session: SessionId;
+      readonly isDeaf: boolean;
+      readonly isStreamKept?: boolean;
+    }
   /** While it hibernates, more waits for it than is good: the rooms' logs are to keep the rest. */
   | { readonly kind: 'session-lags'; readonly session: SessionId }
   /** It was resumed. */
   | { readonly kind: 'session-awakes'; readonly session: SessionId }
+  /**
+   * A session that the proxy has kept by itself is about to go, and its client has not acknowledged these stanzas (oldest first).
+   * `isFinal`: the process ends, and no other session will come.
+   */
+  | {
+      readonly kind: 'session-undelivered';
+      readonly session: SessionId;
+      readonly stanzas: readonly Stanza[];
+      readonly isFinal: boolean;
+    }
   /** A broadcast presence (RFC 6121 section 4.2) was seen from the client. An `unavailable` one is handled before it is relayed. */
   | {
       readonly kind: 'session-presence';

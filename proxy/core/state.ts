@@ -73,6 +73,8 @@ export interface Session {
   isHibernating: boolean;
   /** While it hibernates: so much waits for it that rooms are told from their logs when it is resumed. */
   isLagging: boolean;
+  /** While it hibernates its stream goes on, since the server has no XEP-0198. */
+  isStreamKept: boolean;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
 }

@@ -3,6 +3,7 @@
  * connection lingers (DESIGN "Resources").
  */
 import type { SessionId } from '../core/state.ts';
+import type { Leg } from '../net/leg.ts';
 import { accountKey, type BareKey, bareKey, bareOf, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import { AccountRunner } from './account-runner.ts';
 import type { AccountDeps } from './deps.ts';
@@ -100,6 +101,19 @@ export class Accounts {
     }
     resumed.server.destroy();
     resumed.client.error({ condition: 'internal-server-error', text: 'The session is gone' });
+  }
+
+  /** Bare JID whose session it is, if it is kept here and could go on; undefined: no such session is. */
+  ownerOf({ domain, previd, h, version }: ResumeRequest): string | undefined {
+    const session = this.#resumable.get(resumeKey(domain, previd));
+    return session?.hibernation.version === version && session.hibernation.canResumeHere(h) ? session.bare : undefined;
+  }
+
+  /** The client has proved to be of the account that `ownerOf` has just named. */
+  resumedHere({ domain, previd, h }: ResumeRequest, client: Leg): void {
+    const session = this.#resumable.get(resumeKey(domain, previd));
+    if (!session) throw new Error('a session was resumed that is not there');
+    session.hibernation.resumedHere(h, client);
   }
 
   #runner(key: BareKey, bare: string, { host, serverHeader }: BoundSession): AccountRunner {

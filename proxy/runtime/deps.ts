@@ -16,7 +16,7 @@ export interface AccountDeps extends UpstreamDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: MembershipRecorder;
-  /** Whether XEP-0198 is used where the server has it: offered to clients, and on account streams. */
+  /** Whether XEP-0198 is used: offered to clients (the server's or the proxy's own), and on account streams. */
   readonly offerStreamManagement: boolean;
   /** Account streams that nobody needs any more, and that have still to say so over a connection yet to be had. */
   readonly leaving: Set<{ abort(): void }>;

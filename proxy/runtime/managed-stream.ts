@@ -4,16 +4,20 @@
  */
 
 import type { StreamErrorToSend } from '../net/leg.ts';
-import type { ServerFeatures } from '../stream/features.ts';
+import { lacksManagement, type ServerFeatures } from '../stream/features.ts';
 import type { Ticket } from '../stream/management/inbound.ts';
 import type { Acknowledged, ManagementSnapshot, ManagementVersion } from '../stream/management/management.ts';
 import { Management, readH } from '../stream/management/management.ts';
 import type { Sent } from '../stream/management/outbound.ts';
+import { type OwnTerms, ownEnabled, stamped } from '../stream/management/own.ts';
 import { readEnabled } from '../stream/management/own-management.ts';
+import { bareOf } from '../xml/address.ts';
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
+import type { AccountDeps } from './deps.ts';
+import type { BoundSession } from './negotiation.ts';
 
 /** Ways out. `stanza…`: a stanza that counts; the others: `<r/>`, `<a/>` and the like. */
 export interface ManagedLines {
@@ -43,7 +47,8 @@ export interface ManagedSnapshot {
 export class ManagedStream {
   readonly management: Management;
   readonly #lines: ManagedLines;
-  readonly #limits: ManagedLimits;
+  /** Terms of the proxy's own, where the server has no stream management. */
+  readonly #own: OwnTerms | undefined;
   /** The server has agreed: from here on both count. */
   isEnabled = false;
   /** How long the server keeps the session (ms); undefined: it cannot be resumed. */
@@ -53,10 +58,15 @@ export class ManagedStream {
   /** After a resumption: what the client is still to be given, tickets standing for what the server sends again. */
   #again: Sent[] = [];
 
-  constructor(version: ManagementVersion, lines: ManagedLines, limits: ManagedLimits) {
-    this.management = new Management(version, lines);
+  constructor(version: ManagementVersion, lines: ManagedLines, own?: OwnTerms) {
+    this.management = new Management(version, lines, own !== undefined);
     this.#lines = lines;
-    this.#limits = limits;
+    this.#own = own;
+  }
+
+  /** The server takes no part in it. */
+  get isOwn(): boolean {
+    return this.#own !== undefined;
   }
 
   get version(): string {
@@ -75,6 +85,17 @@ export class ManagedStream {
     const edit = new Edit(stanza);
     if (root.attr('location') !== undefined) edit.removeAttr(root, 'location');
     return edit.toBuffer();
+  }
+
+  /** The proxy's own answer to the client's `<enable/>`, where the server takes no part. */
+  enabledHere(enable: Stanza, own: OwnTerms): string {
+    const { xml, kept } = ownEnabled(enable, own);
+    this.isEnabled = true;
+    if (kept) {
+      this.previd = kept.previd;
+      this.resumableMs = kept.ms;
+    }
+    return xml;
   }
 
   /**
@@ -116,13 +137,13 @@ export class ManagedStream {
     return true;
   }
 
-  ownToServer(text: Buffer): void {
-    this.management.sentToServer(text);
+  /** A stanza of a server that does not send again has been relayed, or waits: its text is kept. */
+  keptForClient(stanza: Stanza, text: Buffer): void {
+    if (this.#own) this.management.sentToClient(stamped(stanza, text, this.#own));
   }
 
-  /** More waits for the client than may. */
-  get isOverfull(): boolean {
-    return this.exceeds(this.#limits);
+  ownToServer(text: Buffer): void {
+    this.management.sentToServer(text);
   }
 
   /** Whether more than this waits for the client. */
@@ -206,6 +227,18 @@ export class ManagedStream {
     this.management.restore(counters);
   }
 
+  /** The proxy itself grants it. The client is told, and gets again what it has not handled. False: the counts do not fit. */
+  resumeOwn(h: number): boolean {
+    const again = this.management.resumeOwn(h);
+    if (!again) return false;
+    const { version, previd } = this;
+    this.#lines.toClient(
+      `<resumed xmlns='${version}' previd='${escapeXml(previd)}' h='${this.management.fromClient.h}'/>`,
+    );
+    for (const what of again) if (typeof what !== 'number') this.#lines.stanzaToClient(what);
+    return true;
+  }
+
   /** The server has nothing more to send again. */
   giveRest(): void {
     for (const what of this.#again.splice(0)) if (typeof what !== 'number') this.#lines.stanzaToClient(what);
@@ -219,6 +252,12 @@ export function isManagement(stanza: Stanza): boolean {
 /** Whether the server has it. */
 export function hasManagement(features: ServerFeatures): boolean {
   return features.namespaces.has(NS.sm3) || features.namespaces.has(NS.sm2);
+}
+
+/** Where the server has none: on what terms the proxy itself manages the stream of this client. */
+export function ownTerms({ jid, features }: BoundSession, deps: AccountDeps): OwnTerms | undefined {
+  if (!deps.offerStreamManagement || !lacksManagement(features)) return undefined;
+  return { bare: bareOf(jid), mostMs: deps.config.hibernation.timeMs, newId: deps.token, now: deps.now };
 }
 
 /** The answer to an element that comes out of turn (XEP-0198 section 6). */

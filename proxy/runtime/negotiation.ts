@@ -40,7 +40,11 @@ export interface NegotiationDeps extends UpstreamDeps {
   readonly onResumed?: (session: ResumedSession) => void;
   /** The server has refused it. */
   readonly onResumeRefused?: (request: ResumeRequest) => void;
-  /** Leaves the server's XEP-0198 features in what clients are offered. Off until the sessions translate them. */
+  /** Bare JID whose session a `<resume/>` names, of those that the proxy keeps by itself; undefined: none of them. */
+  readonly ownerOf?: (request: ResumeRequest) => string | undefined;
+  /** The client has proved to be of that account; `ownerOf` has just been asked again. The leg is held, as in `onBound`. */
+  readonly onResumedHere?: (request: ResumeRequest, client: Leg) => void;
+  /** Clients are offered XEP-0198: the server's features are left in, or added where it has none. */
   readonly offerStreamManagement?: boolean;
 }
 
@@ -140,6 +144,7 @@ class Runner implements Negotiation {
       newStreamId: deps.newStreamId,
       resourceFor: deps.resourceFor,
       resume: deps.resume,
+      ownerOf: deps.ownerOf,
       maxFailures: MAX_FAILURES,
     });
     clientLeg.handler = new Ear(this, 'client');
@@ -212,6 +217,9 @@ class Runner implements Negotiation {
         break;
       case 'resumed':
         this.#handResumed(effect.request, effect.answer);
+        break;
+      case 'resumed-here':
+        this.#handResumedHere(effect.request);
         break;
       case 'over':
         this.#finish(effect.reason);
@@ -299,6 +307,13 @@ class Runner implements Negotiation {
     this.#release();
     if (server === undefined) throw new Error('resumed without an upstream');
     onResumed?.({ request, answer, client, server });
+    onOver?.('resumed');
+  }
+
+  #handResumedHere(request: ResumeRequest): void {
+    const onOver = this.#onOver;
+    this.#release();
+    this.#deps.onResumedHere?.(request, this.clientLeg);
     onOver?.('resumed');
   }
 

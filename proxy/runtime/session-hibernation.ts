@@ -1,11 +1,13 @@
 /**
  * A session between two connections (XEP-0198 section 5): how long it waits for its client, attempts to resume it, and the
- * resumption. Hibernation is the server's own; here is what goes with it.
+ * resumption. Hibernation is the server's own, and here is what goes with it; where the server has none (`legs.isOwn`), the
+ * session waits here, and its stream at the server goes on.
  */
 import type { SessionId } from '../core/state.ts';
-import { SILENT } from '../net/leg.ts';
+import { type Leg, SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import type { Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
 import type { ResumedSession } from './negotiation.ts';
 import type { SessionLegs } from './session-legs.ts';
@@ -21,7 +23,7 @@ export interface Sleeper {
   readonly legs: SessionLegs;
   readonly account: Account;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'drops'>;
+  readonly metrics: Pick<Metrics, 'drops' | 'streamErrors'>;
   /** The client has gone for good, or the server has. */
   isOver(): boolean;
   /** There is no client any more, and there may be one again. */
@@ -80,15 +82,15 @@ export class Hibernation {
     legs.isHibernating = true;
     this.#sleeper.asleep();
     log.info({ reason }, 'session hibernates');
-    this.#expiry = setTimeout(() => this.expire(), resumableMs + EXPIRY_MARGIN_MS);
+    this.#expiry = setTimeout(() => this.expire(), resumableMs + (legs.isOwn ? 0 : EXPIRY_MARGIN_MS));
     this.#expiry.unref();
-    account.input({ kind: 'session-hibernates', session: id, isDeaf });
+    account.input({ kind: 'session-hibernates', session: id, isDeaf, isStreamKept: legs.isOwn });
   }
 
   /** The connection to the server broke. One that can be resumed is: the client is cut off, and comes back at once. */
   serverDropped(): void {
     const { legs } = this.#sleeper;
-    if (legs.resumableMs === undefined || this.#sleeper.isOver()) {
+    if (legs.resumableMs === undefined || legs.isOwn || this.#sleeper.isOver()) {
       this.#sleeper.lost();
       return;
     }
@@ -126,7 +128,7 @@ export class Hibernation {
 
   /** `<resume/>` for the server on a new connection of a client that has handled `h`; undefined: it cannot be resumed. */
   prepare(h: number): string | undefined {
-    if (this.#sleeper.isOver()) return undefined;
+    if (this.#sleeper.isOver() || this.#sleeper.legs.isOwn) return undefined;
     const xml = this.#sleeper.legs.prepareResume(h);
     if (xml === undefined) return undefined;
     this.#attempts += 1;
@@ -164,6 +166,43 @@ export class Hibernation {
     log.info({ client: legs.client.id, server: legs.server.id }, 'session resumed');
     account.input({ kind: 'session-awakes', session: id });
     legs.release();
+  }
+
+  /** Whether it could be resumed here by a client that has handled `h` and proves to be of the account. */
+  canResumeHere(h: number): boolean {
+    return !this.#sleeper.isOver() && this.#sleeper.legs.canResumeOwn(h);
+  }
+
+  /** It has proved to be: the session goes on over this connection. To be called when `canResumeHere` has just been asked. */
+  resumedHere(h: number, client: Leg): void {
+    const { legs, account, log, id } = this.#sleeper;
+    this.end();
+    if (!legs.resumeOwn(h, client)) throw new Error('a session was resumed that cannot be');
+    this.#isLagging = false;
+    this.#sleeper.awake();
+    log.info({ client: client.id, server: legs.server.id }, 'session resumed');
+    account.input({ kind: 'session-awakes', session: id });
+    client.release();
+  }
+
+  /** A stream error that only says that another connection takes the session over (ejabberd) is not the client's. */
+  isLastWord(stanza: Stanza): boolean {
+    const condition = stanza.root.children[0]?.name ?? 'undefined-condition';
+    this.#sleeper.metrics.streamErrors.inc({ condition, leg: 'upstream' });
+    return this.isBeingResumed && condition === 'conflict';
+  }
+
+  /**
+   * The client has gone for good. Returns what it was given and has not acknowledged; undefined where it acknowledges nothing.
+   * With a session that was kept here nothing of it is lost.
+   */
+  leaveBehind(isFinal: boolean): readonly Stanza[] | undefined {
+    const { legs, account, id } = this.#sleeper;
+    const stanzas = legs.unacknowledged;
+    if (legs.isOwn && stanzas && stanzas.length > 0) {
+      account.input({ kind: 'session-undelivered', session: id, stanzas, isFinal });
+    }
+    return stanzas;
   }
 
   /** Nothing is waited for any more. */

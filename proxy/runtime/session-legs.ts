@@ -6,7 +6,8 @@
 import type { Owed } from '../core/inputs.ts';
 import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
 import { type ManagementVersion, readH } from '../stream/management/management.ts';
-import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
+import type { OwnTerms } from '../stream/management/own.ts';
+import { mended, USUAL_DECLARATIONS } from '../xml/declarations.ts';
 import { bridge } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
@@ -18,6 +19,11 @@ import type { LegsSnapshot } from './session-snapshot.ts';
 
 /** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
 const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };
+/**
+ * The same for one that is there and whose every stanza is kept: more than what the proxy and the kernel hold for it on its way, so
+ * that a slow client is slowed down as any other, and not ended.
+ */
+const OWN_LIMITS = { stanzas: 5000, bytes: 8 * 1024 * 1024 };
 
 /** Of this the queue of a session that hibernates is made at most, before rooms are left to their logs. */
 const ASLEEP = { stanzas: 500, bytes: 256 * 1024 };
@@ -51,11 +57,13 @@ export class SessionLegs {
   isSuspended = false;
 
   readonly #onOverfull: () => void;
+  readonly #own: OwnTerms | undefined;
 
-  /** `onOverfull`: more waits for a connection to the server than may. */
-  constructor(client: Leg, server: Leg, onOverfull: () => void = () => {}) {
+  /** `onOverfull`: more waits for a connection to the server than may. `own`: the server has no stream management, the proxy has. */
+  constructor(client: Leg, server: Leg, onOverfull: () => void = () => {}, own?: OwnTerms) {
     this.client = client;
     this.#onOverfull = onOverfull;
+    this.#own = own;
     this.server = server;
     this.outlet = new Outlet(server, (xml) => this.#sentToServer(xml));
   }
@@ -95,16 +103,28 @@ export class SessionLegs {
     return this.resumableMs === undefined ? undefined : this.#managed?.previd;
   }
 
+  /** The proxy keeps the session by itself when the client drops, and its stream at the server goes on. */
+  get isOwn(): boolean {
+    return this.#managed?.isOwn === true;
+  }
+
+  /** The client is there, and takes less than comes for it. */
+  get isClientSlow(): boolean {
+    return this.client.congested && !this.isHibernating;
+  }
+
   /** More waits for the client than may. */
   get isOverfull(): boolean {
     const isServerOverfull = this.#forServerBytes > LIMITS.bytes || this.#forServer.length > LIMITS.stanzas;
-    return isServerOverfull || this.#managed?.isOverfull === true;
+    const limits = this.#own && !this.isHibernating ? OWN_LIMITS : LIMITS;
+    return isServerOverfull || this.#managed?.exceeds(limits) === true;
   }
 
   /** What the proxy gave to the client and the client has not acknowledged; undefined where it acknowledges nothing. */
   get unacknowledged(): readonly Stanza[] | undefined {
     if (!this.#managed?.isEnabled) return undefined;
-    return this.#managed.unacknowledged.map((text) => parseStanza(text, USUAL_DECLARATIONS));
+    // What a client's own stream header has declared is not known any more.
+    return this.#managed.unacknowledged.map((text) => parseStanza(text, mended(USUAL_DECLARATIONS)));
   }
 
   /** So much waits for a client that is not there that the rest is better kept once for all. */
@@ -116,7 +136,7 @@ export class SessionLegs {
   begin(side: LegSide, stanza: Stanza): boolean {
     const managed = this.#managed;
     if (!managed || stanza.ns !== NS.client) return true;
-    if (side === 'server' && !managed.isEnabled) return true;
+    if (side === 'server' && (!managed.isEnabled || managed.isOwn)) return true;
     const ticket = side === 'client' ? managed.takeFromClient(stanza) : managed.takeFromServer(stanza);
     if (ticket === undefined) return false;
     this.#current[side] = { stanza, ticket };
@@ -144,7 +164,7 @@ export class SessionLegs {
     this.server.forward(stanza);
     if (!this.#managed || stanza.ns !== NS.client) return;
     if (isCurrent) this.#managed.management.sentToServer(current.ticket);
-    else this.#managed.ownToServer(standalone(stanza));
+    else if (!this.#managed.isOwn) this.#managed.ownToServer(standalone(stanza));
   }
 
   /** Relays a stanza to the client as it came. */
@@ -154,10 +174,12 @@ export class SessionLegs {
     if (isCurrent) this.#current.server = undefined;
     const managed = this.#managed?.isEnabled && stanza.ns === NS.client ? this.#managed : undefined;
     if (!this.#managed?.isEnabled) this.#early += 1;
-    if (managed && !isCurrent && managed.keepsBack(standalone(stanza))) return;
+    const kept = managed && !isCurrent ? standalone(stanza) : undefined;
+    if (kept && managed?.keepsBack(kept)) return;
     if (!this.isHibernating) this.client.forward(stanza);
     if (isCurrent) managed?.management.sentToClient(current.ticket);
-    else managed?.ownToClient(standalone(stanza));
+    else if (kept && managed?.isOwn) managed.keptForClient(stanza, kept);
+    else if (kept) managed?.ownToClient(kept);
   }
 
   /** A stanza of the proxy's own to the client, its declarations right for `declared`. */
@@ -218,8 +240,10 @@ export class SessionLegs {
   #enable(stanza: Stanza): Managed {
     if (this.#managed) return 'unexpected';
     const version = stanza.ns === NS.sm2 ? NS.sm2 : NS.sm3;
-    this.server.forward(stanza);
+    const own = this.#own;
+    if (!own) this.server.forward(stanza);
     this.#managed = this.#createManaged(version);
+    if (own) this.client.send(this.#managed.enabledHere(stanza, own));
     return 'done';
   }
 
@@ -234,7 +258,7 @@ export class SessionLegs {
       stanzaToClient: (text: Buffer) => this.#toClient(text),
       stanzaToServer: (text: Buffer) => this.outlet.send(undefined, text),
     };
-    return new ManagedStream(version, lines, LIMITS);
+    return new ManagedStream(version, lines, this.#own);
   }
 
   #sentToServer(xml: string | Buffer): void {
@@ -311,6 +335,24 @@ export class SessionLegs {
     this.#forServerBytes = 0;
     for (const text of waiting) this.outlet.send(undefined, text);
     this.listen(this.#handlers.client, this.#handlers.server);
+    return true;
+  }
+
+  /** Whether the proxy itself could resume the session for a client that has handled `h`. */
+  canResumeOwn(h: number): boolean {
+    return this.isOwn && this.previd !== undefined && this.#managed?.management.toClient.ticketsUpTo(h) !== undefined;
+  }
+
+  /** The session goes on over this connection to its client; that to the server has never ended. False: the counts do not fit. */
+  resumeOwn(h: number, client: Leg): boolean {
+    this.client.handler = SILENT;
+    this.client.destroy();
+    this.client = client;
+    this.isHibernating = false;
+    // The old connection may have been too slow for what came; it will never say that it is not any more.
+    this.server.resume('client');
+    if (!this.#handlers || !this.#managed?.resumeOwn(h)) return false;
+    client.handler = this.#handlers.client;
     return true;
   }
 }

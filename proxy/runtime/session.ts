@@ -15,12 +15,12 @@ import { guard } from './carrier-guard.ts';
 import { ClientState } from './client-state.ts';
 import type { AccountDeps } from './deps.ts';
 import { deviceOf } from './device.ts';
-import { hasManagement, isManagement, tooHigh, unexpected } from './managed-stream.ts';
+import { hasManagement, isManagement, ownTerms, tooHigh, unexpected } from './managed-stream.ts';
 import type { BoundSession } from './negotiation.ts';
 import type { Outlet } from './outlet.ts';
 import type { CarrierPort, SessionPort } from './ports.ts';
 import { Hibernation, type SessionEvents, type Sleeper } from './session-hibernation.ts';
-import { SessionLegs } from './session-legs.ts';
+import { type LegSide, type Managed, SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
 import { type RouteView, routeDown, routeUp } from './session-routes.ts';
 
@@ -57,13 +57,14 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
     this.bare = bareOf(bound.jid);
-    this.#legs = new SessionLegs(bound.client, bound.server, () => this.hibernation.mindQueue());
+    const own = ownTerms(bound, deps);
+    this.#legs = new SessionLegs(bound.client, bound.server, () => this.hibernation.mindQueue(), own);
     this.#account = account;
     this.#transport = bound.client.kind;
     this.#deps = deps;
     this.#hot = deps.metrics.hot;
     this.#events = events;
-    this.#isManaged = deps.offerStreamManagement && hasManagement(bound.features);
+    this.#isManaged = deps.offerStreamManagement && (own !== undefined || hasManagement(bound.features));
     this.#log = deps.log.child({ session: this.id, client: bound.client.id, server: bound.server.id });
     this.#rate = SessionRate.create(deps.config.rate, this.client);
     const seat = account.addSession(this, this.carrierId, this, deviceOf(bound.asked));
@@ -128,7 +129,7 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** XEP-0198 elements of the client. */
   #manageClient(stanza: Stanza): void {
-    const result = this.#legs.manage('client', stanza);
+    const result = this.#manage('client', stanza);
     if (result === 'unexpected') this.client.send(unexpected(stanza));
     else if (result === 'too-high') {
       this.client.error(tooHigh(stanza));
@@ -210,20 +211,21 @@ export class ClientSession implements SessionPort, CarrierPort {
   }
 
   #fromServer(stanza: Stanza): void {
-    if (this.#isManaged && isManagement(stanza)) this.#manageServer(stanza);
-    else if (this.#legs.begin('server', stanza)) {
+    if (this.#isManaged && isManagement(stanza)) {
+      if (this.#manage('server', stanza) === 'too-high') this.#server.destroy();
+    } else if (this.#legs.begin('server', stanza)) {
       this.#routeDown(stanza);
       this.#legs.finish('server');
     }
   }
 
-  /** XEP-0198 elements of the server. */
-  #manageServer(stanza: Stanza): void {
+  /** XEP-0198 elements of either side. */
+  #manage(side: LegSide, stanza: Stanza): Managed {
     const before = this.#legs.previd;
-    const result = this.#legs.manage('server', stanza);
-    if (result === 'too-high') this.#server.destroy();
+    const result = this.#legs.manage(side, stanza);
     const { previd } = this.#legs;
     if (previd !== undefined && previd !== before) this.#events.resumable(previd);
+    return result;
   }
 
   #routeDown(stanza: Stanza): void {
@@ -232,32 +234,26 @@ export class ClientSession implements SessionPort, CarrierPort {
       this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
     } else if (route === 'relay') {
       if (stanza.name === 'iq') this.#clientState.answered(stanza);
-      if (stanza.ns === NS.streams && stanza.name === 'error' && this.#isLastWord(stanza)) return;
+      if (stanza.ns === NS.streams && stanza.name === 'error' && this.hibernation.isLastWord(stanza)) return;
       this.relayDownstream(stanza);
     } else if (route !== 'drop') {
       this.#deps.metrics.drops.inc({ reason: route });
     }
   }
 
-  /** A stream error that only says that another connection takes the session over (ejabberd) is not the client's. */
-  #isLastWord(stanza: Stanza): boolean {
-    const condition = stanza.root.children[0]?.name ?? 'undefined-condition';
-    this.#deps.metrics.streamErrors.inc({ condition, leg: 'upstream' });
-    return this.hibernation.isBeingResumed && condition === 'conflict';
-  }
-
   relayDownstream(stanza: Stanza): void {
     this.#hot.stanzasDown += 1;
     this.#clientState.passHeld();
     this.#legs.relayDown(stanza);
+    if (this.#legs.isOwn) this.hibernation.mindQueue();
     // A carrier must go on being read for its siblings; the client's outbox is bounded.
-    if (this.client.congested && this.#seat.carrier.rooms.size === 0) this.#server.pause('client');
+    if (this.#legs.isClientSlow && this.#seat.carrier.rooms.size === 0) this.#server.pause('client');
   }
 
   // Ends.
 
-  /** The client has gone, for whatever reason. The upstream stream stays as long as rooms hang on it. */
-  #clientGone(reason: string): void {
+  /** The client has gone, for whatever reason. The upstream stream stays as long as rooms hang on it. `isFinal`: so will all others. */
+  #clientGone(reason: string, isFinal = false): void {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
     this.hibernation.end();
@@ -267,7 +263,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#log.info({ reason }, 'session over');
     this.#server.resume('client');
     this.#clientState.passHeld();
-    this.#account.removeSession(this, this.#legs.unacknowledged);
+    this.#account.removeSession(this, this.hibernation.leaveBehind(isFinal));
     if (this.#isServerGone) this.#events.over();
   }
 
@@ -285,6 +281,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#server.resume('client');
       },
       awake: () => {
+        if (this.#legs.isOwn) this.#clientState.wake();
         this.#clientState.resumed();
         this.#rate?.stop();
         this.#rate = SessionRate.create(this.#deps.config.rate, this.client);
@@ -330,7 +327,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   shutDown(): void {
     this.client.error({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     this.#isOrderly = true;
-    this.#clientGone('shutdown');
+    this.#clientGone('shutdown', true);
     if (!this.#isServerGone) this.#server.end();
   }
 
@@ -373,7 +370,8 @@ export class ClientSession implements SessionPort, CarrierPort {
   wake(): void {
     // Whoever carries rooms must be read, and must hear all at once.
     this.#server.resume('client');
-    this.#clientState.wake();
+    // A room that was waiting for a stream takes this one before the session is complete.
+    this.#clientState?.wake();
   }
 
   hold(): void {
@@ -384,7 +382,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#clientState.passWithheld();
     if (!this.#isClientGone || this.#isServerGone) return;
     if (this.#broken) this.#server.error(this.#broken);
-    else if (this.#isOrderly) this.#server.end();
+    // For the server one that was kept here has never dropped.
+    else if (this.#isOrderly || this.#legs.isOwn) this.#server.end();
     else this.#server.destroy();
   }
 

@@ -90,6 +90,18 @@ export function offer(features: Stanza, rules: OfferRules): Offer {
   return { stanza: parseStanza(edit.toBuffer(), features.declarations), mechanisms: left };
 }
 
+/** The stream is one on which a client may bind, and the server has no XEP-0198 there: the proxy can take its place. */
+export function lacksManagement({ namespaces }: ServerFeatures): boolean {
+  return namespaces.has(NS.bind) && !namespaces.has(NS.sm2) && !namespaces.has(NS.sm3);
+}
+
+/** The features with XEP-0198, which the proxy itself has. */
+export function withManagement(features: Stanza): Stanza {
+  const edit = new Edit(features);
+  edit.append(features.root, `<sm xmlns='${NS.sm2}'/><sm xmlns='${NS.sm3}'/>`);
+  return parseStanza(edit.toBuffer(), features.declarations);
+}
+
 const OUR_STARTTLS = `<starttls xmlns='${NS.tls}'/>`;
 
 /** Features that cannot work through a proxy that ends TLS and reads the stream, or that it does not know yet. */

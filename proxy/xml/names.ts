@@ -24,6 +24,7 @@ export const NS = {
   mucUser: 'http://jabber.org/protocol/muc#user',
   mucAdmin: 'http://jabber.org/protocol/muc#admin',
   mucOwner: 'http://jabber.org/protocol/muc#owner',
+  directInvite: 'jabber:x:conference',
   delay: 'urn:xmpp:delay',
   legacyDelay: 'jabber:x:delay',
   stanzaId: 'urn:xmpp:sid:0',

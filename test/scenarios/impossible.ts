@@ -30,11 +30,19 @@ export const impossible = {
     servers: ['jabberd2'],
     carriers: ['borrowed'],
   },
-  streamManagement: { reason: 'jabberd2 has no XEP-0198', servers: ['jabberd2'] },
-  resumptionTime: {
-    reason: 'Prosody lets no client ask for a shorter time in which it can resume, and jabberd2 has no XEP-0198',
-    servers: ['prosody', 'jabberd2'],
+  streamManagement: {
+    reason: 'jabberd2 has no XEP-0198: its streams end with their connection',
+    servers: ['jabberd2'],
   },
+  resumptionTime: {
+    reason: 'Prosody lets no client ask for a shorter time in which it can resume',
+    servers: ['prosody'],
+  },
+  ownHibernation: {
+    reason: 'Prosody and ejabberd have XEP-0198 and keep sessions by themselves',
+    servers: ['prosody', 'ejabberd'],
+  },
+  clientState: { reason: 'jabberd2 has no XEP-0352', servers: ['jabberd2'] },
   archive: { reason: 'mu-conference has no XEP-0313', servers: ['jabberd2'] },
   carbons: { reason: 'jabberd2 has no XEP-0280', servers: ['jabberd2'] },
   occupantLimit: { reason: 'Prosody has no limit of occupants', servers: ['prosody'] },

@@ -6,7 +6,6 @@ import { assert, type Client, converse, joinRoom, ns, type Scene, sayInRoom, sce
 import { said, until, watch } from './support/witness.ts';
 
 const scenario = scenarios('resume-ends', { limitMs: 40_000 });
-const except = ['streamManagement'] as const;
 
 /** The client asks until everything that it has sent is acknowledged. */
 async function untilAcknowledged(device: Device): Promise<void> {
@@ -55,6 +54,11 @@ scenario(
     await joinRoom(device.client, `${room}/al`, { history: "maxstanzas='3'" });
     await device.client.fence({ room });
     await untilAcknowledged(device);
+    const { up, down } = way.said(own);
+    if (!scene.server.features.streamManagement) {
+      assert.not.match(up + down, /urn:xmpp:sm/, 'the server hears nothing of it');
+      return;
+    }
     // The server's side: each of its requests has an answer, and the last one covers all that it has sent.
     await until('the server has all acknowledged', async () => {
       const { up, down } = way.said(own);
@@ -69,40 +73,34 @@ scenario(
       return false;
     });
   },
-  { except },
 );
 
-scenario(
-  'S9',
-  'a resumption takes over from a connection that still lives, with every stanza once',
-  async (scene) => {
-    const { room } = scene;
-    const witness = await watch(scene);
-    const device = await openDevice(scene, 'al');
-    await joinRoom(device.client, `${room}/al`);
-    await witness.sees();
-    const ids: string[] = [];
-    for (const transport of ['websocket', 'tcp', 'tcp', 'websocket'] as const) {
-      const old = device.client;
-      old.stream.pause();
-      ids.push(await witness.say(`before ${transport}`));
-      const mine = sayInRoom(old, room, `mine ${transport}`);
-      await witness.client.pick(said(room, 'al', mine));
-      await device.resume({ transport, isTakeover: true });
-      old.stream.resume();
-      ids.push(mine, await witness.say(`after ${transport}`));
-      assert.is((await old.closed).error, undefined);
-      await device.client.pick(said(room, 'witness', ids.at(-1) as string));
-    }
-    await device.client.fence({ room });
-    assert.equal(
-      device.messages((one) => one.type === 'groupchat' && one.child('body') !== undefined).map((one) => one.id),
-      ids,
-    );
-    assert.equal(await witness.sees(), []);
-  },
-  { except },
-);
+scenario('S9', 'a resumption takes over from a connection that still lives, with every stanza once', async (scene) => {
+  const { room } = scene;
+  const witness = await watch(scene);
+  const device = await openDevice(scene, 'al');
+  await joinRoom(device.client, `${room}/al`);
+  await witness.sees();
+  const ids: string[] = [];
+  for (const transport of ['websocket', 'tcp', 'tcp', 'websocket'] as const) {
+    const old = device.client;
+    old.stream.pause();
+    ids.push(await witness.say(`before ${transport}`));
+    const mine = sayInRoom(old, room, `mine ${transport}`);
+    await witness.client.pick(said(room, 'al', mine));
+    await device.resume({ transport, isTakeover: true });
+    old.stream.resume();
+    ids.push(mine, await witness.say(`after ${transport}`));
+    assert.is((await old.closed).error, undefined);
+    await device.client.pick(said(room, 'witness', ids.at(-1) as string));
+  }
+  await device.client.fence({ room });
+  assert.equal(
+    device.messages((one) => one.from?.startsWith(`${room}/`) === true && !!one.child('body')).map((one) => one.id),
+    ids,
+  );
+  assert.equal(await witness.sees(), []);
+});
 
 /** The condition with which a resumption fails. */
 async function refusal(device: Device): Promise<string> {
@@ -167,7 +165,6 @@ scenario(
     assert.ok((await device.client.closed).error?.child('conflict'), 'the server has ended it');
     assert.equal(mallory.stream.inbox.pending.map(String), []);
   },
-  { except },
 );
 
 scenario(
@@ -191,14 +188,19 @@ scenario(
     await client.available();
     await client.pick(`<presence from='${bob.jid}'/>`);
     assert.is((await client.enableSm()).name, 'enabled');
-    // What was not acknowledged is where ejabberd has it without a proxy: in the archive.
-    await client.iq(`<iq type='set'><query xmlns='urn:xmpp:mam:2'/></iq>`);
-    const archived = await client.pick(`<message><result xmlns='urn:xmpp:mam:2'/></message>`);
-    assert.match(archived.print(), 'are you there?');
+    if (scene.server.features.mam) {
+      // What was not acknowledged is where ejabberd has it without a proxy: in the archive.
+      await client.iq(`<iq type='set'><query xmlns='urn:xmpp:mam:2'/></iq>`);
+      const archived = await client.pick(`<message><result xmlns='urn:xmpp:mam:2'/></message>`);
+      assert.match(archived.print(), 'are you there?');
+    } else {
+      await client.pick(`<message id='late' type='chat' to='${client.jid}'><delay xmlns='urn:xmpp:delay'/></message>`);
+    }
     await joinRoom(client, `${room}/al`);
     const word = await witness.say('welcome back');
     await client.pick(said(room, 'witness', word));
-    await client.expectNothing({ room });
+    // COMPAT: jabberd2 tells all sessions what it tells an account stream that becomes available.
+    await client.expectNothing({ room, except: [`<presence from='${bob.jid}'/>`] });
   },
   { except: ['resumptionTime'] },
 );
@@ -227,7 +229,6 @@ scenario(
     const ids = device.messages((one) => one.type === 'chat').map((one) => one.id);
     assert.equal(ids, ['full0', 'bare0', 'full1', 'bare1', 'full2', 'bare2']);
   },
-  { except },
 );
 
 scenario(
@@ -255,7 +256,7 @@ scenario(
     const carries = scene.carrier === 'borrowed';
     assert.equal(way.said(own).up.match(/<(in)?active /g) ?? [], carries ? [] : ['<inactive ']);
   },
-  { except },
+  { except: ['clientState'] },
 );
 
 scenario(
@@ -275,20 +276,21 @@ scenario(
     await witness.sees();
     const body = 'x'.repeat(40_000);
     let heard = 0;
-    for (let count = 0; count < 60; count += 1) {
+    // Where the proxy keeps all that is for a client, one that is there may have more on its way.
+    const most = scene.server.features.streamManagement ? 60 : 220;
+    for (let count = 0; count < most; count += 1) {
       const id = sayInRoom(witness.client, room, body);
       await witness.client.pick(said(room, 'witness', id));
       await sibling.pick(said(room, 'witness', id));
       heard += 1;
     }
-    assert.is(heard, 60);
+    assert.is(heard, most);
     const { error } = await mute.client.closed;
     assert.ok(error?.child('policy-violation'), error?.print());
     assert.match(await refusal(vanished), 'item-not-found');
     assert.equal(await witness.sees(), []);
     await sibling.expectNothing({ room });
   },
-  { except },
 );
 
 scenario(
@@ -304,7 +306,6 @@ scenario(
     const { error } = await client.closed;
     assert.ok(error?.child('handled-count-too-high'));
   },
-  { except: ['streamManagement'] },
 );
 
 scenario.run();

@@ -8,7 +8,6 @@ import { assert, joinRoom, login, ns, sayInRoom, scenarios } from './support/sce
 import { said, watch } from './support/witness.ts';
 
 const scenario = scenarios('resume-program', { limitMs: 60_000 });
-const except = ['streamManagement'] as const;
 
 scenario(
   'S9',
@@ -70,7 +69,6 @@ scenario(
     await again.pick(said(room, 'al', id));
     await witness.client.pick(said(room, 'al', id));
   },
-  { except },
 );
 
 scenario.run();

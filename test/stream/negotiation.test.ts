@@ -41,6 +41,7 @@ const texts: Record<Side, string[]> = {
     `<iq type='set' id='u'><unbind xmlns='${NS.bind}'/></iq>`,
     `<iq type='set' id='l'><query xmlns='${NS.iqAuth}'><username>a</username><password>b</password><resource>c</resource></query></iq>`,
     `<iq type='get' id='r'><query xmlns='jabber:iq:register'/></iq>`,
+    `<resume xmlns='${NS.sm3}' previd='p' h='0'/>`,
     `<authenticate xmlns='${NS.sasl2}'/>`,
     '<message/>',
     `<stream:error><reset xmlns='${NS.streamErrors}'/></stream:error>`,
@@ -53,6 +54,7 @@ const texts: Record<Side, string[]> = {
     `<failure xmlns='${NS.sasl}'><not-authorized/></failure>`,
     `<iq type='result' id='b'><bind xmlns='${NS.bind}'><jid>alice@localhost/x</jid></bind></iq>`,
     `<iq type='error' id='b'/>`,
+    `<iq type='error' id='our-id'/>`,
     `<iq type='result' id='l'/>`,
     `<iq type='error' id='l'/>`,
     '<message/>',
@@ -105,7 +107,11 @@ const helpful: Partial<Record<Phase, Input>> = {
   regreeting: opens('server'),
   refeatures: said('server', texts.server[1] ?? ''),
   binding: said('server', texts.server[5] ?? ''),
-  login: said('server', texts.server[7] ?? ''),
+  login: said('server', `<iq type='result' id='l'/>`),
+  proving: said(
+    'server',
+    `<iq type='result' id='our-id'><bind xmlns='${NS.bind}'><jid>alice@localhost/y</jid></bind></iq>`,
+  ),
 };
 
 /** A number chooses from what can happen: half of them what helps, if there is something, one of twenty some end. */
@@ -124,6 +130,12 @@ const anyRules = fc.record({
   trusted: fc.boolean(),
   encrypted: fc.boolean(),
   plainOnly: fc.boolean(),
+  streamManagement: fc.boolean(),
+  ownerOf: fc.constantFrom(
+    () => undefined,
+    () => 'alice@localhost',
+    () => 'bob@localhost',
+  ),
 });
 
 /** What the surroundings of a machine are in, after its effects: which of its inputs can come at all. */
@@ -227,6 +239,10 @@ class World {
         assert.ok(isLast && this.clientHeld && this.upstream === 'open');
         this.bound += 1;
         break;
+      case 'resumed-here':
+        assert.ok(isLast && this.clientHeld && this.upstream === 'ended');
+        this.bound += 1;
+        break;
       case 'over':
         assert.ok(isLast);
         assert.ok(this.upstream === 'none' || this.upstream === 'ended', 'an upstream stays behind');
@@ -240,22 +256,36 @@ class World {
 
 test('whatever happens: held before each answer, nothing without a header, both sides ended, the end only once', () => {
   const phases = new Set<string>();
+  let resumed = 0;
   fc.assert(
     fc.property(anyRules, choices, (change, chosen) => {
       const world = new World(change);
       for (const choice of chosen) {
-        world.take(choose(world, choice));
+        const effects = world.take(choose(world, choice));
         phases.add(world.machine.phase);
+        resumed += effects.filter((effect) => effect.do === 'resumed-here').length;
       }
     }),
     { numRuns: 1_000, seed: 20_261_121 },
   );
-  const wanted = ['tls-only', 'handshake', 'exchange', 'abort', 'login', 'authenticated', 'binding', 'bound', 'over'];
+  const wanted = [
+    'tls-only',
+    'handshake',
+    'exchange',
+    'abort',
+    'login',
+    'authenticated',
+    'binding',
+    'proving',
+    'bound',
+    'over',
+  ];
   assert.equal(
     wanted.filter((phase) => !phases.has(phase)),
     [],
     'phases that no run has reached',
   );
+  assert.ok(resumed > 0);
 });
 
 test('no authorisation identity but the own ever reaches the server', () => {

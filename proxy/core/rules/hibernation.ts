@@ -1,7 +1,8 @@
 /**
  * A session whose connection has dropped and that may be resumed (XEP-0198 section 5). It stays joined; what the rooms say is
  * kept for it. What its stream carried for others is handed over first; what nobody else can carry stays with the server,
- * which keeps the occupant, queues and pushes as it does without a proxy.
+ * which keeps the occupant, queues and pushes as it does without a proxy. Where the server has no XEP-0198 the proxy keeps the
+ * session by itself: its stream goes on, and carries what it has carried.
  */
 import { hasOtherCarrier, suspend } from '../carriers.ts';
 import type { Session, Turn } from '../state.ts';
@@ -9,13 +10,16 @@ import { inboundOver } from './inbound.ts';
 import { toldFromLogs } from './lag.ts';
 import { reconcile } from './move.ts';
 import { showMostActive } from './shown.ts';
+import { deliverKept } from './strangers.ts';
 
 /** `isDeaf`: the server is to be heard no more either, and what the rooms say is with the server until the resumption. */
-export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean): void {
+export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean, isStreamKept: boolean): void {
   const { state } = turn;
   session.isHibernating = true;
+  session.isStreamKept = isStreamKept;
   inboundOver(turn, session.id);
   showAgain(turn, session);
+  if (isStreamKept) return;
   const carrier = state.carriers.get(session.carrier);
   if (!carrier) return;
   if (isDeaf) {
@@ -37,8 +41,10 @@ export function sessionAwakes(turn: Turn, session: Session): void {
   toldFromLogs(turn, session);
   showAgain(turn, session);
   const carrier = turn.state.carriers.get(session.carrier);
-  if (carrier) carrier.status = 'ready';
+  // One that was kept may be about to be freed of its rooms all the same.
+  if (carrier && !session.isStreamKept) carrier.status = 'ready';
   reconcile(turn);
+  if (session.available) deliverKept(turn, session);
 }
 
 /** The session sleeps, or does no more: another may be the most active one. */

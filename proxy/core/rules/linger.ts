@@ -1,5 +1,5 @@
 /**
- * How long an account stays in its rooms with no session at all (L3), and its end.
+ * How long an account stays in its rooms with no session at all (L3), or is remembered for messages that are kept, and its end.
  */
 import type { Turn } from '../state.ts';
 import { leaveRoom } from './leave.ts';
@@ -27,6 +27,11 @@ export function settleAccount(turn: Turn): void {
     }
   }
   if (state.carriers.size > 0) return;
+  if (state.kept.length > 0) {
+    // As long as M6 has it for rooms; what is kept is handed to the next session.
+    if (Number.isFinite(state.settings.historyAgeMs)) out.setTimer('kept', state.settings.historyAgeMs);
+    return;
+  }
   for (const room of state.rooms.values()) out.clearTimer(`ended ${room.key}`);
   state.rooms.clear();
   out.push({ kind: 'idle' });

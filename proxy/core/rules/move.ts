@@ -6,7 +6,7 @@ import { bareOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { chooseCarrier, suspend } from '../carriers.ts';
+import { chooseCarrier, sleepsAtServer, suspend } from '../carriers.ts';
 import {
   detach,
   isSelf,
@@ -67,7 +67,8 @@ export function reconcile(turn: Turn): void {
 function isOneComing({ state }: Turn): boolean {
   for (const { status, session } of state.carriers.values()) {
     if (status !== 'retiring' || session === undefined) continue;
-    if (state.sessions.get(session)?.isHibernating === false) return true;
+    const owner = state.sessions.get(session);
+    if (owner && !sleepsAtServer(owner)) return true;
   }
   return false;
 }
@@ -112,7 +113,7 @@ function anyCarrier(turn: Turn, room: Occupancy): ReturnType<typeof chooseCarrie
 }
 
 function isHibernating({ state }: Turn, carrier: Carrier): boolean {
-  return carrier.session !== undefined && state.sessions.get(carrier.session)?.isHibernating === true;
+  return carrier.session !== undefined && sleepsAtServer(state.sessions.get(carrier.session));
 }
 
 /** Somebody is there to hear the room, and its carrier hibernates. */

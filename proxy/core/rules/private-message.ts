@@ -47,7 +47,7 @@ function showSiblings(turn: Turn, room: Occupancy, session: Session, stanza: Sta
 
 /** A private message, invitation, form or notice from the room's side. */
 export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
-  const { out, now } = turn;
+  const { out } = turn;
   if (room.overlap && !room.overlap.isNew(carrier, stanza)) {
     out.drop('overlap');
     return;
@@ -60,6 +60,11 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     out.drop('no-session');
     return;
   }
+  keepPrivate(turn, room, stanza);
+}
+
+/** For the next session that joins. */
+export function keepPrivate({ out, now }: Turn, room: Occupancy, stanza: Stanza): void {
   room.kept.push({ stanza: detach(stanza), at: now });
   if (room.kept.length > MOST_KEPT) {
     room.kept.shift();

@@ -6,7 +6,7 @@ import { freeIfDone, hasOtherCarrier } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import { RoomSet } from '../room-set.ts';
-import type { Carrier, Session, SessionId, Turn } from '../state.ts';
+import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
 import { noteCursors } from './cursor.ts';
 import { forsake } from './forsaken.ts';
 import { inboundOver } from './inbound.ts';
@@ -30,6 +30,7 @@ export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: 
     priority: 0,
     carbons: false,
     isHibernating: false,
+    isStreamKept: false,
     isLagging: false,
     rooms: new RoomSet(),
   });
@@ -44,6 +45,7 @@ export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: 
   });
   state.lingering = 'no';
   out.clearTimer('linger');
+  out.clearTimer('kept');
   reconcile(turn);
 }
 
@@ -65,6 +67,7 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
   inboundOver(turn, id);
   const carrier = state.carriers.get(session.carrier);
   if (carrier) retire(turn, carrier);
+  else if (!hasOtherCarrier(state, session.carrier)) abandonRooms(turn, session.carrier, session.rooms);
 }
 
 /** A broadcast presence (RFC 6121 section 4). `unavailable` leaves all rooms for this session, and none for the account. */
@@ -97,7 +100,7 @@ function retire(turn: Turn, carrier: Carrier): void {
   const { state, out } = turn;
   carrier.status = 'retiring';
   const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);
-  if (isClientGone && !hasOtherCarrier(state, carrier.id)) abandonRooms(turn, carrier);
+  if (isClientGone && !hasOtherCarrier(state, carrier.id)) abandonRooms(turn, carrier.id, carrier.rooms);
   if (carrier.rooms.size > 0 && isClientGone) out.push({ kind: 'hold-carrier', carrier: carrier.id });
   for (const key of [...carrier.rooms]) {
     const room = state.rooms.get(key);
@@ -115,12 +118,12 @@ function retire(turn: Turn, carrier: Carrier): void {
 }
 
 /** Nobody can take the rooms over, and nobody is in them: the end of the stream leaves them, as without the proxy. */
-function abandonRooms(turn: Turn, carrier: Carrier): void {
-  for (const key of [...carrier.rooms]) {
+function abandonRooms(turn: Turn, id: CarrierId, keys: Carrier['rooms']): void {
+  for (const key of [...keys]) {
     const room = turn.state.rooms.get(key);
     if (!room || room.members.size > 0 || room.waiting.length > 0) continue;
     // Another stream, which is being freed of its rooms, has still to leave in order.
-    if ([...turn.state.carriers.values()].some((other) => other !== carrier && other.rooms.has(key))) continue;
+    if ([...turn.state.carriers.values()].some((other) => other.id !== id && other.rooms.has(key))) continue;
     endOccupancy(turn, room);
     forgetOccupancy(turn, room);
   }

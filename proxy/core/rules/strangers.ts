@@ -1,6 +1,6 @@
 /**
  * What reaches an account stream from others than its rooms: it has a full JID that members of non-anonymous rooms can see.
- * Messages are for the account's sessions; requests are refused; presence is nobody's.
+ * Messages are for the account's sessions; requests are refused; presence is nobody's. And what is kept for a session to come.
  */
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
@@ -9,8 +9,9 @@ import { delayed } from '../replay.ts';
 import type { CarrierId, Session, Turn } from '../state.ts';
 import { answerForAbsent } from './inbound.ts';
 
-/** Messages kept for a session to come; beyond this many the oldest goes. */
+/** Messages kept for a session to come, and their bytes; beyond this many the oldest goes. */
 const MOST_KEPT = 100;
+const MOST_KEPT_BYTES = 256 * 1024;
 
 export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
   const { state, out, now } = turn;
@@ -37,15 +38,39 @@ export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
     return;
   }
   state.kept.push({ stanza: detach(stanza), at: now });
-  if (state.kept.length > MOST_KEPT) {
+  while (isFull(turn)) {
     state.kept.shift();
     out.drop('queue-full');
   }
 }
 
+function isFull({ state }: Turn): boolean {
+  return state.kept.length > MOST_KEPT || state.kept.reduce((sum, one) => sum + one.stanza.length, 0) > MOST_KEPT_BYTES;
+}
+
+/** Keeps a message that a session was to have. False: as many are kept as may be. */
+export function keep(turn: Turn, stanza: Stanza): boolean {
+  const { state, now } = turn;
+  if (state.settings.historyAgeMs === 0) return false;
+  state.kept.push({ stanza: detach(stanza), at: now });
+  if (!isFull(turn)) return true;
+  state.kept.pop();
+  return false;
+}
+
+/** Nobody has come for what is kept: the end of its time. */
+export function forgetKept({ state, out }: Turn): void {
+  for (const _ of state.kept.splice(0)) out.drop('no-session');
+}
+
 /** A session has become available: it is given what was kept. */
 export function deliverKept(turn: Turn, session: Session): void {
   for (const { stanza, at } of turn.state.kept.splice(0)) {
-    turn.out.fork([session.id], delayed(stanza, turn.state.bare, at));
+    turn.out.fork([session.id], withDelay(stanza, turn.state.bare, at));
   }
+}
+
+/** With the time of the account's receiving it, unless it tells one. */
+export function withDelay(stanza: Stanza, bare: string, at: number): Stanza {
+  return stanza.root.child('delay', NS.delay) ? stanza : delayed(stanza, bare, at);
 }

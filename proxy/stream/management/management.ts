@@ -42,6 +42,8 @@ export type Acknowledged = 'ok' | 'too-high' | 'malformed';
 
 export class Management {
   readonly version: ManagementVersion;
+  /** The server has no stream management: the proxy keeps the session by itself, and all that is for its client. */
+  readonly isOwn: boolean;
   fromClient = new Inbound();
   toServer = new Outbound();
   fromServer = new Inbound();
@@ -58,9 +60,10 @@ export class Management {
   #sinceClientAsked = 0;
   #sinceServerAsked = 0;
 
-  constructor(version: ManagementVersion, lines: ManagementLines) {
+  constructor(version: ManagementVersion, lines: ManagementLines, isOwn = false) {
     this.version = version;
     this.#lines = lines;
+    this.isOwn = isOwn;
   }
 
   /** The client's stanza `ticket` is safe: taken by the account, or answered here. */
@@ -77,6 +80,11 @@ export class Management {
 
   /** A stanza has been written to the server: a client's (by its ticket), or one of the proxy's own (its text). */
   sentToServer(what: Sent): void {
+    if (this.isOwn) {
+      // Such a server never says what it has handled: what is written to it is as safe as it can be.
+      if (typeof what === 'number') this.clientSafe(what);
+      return;
+    }
     this.toServer.sent(what);
     this.#sinceServerAsked += 1;
     if (this.#sinceServerAsked >= ASK_AFTER) this.#askServer();
@@ -86,7 +94,8 @@ export class Management {
   sentToClient(what: Sent): void {
     this.toClient.sent(what);
     this.#sinceClientAsked += 1;
-    if (this.#sinceClientAsked >= ASK_AFTER) this.#askClient();
+    // A server asks for what it has relayed; where it does not, what is kept is to be acknowledged soon.
+    if (this.isOwn || this.#sinceClientAsked >= ASK_AFTER) this.#askClient();
   }
 
   /** `<r/>` of the client: answered at once with what holds; what does not hold yet is asked for. */
@@ -112,6 +121,7 @@ export class Management {
     if (!tickets) return 'too-high';
     for (const ticket of tickets) this.fromServer.safe(ticket);
     this.#payServer();
+    if (this.isOwn && this.toClient.waiting > 0) this.#askClient();
     return 'ok';
   }
 
@@ -194,6 +204,19 @@ export class Management {
     this.toServer = Outbound.resume(snapshot.toServer);
     this.fromServer = Inbound.restore(snapshot.fromServer);
     this.toClient = Outbound.resume(snapshot.toClient);
+  }
+
+  /**
+   * The proxy itself lets a client resume that has handled `h`. Returns what it has not handled, which must be sent to it again;
+   * undefined when it claims too much.
+   */
+  resumeOwn(h: number): readonly Sent[] | undefined {
+    if (!this.toClient.acknowledge(h)) return undefined;
+    const again = this.toClient.unacknowledged();
+    this.toClient = Outbound.resume({ acknowledged: this.toClient.acknowledged, queue: [] });
+    this.#isClientOwed = false;
+    this.#isClientAsked = false;
+    return again;
   }
 
   #askClient(): void {

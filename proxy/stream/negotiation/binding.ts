@@ -1,9 +1,11 @@
 /** The stream after authentication, up to the server's bind result, which says who the session is (S7). */
 import { bareKey } from '../../xml/address.ts';
 import { stanzaError } from '../../xml/build.ts';
-import type { Stanza, StreamHeader } from '../../xml/stanza.ts';
+import { NS } from '../../xml/names.ts';
+import { parseStanza, type Stanza, type StreamHeader } from '../../xml/stanza.ts';
+import { escapeXml } from '../../xml/text.ts';
 import { askedResource, bindRequest, boundJid, isBinding, withResource } from '../bind.ts';
-import { isFeatures, offer, readFeatures } from '../features.ts';
+import { isFeatures, lacksManagement, offer, readFeatures, withManagement } from '../features.ts';
 import type { Effect } from './io.ts';
 import {
   attributesForServer,
@@ -42,8 +44,12 @@ export function serverReopens(state: State, header: StreamHeader): Effect[] {
 export function lastFeatures(state: State, stanza: Stanza): Effect[] {
   if (!isFeatures(stanza)) return [{ do: 'forward', to: 'client', stanza }];
   state.features = readFeatures(stanza);
-  const shown = offer(stanza, { ...offerRules(state), startTls: false });
-  return [{ do: 'forward', to: 'client', stanza: shown.stanza }, ...letGo(state, 'authenticated')];
+  const { stanza: shown } = offer(stanza, { ...offerRules(state), startTls: false });
+  const isAdded = state.rules.streamManagement && lacksManagement(state.features);
+  return [
+    { do: 'forward', to: 'client', stanza: isAdded ? withManagement(shown) : shown },
+    ...letGo(state, 'authenticated'),
+  ];
 }
 
 /**
@@ -55,8 +61,9 @@ export function bindingRequest(state: State, stanza: Stanza): Effect[] | undefin
   const bind = bindRequest(stanza);
   if (bind === undefined || !stanza.id) return refuseBind(stanza);
   const asked = askedResource(bind);
-  const resource = chooseResource(state, state.sasl?.userHint, asked);
   state.request = { id: stanza.id, asked };
+  if (state.spare !== undefined) return bindSpare(state, stanza.id, state.spare);
+  const resource = chooseResource(state, state.sasl?.userHint, asked);
   state.phase = 'binding';
   return [
     { do: 'hold', on: 'client' },
@@ -75,6 +82,17 @@ export function bindAnswer(state: State, stanza: Stanza): Effect[] {
   const jid = boundJid(stanza);
   if (jid === undefined) return failWith(state, 'remote-connection-failed', 'The server has not said what it bound');
   return becomeBound(state, stanza, jid, state.sasl?.mechanism ?? '');
+}
+
+/**
+ * The server has bound a resource already, for a proof that came to nothing. Most servers bind no second one on a stream, and a
+ * server may choose another resource than the one that was asked for (RFC 6120 section 7.7).
+ */
+function bindSpare(state: State, id: string, jid: string): Effect[] {
+  const bound = `<bind xmlns='${NS.bind}'><jid>${escapeXml(jid)}</jid></bind>`;
+  const result = parseStanza(`<iq xmlns='${NS.client}' type='result' id='${escapeXml(id)}'>${bound}</iq>`);
+  const effects = becomeBound(state, result, jid, state.sasl?.mechanism ?? '');
+  return [{ do: 'hold', on: 'client' }, ...effects];
 }
 
 /** The result goes to the client; with both legs held, all that follows is for the session's owner. */

@@ -50,6 +50,8 @@ export type Effect =
   | { readonly do: 'bound'; readonly session: BoundStream }
   /** The server has granted a resumption; both legs are held. */
   | { readonly do: 'resumed'; readonly request: ResumeRequest; readonly answer: Stanza }
+  /** The client has proved to be of the account whose session it resumes; the server's connection is at its end. */
+  | { readonly do: 'resumed-here'; readonly request: ResumeRequest }
   /** The server has refused one. */
   | { readonly do: 'resume-refused'; readonly request: ResumeRequest }
   /** The negotiation has failed or was given up; both sides have been told. */
@@ -106,4 +108,6 @@ export interface NegotiationRules {
   readonly maxFailures: number;
   /** The `<resume/>` for the server that belongs to a client's; undefined: no such session is known here. Absent: none is. */
   readonly resume?: ((request: ResumeRequest) => string | undefined) | undefined;
+  /** Bare JID whose session it is, of those that the proxy keeps by itself; undefined: none of them. Absent: there are none. */
+  readonly ownerOf?: ((request: ResumeRequest) => string | undefined) | undefined;
 }

@@ -23,7 +23,7 @@ import {
   serverOpens,
   startTls,
 } from './opening.ts';
-import { resumeAnswer, resumeRequest } from './resumption.ts';
+import { ownAnswer, resumeAnswer, resumeRequest } from './resumption.ts';
 import { fail, failWith, mayStartTls, newState, type Phase, type State } from './state.ts';
 
 interface Moves {
@@ -49,6 +49,7 @@ const table: Readonly<Record<Phase, Moves>> = {
   authenticated: { stanza: { client: afterAuth, server: fromServer } },
   binding: { stanza: { server: bindAnswer } },
   resuming: { stanza: { server: resumeAnswer } },
+  proving: { stanza: { server: ownAnswer } },
   bound: {},
   over: {},
 };

@@ -1,17 +1,19 @@
 /**
  * Resumption of a session (XEP-0198 section 5) in the place of binding. The client names the session, the server grants it:
- * only its `<resumed/>` proves whose session it is.
+ * only its `<resumed/>` proves whose session it is. Where the server has no XEP-0198 see proof.ts.
  */
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { readH } from '../management/management.ts';
 import type { Effect, ResumeRequest } from './io.ts';
+import { proofAnswer, prove } from './proof.ts';
 import { forget, letGo, type State } from './state.ts';
 
 /** A client's `<resume/>`; undefined for all else. The session's map decides what the server is told in its place. */
 export function resumeRequest(state: State, stanza: Stanza): Effect[] | undefined {
   if (!isManagement(stanza) || stanza.name !== 'resume') return undefined;
   const request = readRequest(state.host, stanza);
+  if (request && state.rules.ownerOf?.(request) !== undefined) return prove(state, request, refusal(stanza.ns));
   const xml = request && state.rules.resume?.(request);
   if (!request || xml === undefined) return refuse(stanza);
   state.resuming = request;
@@ -43,10 +45,18 @@ export function resumeAnswer(state: State, stanza: Stanza): Effect[] {
   return [{ do: 'resume-refused', request: resuming }, ...refuse(stanza), ...letGo(state, 'authenticated')];
 }
 
+/** Phase `proving`. */
+export function ownAnswer(state: State, stanza: Stanza): Effect[] {
+  return proofAnswer(state, stanza, ({ version }) => refusal(version));
+}
+
 /** Without the server's count, which is not the client's. */
 function refuse(stanza: Stanza): Effect[] {
-  const condition = stanza.root.children.find(({ ns }) => ns === NS.stanzaErrors)?.name ?? 'item-not-found';
-  const xml = `<failed xmlns='${stanza.ns}'><${condition} xmlns='${NS.stanzaErrors}'/></failed>`;
+  return refusal(stanza.ns, stanza.root.children.find(({ ns }) => ns === NS.stanzaErrors)?.name);
+}
+
+function refusal(version: string, condition = 'item-not-found'): Effect[] {
+  const xml = `<failed xmlns='${version}'><${condition} xmlns='${NS.stanzaErrors}'/></failed>`;
   return [
     { do: 'refused', reason: 'sm-resume' },
     { do: 'send', to: 'client', xml },

@@ -36,6 +36,8 @@ export type Phase =
   | 'binding'
   /** The server's answer to a resumption is awaited. */
   | 'resuming'
+  /** A resource is bound to learn whose stream it is. */
+  | 'proving'
   /** The end, either way. Nothing has any effect now. */
   | 'bound'
   | 'over';
@@ -64,6 +66,8 @@ export interface State {
   request: PendingRequest | undefined;
   /** The resumption under way. */
   resuming: ResumeRequest | undefined;
+  /** Full JID that was bound for a proof which came to nothing: it is what the client gets if it binds. */
+  spare: string | undefined;
 }
 
 export interface PendingRequest {
@@ -92,6 +96,7 @@ export function newState(rules: NegotiationRules): State {
     failures: 0,
     request: undefined,
     resuming: undefined,
+    spare: undefined,
   };
 }
 

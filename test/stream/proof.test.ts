@@ -1,0 +1,151 @@
+/** Whose stream it is (S9): a session that the proxy keeps is resumed by nobody but its account. */
+import type { Effect, Input, NegotiationRules, Side } from '../../proxy/stream/negotiation/io.ts';
+import { NegotiationMachine } from '../../proxy/stream/negotiation/machine.ts';
+import { NS } from '../../proxy/xml/names.ts';
+import { parseStanza, type StreamHeader } from '../../proxy/xml/stanza.ts';
+import { assert, suite } from '../support/suite.ts';
+
+const test = suite('proof of the account');
+
+const header: StreamHeader = {
+  attributes: new Map([
+    ['to', 'localhost'],
+    ['version', '1.0'],
+  ]),
+  declarations: new Map(),
+};
+const said = (from: Side, text: string): Input => ({ type: 'stanza', from, stanza: parseStanza(text) });
+const resume = (previd = 'kept', version: string = NS.sm3) => `<resume xmlns='${version}' previd='${previd}' h='3'/>`;
+const bindResult = (id: string, jid: string) =>
+  `<iq type='result' id='${id}'><bind xmlns='${NS.bind}'><jid>${jid}</jid></bind></iq>`;
+const clientBinds = `<iq type='set' id='b'><bind xmlns='${NS.bind}'><resource>phone</resource></bind></iq>`;
+const failed = `<failed xmlns='${NS.sm3}'><item-not-found xmlns='${NS.stanzaErrors}'/></failed>`;
+
+/** A stream that is authenticated, at a server with these features, and what is said on it from there on. */
+function authenticated(change: Partial<NegotiationRules> = {}, features = `<bind xmlns='${NS.bind}'/>`) {
+  const machine = new NegotiationMachine({
+    hosts: new Set(['localhost']),
+    startTls: false,
+    trusted: true,
+    encrypted: false,
+    plainOnly: false,
+    streamManagement: true,
+    newStreamId: () => 'proof',
+    maxFailures: 3,
+    ownerOf: ({ previd }) => (previd === 'kept' ? 'alice@localhost' : undefined),
+    ...change,
+  });
+  const mechanisms = `<mechanisms xmlns='${NS.sasl}'><mechanism>PLAIN</mechanism></mechanisms>`;
+  const auth = Buffer.from('\0alice\0secret').toString('base64');
+  const before: readonly Input[] = [
+    { type: 'header', from: 'client', header },
+    { type: 'dialed' },
+    { type: 'header', from: 'server', header },
+    said('server', `<stream:features>${mechanisms}</stream:features>`),
+    said('client', `<auth xmlns='${NS.sasl}' mechanism='PLAIN'>${auth}</auth>`),
+    said('server', `<success xmlns='${NS.sasl}'/>`),
+    { type: 'header', from: 'client', header },
+    { type: 'header', from: 'server', header },
+  ];
+  for (const input of before) machine.step(input);
+  const shown = machine.step(said('server', `<stream:features>${features}</stream:features>`));
+  assert.is(machine.phase, 'authenticated');
+  return { shown: texts(shown), say: (from: Side, text: string) => texts(machine.step(said(from, text))), machine };
+}
+
+/** Effects as words: `to SIDE: TEXT` for what is sent, `DO SIDE` or `DO` for the rest; counters are left out. */
+function texts(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) => {
+    if (effect.do === 'forward') return [`to ${effect.to}: ${effect.stanza}`];
+    if (effect.do === 'send') return [`to ${effect.to}: ${effect.xml}`];
+    if (effect.do === 'refused') return [];
+    const side = 'on' in effect ? ` ${effect.on}` : 'to' in effect ? ` ${effect.to}` : '';
+    return [`${effect.do}${side}`];
+  });
+}
+
+test('where the server has no XEP-0198 it is added to the features, behind what the server offers', () => {
+  const { shown } = authenticated();
+  assert.equal(shown, [
+    `to client: <stream:features><bind xmlns='${NS.bind}'/><sm xmlns='${NS.sm2}'/><sm xmlns='${NS.sm3}'/></stream:features>`,
+    'release client',
+  ]);
+});
+
+const bind = `<bind xmlns='${NS.bind}'/>`;
+const untouched: readonly [string, string, Partial<NegotiationRules>][] = [
+  ['the server has it', `${bind}<sm xmlns='${NS.sm3}'/>`, {}],
+  ['the server has the older one', `${bind}<sm xmlns='${NS.sm2}'/>`, {}],
+  ['nothing can be bound', "<x xmlns='y'/>", {}],
+  ['it is switched off', bind, { streamManagement: false }],
+];
+for (const [why, features, change] of untouched) {
+  test(`nothing is added to the features when ${why}`, () => {
+    const { shown } = authenticated(change, features);
+    assert.is(shown[0], `to client: <stream:features>${features}</stream:features>`);
+  });
+}
+
+test('a bind result of the account grants the resumption, once the stream that was bound is at its end', () => {
+  const { say, machine } = authenticated();
+  assert.equal(say('client', resume()), [
+    'hold client',
+    `to server: <iq type='set' id='proof'><bind xmlns='${NS.bind}'/></iq>`,
+  ]);
+  assert.equal(say('server', bindResult('proof', 'Alice@localhost/x')), ['end server', 'resumed-here']);
+  assert.is(machine.phase, 'bound');
+});
+
+test('of another account it is refused, and the client gets what was bound when it binds', () => {
+  const { say, machine } = authenticated();
+  say('client', resume());
+  assert.equal(say('server', bindResult('proof', 'mallory@localhost/x')), [`to client: ${failed}`, 'release client']);
+  assert.equal(say('client', resume()), [`to client: ${failed}`], 'no second resource');
+  assert.equal(say('client', resume('nothing')), [`to client: ${failed}`]);
+  assert.equal(say('client', clientBinds), [
+    'hold client',
+    'hold server',
+    `to client: ${bindResult('b', 'mallory@localhost/x').replace('<iq', `<iq xmlns='${NS.client}'`)}`,
+    'bound',
+  ]);
+  assert.is(machine.phase, 'bound');
+});
+
+test('who asks for a session of its own behind one that is not, gets it', () => {
+  const { say } = authenticated({ ownerOf: ({ previd }) => `${previd}@localhost` });
+  say('client', resume('bob'));
+  say('server', bindResult('proof', 'alice@localhost/x'));
+  assert.equal(say('client', resume('alice')), ['hold client', 'end server', 'resumed-here']);
+});
+
+test('a session that ends while it is proved whose it is, is refused', () => {
+  let owner: string | undefined = 'alice@localhost';
+  const { say } = authenticated({ ownerOf: () => owner });
+  say('client', resume());
+  owner = undefined;
+  assert.equal(say('server', bindResult('proof', 'alice@localhost/x')), [`to client: ${failed}`, 'release client']);
+});
+
+test('a server that binds nothing proves nothing: the client may try', () => {
+  const { say } = authenticated();
+  say('client', resume('kept', NS.sm2));
+  assert.equal(say('server', `<iq type='error' id='other'/>`), [`to client: <iq type='error' id='other'/>`]);
+  assert.equal(say('server', `<iq type='error' id='proof'/>`), [
+    `to client: ${failed.replace(NS.sm3, NS.sm2)}`,
+    'release client',
+  ]);
+  assert.equal(say('client', clientBinds), ['hold client', `to server: ${clientBinds}`]);
+});
+
+test('a server that says not what it has bound ends both streams', () => {
+  const { say } = authenticated();
+  say('client', resume());
+  assert.equal(say('server', `<iq type='result' id='proof'/>`), ['error client', 'end server', 'over']);
+});
+
+test('an unknown session costs no round trip', () => {
+  const { say } = authenticated();
+  assert.equal(say('client', resume('nothing')), [`to client: ${failed}`]);
+});
+
+test.run();
