@@ -14,7 +14,7 @@ import { type Outcome, runChild } from './support/run-child.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Below test/: files in these folders have a process of their own, the others are unit tests. */
-const ownProcess = ['scenarios/', 'servers/', 'demo/'];
+const ownProcess = ['scenarios/', 'servers/', 'redis/', 'demo/'];
 /** Run by their own commands. */
 const elsewhere = ['soak/', 'bench/'];
 const parallel = 2;

@@ -2,7 +2,7 @@
  * What is measured. Names follow Prometheus' conventions with the prefix `minimix_`; each app has a registry of its own.
  * Labels take a bounded set of words: whatever does not look like one (a JID, say) is counted as `other`.
  */
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { conditionLabel, createGuard, type Guard, mechanismLabel, oneOf } from './labels.ts';
 
 /** Values of labels; keys are the labels' names. */
@@ -30,6 +30,12 @@ export interface PlainLevel {
   inc(by?: number): void;
   dec(by?: number): void;
   set(value: number): void;
+}
+
+/** How long things take, with labels. */
+export interface Timing<L extends Labels> {
+  /** Seconds. */
+  observe(labels: L, seconds: number): void;
 }
 
 type Kind = 'tcp' | 'websocket';
@@ -87,6 +93,11 @@ export interface Metrics {
   /** Streams that broke a rule of XML or a limit. */
   readonly violations: Count<{ condition: string }>;
   readonly iqTimeouts: PlainCount;
+  /** Steps in Redis that were answered, by what they do. */
+  readonly redisSeconds: Timing<{ command: string }>;
+  readonly redisErrors: Count<{ reason: string }>;
+  /** 1: Redis is there and does what it is asked; 0: it is not. Without Redis it stays 0. */
+  readonly redisUp: PlainLevel;
 
   /** Called before each scrape: the place to set gauges from what is true now. */
   onScrape(update: () => void): void;
@@ -118,6 +129,12 @@ export function createMetrics(): Metrics {
   };
   const level = <L extends Labels>(name: string, help: string, guards: Guards<L>): Level<L> =>
     labelledLevel(registry, { name, help }, guards);
+  const timing = <L extends Labels>(name: string, help: string, guards: Guards<L>): Timing<L> => {
+    const labelNames = Object.keys(guards);
+    const what = { name: `minimix_${name}`, help, labelNames, buckets: secondsBuckets, registers: [registry] };
+    const histogram = new Histogram(what);
+    return { observe: (labels, seconds) => histogram.observe(guarded(labels, guards), seconds) };
+  };
   const plainLevel = (name: string, help: string): PlainLevel => {
     const gauge = new Gauge({ name: `minimix_${name}`, help, registers: [registry] });
     return { inc: (by = 1) => gauge.inc(by), dec: (by = 1) => gauge.dec(by), set: (value) => gauge.set(value) };
@@ -167,6 +184,11 @@ export function createMetrics(): Metrics {
     }),
     violations: count('violations_total', 'Streams ended for bad XML or a limit.', { condition: conditionLabel }),
     iqTimeouts: plainCount('iq_timeouts_total', 'Requests sent through a carrier that were never answered.'),
+    redisSeconds: timing('redis_command_seconds', 'Time until Redis has answered, by step.', {
+      command: createGuard(),
+    }),
+    redisErrors: count('redis_errors_total', 'Steps in Redis that failed.', { reason: createGuard() }),
+    redisUp: plainLevel('redis_up', 'Whether Redis can be reached and does what it is asked (1) or not (0).'),
     onScrape: (update) => void updates.push(update),
     watchProcess() {
       if (!isProcessWatched) collectDefaultMetrics({ register: registry });
@@ -181,6 +203,9 @@ export function createMetrics(): Metrics {
 }
 
 type Guards<L extends Labels> = { readonly [K in keyof L]: Guard };
+
+/** From a Redis beside us that is idle to one that hardly answers. */
+const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 const kind = oneOf('tcp', 'websocket');
 

@@ -14,7 +14,7 @@ import { type Server, type ServerFacts, type ServerName, type StartOptions, upst
 export { type EjabberdConfig, type EjabberdOptions, startEjabberd } from './ejabberd.ts';
 export { type Jabberd2Options, startJabberd2 } from './jabberd2.ts';
 export { type ProsodyOptions, startProsody } from './prosody.ts';
-export { type RedisServer, startRedis } from './redis.ts';
+export { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from './redis.ts';
 export type { Access, Features, Mechanism, Server, ServerFacts, ServerName, StartOptions } from './server.ts';
 
 export const serverNames: readonly ServerName[] = ['prosody', 'ejabberd', 'jabberd2'];

@@ -1,13 +1,28 @@
 /** Starts a Redis of its own. */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ensurePackages, packagesOf } from './install.ts';
-import { Daemon, freePorts, inFolder, removeFolder, tail } from './process.ts';
+import {
+  type Certificate,
+  Daemon,
+  freePorts,
+  inFolder,
+  makeCertificate,
+  removeFolder,
+  tail,
+  until,
+} from './process.ts';
+
+const run = promisify(execFile);
 
 export interface RedisOptions {
   /** Lines of redis.conf, such as `appendonly yes`. */
   extra?: string[];
   /** Asked from every client but with no user name. */
   password?: string;
+  /** Speaks TLS only, with a certificate for 127.0.0.1 and localhost that is its own authority. */
+  tls?: boolean;
 }
 
 /** A Redis that runs, on a port of 127.0.0.1 and on a unix socket. */
@@ -17,6 +32,10 @@ export interface RedisServer {
   readonly socket: string;
   readonly folder: string;
   readonly pid: number;
+  /** Set where it speaks TLS. */
+  readonly certificate: Certificate | undefined;
+  /** What redis-cli prints for a command, `['config', 'set', …]`. */
+  cli(...command: string[]): Promise<string>;
   /** Stops it from answering without closing a connection, until `resume`. */
   pause(): void;
   resume(): void;
@@ -35,10 +54,15 @@ export function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   return inFolder('redis', (folder) => start(folder, options));
 }
 
-async function start(folder: string, { extra = [], password }: RedisOptions): Promise<RedisServer> {
+async function start(folder: string, { extra = [], password, tls = false }: RedisOptions): Promise<RedisServer> {
   const [port] = (await freePorts(1)) as [number];
   const socket = join(folder, 'redis.sock');
-  const settings = ['bind 127.0.0.1', `port ${port}`, `unixsocket ${socket}`, `dir ${folder}`, 'save ""', ...extra];
+  const certificate = tls ? await makeCertificate(folder) : undefined;
+  const ports = certificate
+    ? ['port 0', `tls-port ${port}`, 'tls-auth-clients no', `tls-ca-cert-file ${certificate.cert}`]
+    : [`port ${port}`];
+  if (certificate) ports.push(`tls-cert-file ${certificate.cert}`, `tls-key-file ${certificate.key}`);
+  const settings = ['bind 127.0.0.1', ...ports, `unixsocket ${socket}`, `dir ${folder}`, 'save ""', ...extra];
   if (password) settings.push(`requirepass ${password}`);
   const args = settings.flatMap((line) => {
     const space = line.indexOf(' ');
@@ -52,10 +76,15 @@ async function start(folder: string, { extra = [], password }: RedisOptions): Pr
   let daemon = await launch();
   const halt = (abrupt = false) => (abrupt ? daemon.kill() : daemon.stop());
   return {
-    url: `redis://${password ? `:${password}@` : ''}127.0.0.1:${port}`,
+    url: `${tls ? 'rediss' : 'redis'}://${password ? `:${password}@` : ''}127.0.0.1:${port}`,
     port,
     socket,
     folder,
+    certificate,
+    async cli(...command) {
+      const login = password ? ['-a', password, '--no-auth-warning'] : [];
+      return (await run('redis-cli', ['-s', socket, ...login, ...command])).stdout.trim();
+    },
     get pid() {
       return daemon.pid;
     },
@@ -72,4 +101,58 @@ async function start(folder: string, { extra = [], password }: RedisOptions): Pr
     },
     logTail: (lines) => tail(daemon.logFile, lines),
   };
+}
+
+/** A Redis Cluster on 127.0.0.1. */
+export interface RedisCluster {
+  /** `redis+cluster://` with all of its masters. */
+  readonly url: string;
+  readonly masters: readonly RedisServer[];
+  /** One for each master, in the same order; empty where none were asked for. */
+  readonly replicas: readonly RedisServer[];
+  stop(): Promise<void>;
+}
+
+/** Starts a cluster of three masters, each with a replica if asked for. `extra` as for one Redis. */
+export async function startRedisCluster(options: { extra?: string[]; replicas?: boolean } = {}): Promise<RedisCluster> {
+  const extra = ['cluster-enabled yes', 'cluster-node-timeout 1000', 'cluster-require-full-coverage no'];
+  const count = options.replicas ? 6 : 3;
+  const started = await Promise.allSettled(Array.from({ length: count }, () => clusterNode(extra, options.extra)));
+  const servers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const stop = async (): Promise<void> => void (await Promise.all(servers.map((server) => server.stop())));
+  try {
+    for (const one of started) if (one.status === 'rejected') throw one.reason;
+    const masters = servers.slice(0, 3);
+    const replicas = servers.slice(3);
+    const create = ['--cluster', 'create', ...masters.map(({ port }) => `127.0.0.1:${port}`), '--cluster-yes'];
+    await run('redis-cli', create);
+    for (const [index, replica] of replicas.entries()) {
+      const master = masters[index] as RedisServer;
+      await replica.cli('cluster', 'meet', '127.0.0.1', String(master.port));
+      const id = await master.cli('cluster', 'myid');
+      await until('the replica to know its master', 20_000, async () =>
+        (await replica.cli('cluster', 'replicate', id)).startsWith('OK'),
+      );
+    }
+    await until('the cluster to agree', 20_000, async () => {
+      const states = await Promise.all(servers.map((server) => server.cli('cluster', 'info')));
+      const isWhole = (state: string) => /cluster_state:ok/.test(state) && state.includes(`known_nodes:${count}`);
+      return states.every(isWhole);
+    });
+    return {
+      url: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+      masters,
+      replicas,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The port of the cluster's own bus is 10000 above the other by default, which may be taken. */
+async function clusterNode(...settings: (string[] | undefined)[]): Promise<RedisServer> {
+  const [busPort] = (await freePorts(1)) as [number];
+  return startRedis({ extra: [`cluster-port ${busPort}`, ...settings.flatMap((some) => some ?? [])] });
 }

@@ -9,8 +9,19 @@ import { modelProperties } from './model.ts';
 
 export type { StoreFixture } from './fixture.ts';
 
-/** Registers and runs the suite for an implementation. `runs` of the random sequences: fewer where the clock is real. */
-export function storeContract(name: string, createFixture: () => Promise<StoreFixture>, { runs = 200 } = {}): void {
+export interface ContractOptions {
+  /** Of the random sequences. */
+  readonly runs?: number;
+  /** When all tests are over: ends what the fixtures share. */
+  readonly after?: () => unknown;
+}
+
+/** Registers and runs the suite for an implementation. */
+export function storeContract(
+  name: string,
+  createFixture: () => Promise<StoreFixture>,
+  { runs = 200, after }: ContractOptions = {},
+): void {
   const test = suite(`${name} store`, { limitMs: 60_000 });
   const fixture = async ({ after }: TestContext): Promise<StoreFixture> => {
     const made = await createFixture();
@@ -27,6 +38,7 @@ export function storeContract(name: string, createFixture: () => Promise<StoreFi
   hibernations(test, fixture);
   races(test, fixture);
   modelProperties(test, createFixture, runs);
+  if (after) test.after(after);
   test.run();
 }
 

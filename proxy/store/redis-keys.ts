@@ -1,0 +1,36 @@
+/** Names of keys. What stands between braces decides the slot (Redis Cluster's hash tags). */
+
+export interface Keys {
+  /** home, sessions, rooms, joined: all of an account, in one slot. */
+  account(account: string): [home: string, sessions: string, rooms: string, joined: string];
+  /** Which nodes live. */
+  readonly nodes: string;
+  /** Accounts with sessions on a node. */
+  sessionsOn(node: string): string;
+  /** Accounts whose home a node is or was. */
+  homesOn(node: string): string;
+  /** A node's inbox, and how many envelopes were ever put into it; in one slot. */
+  inbox(node: string): [stream: string, count: string];
+}
+
+/** `prefix` stands in front of all; it may not contain braces. */
+export function keysWith(prefix: string): Keys {
+  return {
+    account: (account) => {
+      const tag = `${prefix}{${tagOf(account)}}:`;
+      return [`${tag}home`, `${tag}sessions`, `${tag}rooms`, `${tag}joined`];
+    },
+    nodes: `${prefix}nodes`,
+    sessionsOn: (node) => `${prefix}node:{${tagOf(node)}}:sessions`,
+    homesOn: (node) => `${prefix}node:{${tagOf(node)}}:homes`,
+    inbox: (node) => {
+      const tag = `${prefix}node:{${tagOf(node)}}:inbox`;
+      return [tag, `${tag}:count`];
+    },
+  };
+}
+
+/** An account's name may hold braces, and a tag ends at the first one; an empty tag would be none. */
+function tagOf(name: string): string {
+  return name === '' ? '%' : name.replace(/[%{}]/g, encodeURIComponent);
+}
