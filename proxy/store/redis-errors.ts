@@ -55,6 +55,12 @@ export class CommandTimeout extends Error {
   override readonly name = 'CommandTimeout';
 }
 
+/**
+ * COMPAT: Redis gives no code of its own to these: a password where none is set (6), and what a user may not do inside a
+ * script (up to 7.0, since then).
+ */
+const withoutCode = /^ERR (AUTH|The user executing the script|ACL failure in script)/;
+
 /** Classifies what the client has thrown: by the class of the error, or by the code of Redis' reply. */
 export function failureOf(error: unknown): FailureReason {
   if (error instanceof CommandTimeout) return 'timeout';
@@ -64,7 +70,7 @@ export function failureOf(error: unknown): FailureReason {
   const inner = /(?:@user_script: ?\d*: )-?([A-Z]+) /.exec(error.message)?.[1];
   const reply = replies[code === undefined || code === 'ERR' ? (inner ?? '') : code];
   if (reply) return reply;
-  if (code === 'ERR') return error.message.startsWith('ERR AUTH') ? 'denied' : 'other';
+  if (code === 'ERR') return withoutCode.test(error.message) ? 'denied' : 'other';
   return error.message === 'The queue is full' ? 'queue-full' : 'offline';
 }
 
