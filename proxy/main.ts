@@ -51,7 +51,9 @@ function check(loaded: Loaded): number {
 }
 
 function filesOf(config: Config): [key: string, file: string][] {
-  return Object.values(config.hosts).flatMap(({ name, certificate, upstream }) => {
+  const { store } = config;
+  const ofStore: [string, string][] = store.kind === 'redis' && store.ca ? [['store-tls.ca', store.ca]] : [];
+  const ofHosts = Object.values(config.hosts).flatMap(({ name, certificate, upstream }) => {
     const files: [string, string | undefined][] = [
       [`hosts[${name}].certificate.cert`, certificate?.cert],
       [`hosts[${name}].certificate.key`, certificate?.key],
@@ -59,6 +61,7 @@ function filesOf(config: Config): [key: string, file: string][] {
     ];
     return files.filter((one): one is [string, string] => one[1] !== undefined);
   });
+  return [...ofStore, ...ofHosts];
 }
 
 /** Serves until a signal ends it. */

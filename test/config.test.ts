@@ -252,8 +252,12 @@ test('a file that is missing or no YAML is named, with the line', () => {
 test('no message shows a secret', () => {
   const secret = 'geheim';
   const inputs: Input[] = [
-    { argv: [...minimal, '--store', `redis://user:${secret}@localhost`] },
-    { argv: minimal, env: { MINIMIX_STORE: `rediss://:${secret}@localhost` } },
+    { argv: [...minimal, '--store', `redis://user:${secret}@`] },
+    { argv: [...minimal, '--store', `redis://user:a/${secret}@localhost`] },
+    { argv: [...minimal, '--store', `redis://user:a@${secret}@localhost`] },
+    { argv: [...minimal, '--store', `redis://user:a ${secret}?#@localhost`] },
+    { argv: [...minimal, '--store', `redis:/user:${secret}@localhost`] },
+    { argv: minimal, env: { MINIMIX_STORE: `rediss://:${secret}@localhost:0` } },
     { argv: ['--listen', 'tcp://127.0.0.1:0', '--host', 'a', '--upstream', `xmpp://u:${secret}@b`] },
     { argv: ['--upstream', `xmpp://u:${secret}@b`] },
     { argv: ['--config', 'a.yaml'], files: { 'a.yaml': `${file}password: ${secret}\n` } },
@@ -264,9 +268,45 @@ test('no message shows a secret', () => {
   for (const input of inputs) assert.not.match(JSON.stringify(loadBad(input)), secret);
 });
 
-test('redis is refused as not supported yet', () => {
-  const [error] = loadBad({ argv: [...minimal, '--store', 'redis://localhost'] });
-  assert.match(error?.message ?? '', /memory \(redis is not supported yet/);
+test('a store in Redis is a URL, with its password out of sight', () => {
+  const store = (value: string, more: string[] = []) =>
+    loadGood({ argv: [...minimal, '--store', value, ...more] }).store;
+  const base = {
+    kind: 'redis',
+    isCluster: false,
+    isTls: false,
+    nodes: [{ host: 'localhost', port: 6379 }],
+    username: undefined,
+    password: undefined,
+    database: 0,
+    prefix: 'minimix:',
+    verify: true,
+    ca: undefined,
+  };
+  assert.equal(store('redis://localhost'), base);
+  assert.equal(store('redis://:p%40%2Fw@localhost/2'), { ...base, password: 'p@/w', database: 2 });
+  const tls = ['--set', 'store-tls.ca=/etc/ca.pem', '--set', 'store-prefix=a/b:'];
+  assert.equal(store('rediss://me:p@[::1]:6380', tls), {
+    ...base,
+    isTls: true,
+    nodes: [{ host: '::1', port: 6380 }],
+    username: 'me',
+    password: 'p',
+    prefix: 'a/b:',
+    ca: '/etc/ca.pem',
+  });
+  const nodes = [
+    { host: 'a', port: 1 },
+    { host: 'b', port: 6379 },
+  ];
+  assert.equal(store('redis+cluster://a:1,b'), { ...base, isCluster: true, nodes });
+  assert.equal(store('rediss+cluster://a:1,b'), { ...base, isCluster: true, isTls: true, nodes });
+  const bad = ['redis', 'redis://', 'redis://a,b', 'redis://me@a', 'redis://a/x', 'redis://a:0', 'redis+cluster://a/1'];
+  for (const url of [...bad, 'redis://:%zz@a', 'http://a', 'constructor://a', 'redis://a?x=1']) {
+    const [error] = loadBad({ argv: [...minimal, '--store', url] });
+    assert.match(error?.message ?? '', /^--store: store: ".*" is not allowed; allowed: memory, redis:/, url);
+  }
+  assert.is(loadBad({ argv: [...minimal, '--set', 'store-prefix={x}'] })[0]?.key, 'store-prefix');
 });
 
 test('what does not fit together is refused', () => {

@@ -1,6 +1,6 @@
 /** From the file's names to the program's, and the checks that concern more than one key. */
 import type { Settings } from './schema.ts';
-import type { Config, HostConfig, LimitsConfig, ListenerConfig, RateLimit } from './types.ts';
+import type { Config, HostConfig, LimitsConfig, ListenerConfig, RateLimit, StoreConfig } from './types.ts';
 import { defaultPath } from './urls.ts';
 import { formatAddress, hostKey, isDomain, isLoopback } from './values.ts';
 
@@ -22,7 +22,7 @@ export function convert(settings: Settings): Config | Conflict[] {
   return deepFreeze<Config>({
     listeners,
     hosts,
-    store: settings.store,
+    store: toStore(settings),
     http: settings.http,
     sasl: settings.sasl,
     lingerMs: settings.linger,
@@ -66,6 +66,7 @@ export function warningsFor(config: Config): string[] {
       warnings.push(`hosts[${host.name}].certificate is not set: clients of ${where} are shown a self-signed one`);
     }
   }
+  warnings.push(...storeWarnings(config.store));
   for (const { name, upstream } of Object.values(config.hosts)) {
     const isTls = upstream.scheme !== 'xmpp' && upstream.scheme !== 'ws';
     if (!isTls && (!upstream.verify || upstream.ca !== undefined)) {
@@ -75,6 +76,25 @@ export function warningsFor(config: Config): string[] {
       warnings.push(`hosts[${name}].upstream-tls.verify is off: anybody can be that server`);
   }
   return warnings;
+}
+
+function storeWarnings(store: StoreConfig): string[] {
+  if (store.kind === 'memory') return [];
+  const warnings: string[] = [];
+  const isFar = store.nodes.some(({ host }) => !isLoopback(host));
+  if (!store.isTls && (!store.verify || store.ca !== undefined)) {
+    warnings.push('store-tls has no effect: the store is reached without TLS');
+  }
+  if (!store.isTls && isFar && store.password !== undefined) {
+    warnings.push('the password of the store goes over the network in the clear; rediss:// uses TLS');
+  }
+  if (store.isTls && !store.verify) warnings.push('store-tls.verify is off: anybody can be that Redis');
+  return warnings;
+}
+
+function toStore(settings: Settings): StoreConfig {
+  const { store, 'store-prefix': prefix, 'store-tls': tls } = settings;
+  return store.kind === 'memory' ? store : { ...store, prefix, ...tls };
 }
 
 function toListener(one: Settings['listeners'][number], index: number, conflicts: Conflict[]): ListenerConfig {

@@ -1,6 +1,6 @@
 /** From what is wrong to words for the operator: key, value, what is allowed, where it came from. Secrets are masked. */
 import type { z } from 'zod';
-import { isSecretName, masked, maskText } from '../ops/redact.ts';
+import { isSecretName, masked, maskMalformed } from '../ops/redact.ts';
 import { listKeys, namesIn } from './keys.ts';
 import type { ConfigError } from './types.ts';
 
@@ -113,7 +113,7 @@ function show(name: string, value: unknown): string | undefined {
   if (isSecretName(name)) return masked;
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object' && value !== null) return 'a mapping';
-  const text = typeof value === 'string' ? JSON.stringify(maskText(value)) : String(value);
+  const text = typeof value === 'string' ? JSON.stringify(maskMalformed(value)) : String(value);
   return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text;
 }
 

@@ -62,6 +62,11 @@ export function text(what: string): Reader<string> {
   return (value) => (typeof value === 'string' && value.trim() !== '' ? value : new Refusal(what));
 }
 
+/** Text of a certain form. */
+export function matching(form: RegExp, what: string): Reader<string> {
+  return (value) => (typeof value === 'string' && form.test(value) ? value : new Refusal(what));
+}
+
 /** Path of an HTTP endpoint. */
 export const path: Reader<string> = (value) =>
   typeof value === 'string' && /^\/[^\s?#]*$/.test(value) ? value : new Refusal('a path that begins with /');

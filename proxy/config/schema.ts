@@ -10,6 +10,7 @@ import {
   flag,
   integer,
   longDuration,
+  matching,
   optional,
   path,
   type Reader,
@@ -18,7 +19,8 @@ import {
   text,
   words,
 } from './readers.ts';
-import { listenerUrl, storeUrl, upstreamUrl } from './urls.ts';
+import { storeUrl } from './store-url.ts';
+import { listenerUrl, upstreamUrl } from './urls.ts';
 
 const listener = z.preprocess(
   (value, context) => (typeof value === 'string' ? read(listenerUrl, value, context) : value),
@@ -47,6 +49,11 @@ export const schema = z.strictObject({
   listeners: z.array(listener).prefault([]),
   hosts: z.record(z.string(), host).prefault({}),
   store: key(storeUrl, 'memory'),
+  'store-prefix': key(matching(/^[\w.:/-]{1,64}$/, 'up to 64 letters, digits and . : / _ -'), 'minimix:'),
+  'store-tls': section({
+    verify: key(flag, true),
+    ca: key(optional('system', text('a PEM file')), 'system'),
+  }),
   http: key(optional('off', address), 'off'),
   'state-directory': key(optional('off', text('a directory')), 'off'),
   sasl: section({ mode: key(choice('relay', 'plain-only'), 'relay') }),

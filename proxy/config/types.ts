@@ -49,7 +49,24 @@ export interface HostConfig {
   readonly accountStreams: boolean;
 }
 
-export type StoreConfig = { readonly kind: 'memory' } | { readonly kind: 'redis'; readonly url: string };
+export type StoreConfig =
+  | { readonly kind: 'memory' }
+  | {
+      readonly kind: 'redis';
+      readonly isCluster: boolean;
+      readonly isTls: boolean;
+      /** At least one; for a cluster any of its nodes. IPv6 without brackets. */
+      readonly nodes: readonly { readonly host: string; readonly port: number }[];
+      readonly username: string | undefined;
+      readonly password: string | undefined;
+      readonly database: number;
+      /** In front of all keys. */
+      readonly prefix: string;
+      /** Whether the certificate is checked; only meaningful with TLS. */
+      readonly verify: boolean;
+      /** PEM file with the authorities to trust instead of the system's. */
+      readonly ca: string | undefined;
+    };
 
 export interface HttpConfig {
   /** IPv6 without brackets. */

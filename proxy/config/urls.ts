@@ -1,6 +1,6 @@
 /** Listeners and upstreams written as URLs. */
 import { type Reader, Refusal } from './readers.ts';
-import type { StoreConfig, UpstreamConfig } from './types.ts';
+import type { UpstreamConfig } from './types.ts';
 import { formatAddress, parseUrl } from './values.ts';
 
 /** Path of the WebSocket endpoint where none is given, ours and the server's. */
@@ -67,11 +67,4 @@ export const upstreamUrl: Reader<Pick<UpstreamConfig, 'scheme' | 'host' | 'port'
     port: parts.port ?? port,
     path: given.startsWith('?') ? path + given : given || path,
   };
-};
-
-/** Where membership is kept. */
-export const storeUrl: Reader<StoreConfig> = (value) => {
-  if (value === 'memory') return { kind: 'memory' };
-  const isRedis = typeof value === 'string' && /^(rediss?|redis\+cluster):/i.test(value);
-  return new Refusal(isRedis ? 'memory (redis is not supported yet: this version runs as a single node)' : 'memory');
 };

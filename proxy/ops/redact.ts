@@ -20,6 +20,11 @@ export function maskText(text: string): string {
   return text.includes('@') ? text.replace(/:\/\/[^/?#\s]*@/g, `://${masked}@`) : text;
 }
 
+/** The same for what should have been a URL: a password in it may hold anything, so all up to the last `@` is masked. */
+export function maskMalformed(text: string): string {
+  return maskText(text.replace(/:(\/*).*@/s, `:$1${masked}@`));
+}
+
 /**
  * Plain data for JSON. Objects of classes (a stanza, a socket) become their class's name, Errors their name, code and
  * message; the stack only where there is no code, since coded errors are expected ones.
