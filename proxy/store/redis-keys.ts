@@ -3,6 +3,10 @@
 export interface Keys {
   /** home, sessions, rooms, joined: all of an account, in one slot. */
   account(account: string): [home: string, sessions: string, rooms: string, joined: string];
+  /** What an account's devices have read. */
+  cursors(account: string): string;
+  /** A session without a connection, and what is due to it; in one slot. */
+  sleeper(name: string): [record: string, due: string];
   /** Which nodes live. */
   readonly nodes: string;
   /** Accounts with sessions on a node. */
@@ -19,6 +23,11 @@ export function keysWith(prefix: string): Keys {
     account: (account) => {
       const tag = `${prefix}{${tagOf(account)}}:`;
       return [`${tag}home`, `${tag}sessions`, `${tag}rooms`, `${tag}joined`];
+    },
+    cursors: (account) => `${prefix}{${tagOf(account)}}:cursors`,
+    sleeper: (name) => {
+      const tag = `${prefix}sleeper:{${tagOf(name)}}`;
+      return [tag, `${tag}:due`];
     },
     nodes: `${prefix}nodes`,
     sessionsOn: (node) => `${prefix}node:{${tagOf(node)}}:sessions`,

@@ -16,13 +16,16 @@ import {
 type Change = [time: string, emptied: string[], gone: string | null, rooms: string[]];
 
 export function createRedisMemberships(parts: RedisParts): Memberships {
-  const { link, scripts, keys, index, keepMs } = parts;
+  const { link, scripts, keys, index, turns, keepMs } = parts;
 
-  const write = async (account: string, fence: Fence | undefined, script: Script, args: string[]) => {
-    const reply = await runFenced(parts, { account, fence, script, args });
-    if (!reply) throw new StoreError('stale-home', `not the home of ${account}`);
-    return reply;
-  };
+  const write = (account: string, fence: Fence | undefined, script: Script, args: string[]) =>
+    turns.run(account, async () => {
+      const reply = await runFenced(parts, { account, fence, script, args });
+      if (!reply) throw new StoreError('stale-home', `not the home of ${account}`);
+      return reply;
+    });
+  const change = (account: string, script: Script, args: string[]) =>
+    turns.run(account, async () => (await link.run(script, keys.account(account), args)) as Change | null);
   const unlist = (account: string, [time, emptied]: Change): Promise<void>[] =>
     emptied.map((node) => index.remove(keys.sessionsOn(node), account, time));
 
@@ -30,16 +33,16 @@ export function createRedisMemberships(parts: RedisParts): Memberships {
     async addSession(account, session) {
       const { id, jid, node } = session;
       const args = [String(keepMs), id, jid, node, JSON.stringify(sessionFields(session))];
-      const change = (await link.run(scripts.addSession, keys.account(account), args)) as Change;
-      await Promise.all([index.add(keys.sessionsOn(node), account, change[0]), ...unlist(account, change)]);
-      return removedOf(change);
+      const changed = await change(account, scripts.addSession, args);
+      if (!changed) return undefined;
+      await Promise.all([index.add(keys.sessionsOn(node), account, changed[0]), ...unlist(account, changed)]);
+      return removedOf(changed);
     },
     async removeSession(account, id) {
-      const args = [String(keepMs), id];
-      const change = (await link.run(scripts.removeSession, keys.account(account), args)) as Change | null;
-      if (!change) return undefined;
-      await Promise.all(unlist(account, change));
-      return removedOf(change);
+      const changed = await change(account, scripts.removeSession, [String(keepMs), id]);
+      if (!changed) return undefined;
+      await Promise.all(unlist(account, changed));
+      return removedOf(changed);
     },
     async join(account, room, id, fence) {
       const [, result, count] = await write(account, fence, scripts.join, [room, id]);

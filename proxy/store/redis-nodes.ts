@@ -3,6 +3,7 @@ import type { NodeIndex } from './redis-index.ts';
 import type { Keys } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { Scripts } from './redis-scripts.ts';
+import type { Turns } from './redis-turns.ts';
 import { type Nodes, StoreError } from './store.ts';
 
 /** What the parts of the store share. */
@@ -12,6 +13,7 @@ export interface RedisParts {
   readonly keys: Keys;
   readonly index: NodeIndex;
   readonly lives: Lives;
+  readonly turns: Turns;
   /** For how long what nobody writes or renews is kept (ms). */
   readonly keepMs: number;
 }

@@ -8,6 +8,7 @@ const commands = [
   ['evalsha', 'eval', 'time', 'pexpire', 'exists', 'del', 'set', 'incrby', 'info'],
   ['hget', 'hset', 'hdel', 'hmget', 'hvals', 'hgetall', 'hexists'],
   ['zadd', 'zscore', 'zrem', 'zrange'],
+  ['rpush', 'lrange', 'pttl'],
   ['xadd', 'xread', 'xrevrange', 'xtrim'],
 ].flat();
 

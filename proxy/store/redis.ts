@@ -10,6 +10,8 @@ import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { createRedisBus } from './redis-bus.ts';
 import type { RedisTarget } from './redis-client.ts';
+import { createRedisCursors } from './redis-cursors.ts';
+import { createRedisHibernations } from './redis-hibernations.ts';
 import { createRedisHomes } from './redis-homes.ts';
 import { NodeIndex } from './redis-index.ts';
 import { keysWith } from './redis-keys.ts';
@@ -17,6 +19,7 @@ import { RedisLink } from './redis-link.ts';
 import { createRedisMemberships } from './redis-memberships.ts';
 import { createRedisNodes, Lives, type RedisParts } from './redis-nodes.ts';
 import { loadScripts, type Scripts } from './redis-scripts.ts';
+import { Turns } from './redis-turns.ts';
 import type { Store } from './store.ts';
 
 export type { RedisTarget } from './redis-client.ts';
@@ -51,12 +54,15 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const link = new RedisLink({ target, log, metrics, timeoutMs });
   const keys = keysWith(options.prefix);
   const index = new NodeIndex(link, scripts, keepMs);
-  const parts: RedisParts = { link, scripts, keys, index, lives: new Lives(link, scripts, keys.nodes), keepMs };
+  const lives = new Lives(link, scripts, keys.nodes);
+  const parts: RedisParts = { link, scripts, keys, index, lives, turns: new Turns(), keepMs };
   const bus = createRedisBus({ link, scripts, keys, log });
   return {
     memberships: createRedisMemberships(parts),
     homes: createRedisHomes(parts),
     nodes: createRedisNodes(parts),
+    cursors: createRedisCursors(parts),
+    hibernations: createRedisHibernations(parts),
     bus,
     get trouble() {
       return link.trouble;

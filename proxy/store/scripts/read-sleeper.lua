@@ -1,0 +1,2 @@
+-- The session as it is now; it stays.
+return sleeper()
