@@ -3,6 +3,7 @@
  * several can run in one process.
  */
 import { randomBytes } from 'node:crypto';
+import { type AppStore, openStore } from './app-store.ts';
 import type { Config, HostConfig, ListenerConfig } from './config.ts';
 import { Services } from './core/services.ts';
 import type { Settings } from './core/state.ts';
@@ -20,7 +21,6 @@ import { carrierStanzaBytes } from './runtime/carrier-profile.ts';
 import type { AccountDeps } from './runtime/deps.ts';
 import { MembershipRecorder } from './runtime/membership-recorder.ts';
 import { type Negotiation, type NegotiationDeps, negotiate } from './runtime/negotiation.ts';
-import { createMemoryStore } from './store/memory.ts';
 import type { Store } from './store/store.ts';
 import type { StreamHeader } from './xml/stanza.ts';
 
@@ -79,6 +79,7 @@ class ProxyApp implements App {
   readonly #upstreamContext: LegContext;
   readonly #dialer: Dialer;
   readonly #store: Store;
+  readonly #storeState: AppStore;
   readonly #accounts: Accounts;
   readonly #negotiations = new Set<Negotiation>();
   readonly #listeners: { readonly listener: Listener; readonly config: ListenerConfig }[] = [];
@@ -102,7 +103,8 @@ class ProxyApp implements App {
       turn: this.#context.turn,
     });
     this.#dialer = new Dialer(this.#upstreamContext);
-    this.#store = createMemoryStore({ now: () => performance.now() });
+    this.#storeState = openStore(config.store, log, metrics);
+    this.#store = this.#storeState.store;
     this.#accounts = new Accounts(this.#accountDeps());
     metrics.onScrape(() => this.#updateGauges());
   }
@@ -148,6 +150,7 @@ class ProxyApp implements App {
   async start(): Promise<void> {
     const config = this.#config;
     try {
+      await this.#storeState.settle();
       if (config.listeners.some((listener) => listener.tls !== 'none')) await this.#loadCertificates();
       for (const listener of config.listeners) {
         this.#listeners.push({ listener: await this.#listen(listener), config: listener });
@@ -247,6 +250,8 @@ class ProxyApp implements App {
     const reasons: string[] = [];
     if (this.#isStopping) reasons.push('The proxy is shutting down.');
     if (this.#listeners.length < this.#config.listeners.length) reasons.push('Not all listeners are open.');
+    const trouble = this.#storeState.trouble();
+    if (trouble !== undefined) reasons.push(trouble);
     for (const [host, reason] of this.#unreachable)
       reasons.push(`The server of ${host} could not be reached: ${reason}.`);
     return { ready: reasons.length === 0, reasons };

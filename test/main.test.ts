@@ -103,16 +103,30 @@ test('--check-config shows what holds, and starts nothing', async (context) => {
   assert.match(stderr, 'warning: hosts[a].certificate is not set');
 });
 
+test('--check-config shows a store without its password', async (context) => {
+  const store = { MINIMIX_STORE: 'redis+cluster://me:geheim@10.0.0.1:7000,10.0.0.2:7000' };
+  const { code, stdout, stderr } = await start(context, ['--check-config', ...(await goodArgs(context))], store).ended;
+  assert.is(code, 0);
+  assert.match(stdout, /^store: redis\+cluster:\/\/\[masked\]@10\.0\.0\.1:7000,10\.0\.0\.2:7000$/m);
+  assert.match(stderr, 'warning: the password of the store goes over the network in the clear');
+  assert.not.match(stdout + stderr, 'geheim');
+});
+
 test('--check-config finds files that cannot be read', async (context) => {
   const args = [
     '--check-config',
     ...(await goodArgs(context)),
     '--set',
     'hosts[localhost].upstream-tls.ca=/nowhere/ca.pem',
+    '--store',
+    'rediss://localhost',
+    '--set',
+    'store-tls.ca=/nowhere/redis.pem',
   ];
   const { code, stderr } = await start(context, args).ended;
   assert.is(code, 2);
   assert.match(stderr, 'hosts[localhost].upstream-tls.ca: cannot read /nowhere/ca.pem: no such file');
+  assert.match(stderr, 'store-tls.ca: cannot read /nowhere/redis.pem: no such file');
 });
 
 test('a signal stops it in good order, with 0', async (context) => {

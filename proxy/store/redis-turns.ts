@@ -26,6 +26,11 @@ export class Turns {
     return done;
   }
 
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#lines.size > 0) await Promise.allSettled([...this.#lines.values()].map(({ last }) => last));
+  }
+
   #start<T>(name: string, work: () => Promise<T>): Promise<T> {
     const done = work();
     const line: Line = { last: done, waiting: 1 };

@@ -6,6 +6,7 @@
  * What is acknowledged survives as far as Redis itself promises: with `appendfsync always` all of it, with `everysec` all but
  * the last second, over a fail-over all that had reached the replica.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { createRedisBus } from './redis-bus.ts';
@@ -55,7 +56,8 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const keys = keysWith(options.prefix);
   const index = new NodeIndex(link, scripts, keepMs);
   const lives = new Lives(link, scripts, keys.nodes);
-  const parts: RedisParts = { link, scripts, keys, index, lives, turns: new Turns(), keepMs };
+  const turns = new Turns();
+  const parts: RedisParts = { link, scripts, keys, index, lives, turns, keepMs };
   const bus = createRedisBus({ link, scripts, keys, log });
   return {
     memberships: createRedisMemberships(parts),
@@ -70,6 +72,8 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     connected: () => link.connected(),
     async close() {
       bus.close();
+      // What was asked for before, such as the end of sessions, is still done if Redis is there.
+      await Promise.race([turns.idle(), delay(timeoutMs, undefined, { ref: false })]);
       link.close();
     },
   };
