@@ -10,6 +10,7 @@ import { join } from './join.ts';
 import { isMissed, type Result, table } from './measure.ts';
 import { memory } from './memory.ts';
 import { relay } from './relay.ts';
+import { store } from './store.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -31,6 +32,7 @@ const parts: Readonly<Record<string, () => Promise<Result[]>>> = {
   relay: () => relay({ proxy, rounds: quick ? 2 : 7, messages: quick ? 60_000 : 200_000, windows }),
   fork: () => fork({ proxy, devices: quick ? [1, 8] : [1, 2, 4, 8], messages: quick ? 200 : 1000 }),
   join: () => join({ proxy, joins: quick ? 100 : 400 }),
+  store: () => store({ steps: quick ? 500 : 5000 }),
   memory: () => memory({ proxy, sessions: quick ? 1000 : 5000, joined: quick ? 200 : 1000 }),
 };
 

@@ -305,6 +305,12 @@ test('lists by node hold exactly who is there once all has settled, however step
     for (const { id } of [...sessions, { id: 'last' }]) await memberships.removeSession(name, id);
   }
   assert.equal(await memberships.accounts('n1'), []);
+  // A session that another node has now, under its id or under its JID, is off the list of the first.
+  await memberships.addSession(account, sessionOf('s1', 'n1'));
+  await memberships.addSession(account, sessionOf('s1', 'n2'));
+  assert.equal(await memberships.accounts('n1'), []);
+  await memberships.addSession(account, sessionOf('s3', 'n3', 'r-s1'));
+  assert.equal([await memberships.accounts('n2'), await memberships.accounts('n3')], [[], [account]]);
 });
 
 test.run();

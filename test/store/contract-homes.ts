@@ -92,10 +92,16 @@ export function homes(test: Suite, make: Maker): void {
     await rejects(api.claim(account, 'nobody', 1000), 'node-expired');
   });
 
-  test('the claims of a removed node are void at once', async (context) => {
-    const { homes: api, nodes: liveness } = await setUp(context);
-    const { epoch } = await api.claim(account, 'n1', 1000);
-    await liveness.remove('n1');
+  test('the claims of a removed node are void at once, also for itself', async (context) => {
+    const { open } = await make(context);
+    const [own, other] = [await open(), await open()];
+    for (const id of ['n1', 'n2']) await own.nodes.announce({ id, since: 0 }, 10_000);
+    const { homes: api } = other;
+    const { epoch } = await own.homes.claim(account, 'n1', 1000);
+    await own.memberships.setOccupancy(account, occupancyOf(), { node: 'n1', epoch });
+    await other.nodes.remove('n1');
+    await rejects(own.memberships.setOccupancy(account, occupancyOf(), { node: 'n1', epoch }), 'stale-home');
+    assert.is(await own.homes.renew(account, { node: 'n1', epoch }, 1000), false);
     assert.is(await api.holder(account), undefined);
     assert.equal(await api.held('n1'), []);
     const next = await api.claim(account, 'n2', 1000);
