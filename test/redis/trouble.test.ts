@@ -1,7 +1,10 @@
 /** What the store does when Redis forgets its scripts, restarts, is away, is full, or refuses (C2, C3). */
 import { captureLog } from '../../proxy/ops/log.ts';
 import { createMetrics } from '../../proxy/ops/metrics.ts';
+import { NodeIndex } from '../../proxy/store/redis-index.ts';
+import { RedisLink } from '../../proxy/store/redis-link.ts';
 import { redisRights } from '../../proxy/store/redis-rights.ts';
+import { loadScripts } from '../../proxy/store/redis-scripts.ts';
 import { StoreError } from '../../proxy/store/store.ts';
 import { startRedis } from '../servers/index.ts';
 import { until } from '../servers/process.ts';
@@ -277,6 +280,23 @@ test('everything has an expiry, and of an account that is gone nothing is left b
   await bus.open('n2', { envelope: () => {}, gap: () => {} });
   for (const id of ['n1', 'n2']) await nodes.remove(id);
   assert.equal(await keys(), [`test:{${account}}:home`]);
+});
+
+test('of steps that put an account on a list and take it off, the later one counts, in whatever order they come', async (context) => {
+  const redis = await redisFor(context);
+  const options = { target: targetOf(redis.port), log: captureLog(), metrics: createMetrics(), timeoutMs: second };
+  const link = new RedisLink(options);
+  context.after(() => link.close());
+  await link.connected();
+  const index = new NodeIndex(link, loadScripts(), 60 * second);
+  await index.add('list', account, '5000000000000001');
+  await index.remove('list', account, '5000000000000000');
+  assert.equal(await index.all('list'), [account]);
+  await index.add('list', account, '4000000000000000');
+  await index.remove('list', account, '4500000000000000');
+  assert.equal(await index.all('list'), [account], 'an addition that comes late does not make it earlier');
+  await index.remove('list', account, '5000000000000001');
+  assert.equal(await index.all('list'), []);
 });
 
 test('lists by node hold exactly who is there once all has settled, however steps race', async (context) => {
