@@ -1,6 +1,5 @@
 /** Connections by the `redis` package, to one Redis or to a Redis Cluster, behind one small interface. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { createClient, createCluster, RESP_TYPES } from 'redis';
 
 /** How Redis is reached. */
 export interface RedisTarget {
@@ -40,9 +39,25 @@ const LAST_RETRY_MS = 3000;
 /** How long a node of a cluster may be away before the others are asked who serves its slots now (ms). */
 const REDISCOVER_MS = 1000;
 
+type Redis = typeof import('redis');
+
 /** Starts to connect. */
 export function openClient(target: RedisTarget, events: ClientEvents): Client {
-  return target.isCluster ? openCluster(target, events) : openSingle(target, events);
+  let client: Client | undefined;
+  let isDestroyed = false;
+  const open = (redis: Redis): void => {
+    if (isDestroyed) return;
+    client = target.isCluster ? openCluster(redis, target, events) : openSingle(redis, target, events);
+  };
+  // Loaded only now: it takes 20 MB, which a proxy without Redis is to be spared.
+  import('redis').then(open).catch(events.down);
+  return {
+    send: (...command) => client?.send(...command) ?? Promise.reject(new Error('not connected yet')),
+    destroy: () => {
+      isDestroyed = true;
+      client?.destroy();
+    },
+  };
 }
 
 function retryMs(retries: number): number {
@@ -71,20 +86,20 @@ function shared({ tls, username, password }: RedisTarget) {
   };
 }
 
-const bytes = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 // The package's own limit would end when the command is written, and costs a signal for each: the link has its own.
 const commandOptions = { timeout: 0 };
 
-function openSingle(target: RedisTarget, events: ClientEvents): Client {
+function openSingle(redis: Redis, target: RedisTarget, events: ClientEvents): Client {
   const [{ host, port } = { host: '127.0.0.1', port: 6379 }] = target.nodes;
   const base = shared(target);
-  const client = createClient({
+  const client = redis.createClient({
     ...base,
     commandOptions,
     database: target.database,
     // A name for SNI and for the check of the certificate; an address has none.
     socket: { ...base.socket, host, port },
   });
+  const bytes = { typeMapping: { [redis.RESP_TYPES.BLOB_STRING]: Buffer } };
   let isDestroyed = false;
   // COMPAT: redis 6.3.1 does not stop a connection attempt that is under way when it is destroyed.
   client.on('ready', () => (isDestroyed ? client.destroy() : events.ready()));
@@ -100,8 +115,8 @@ function openSingle(target: RedisTarget, events: ClientEvents): Client {
   };
 }
 
-function openCluster(target: RedisTarget, events: ClientEvents): Client {
-  const cluster = createCluster({
+function openCluster(redis: Redis, target: RedisTarget, events: ClientEvents): Client {
+  const cluster = redis.createCluster({
     RESP: 2,
     rootNodes: target.nodes.map(({ host, port }) => ({ socket: { host, port } })),
     defaults: shared(target),
@@ -110,6 +125,7 @@ function openCluster(target: RedisTarget, events: ClientEvents): Client {
     minimizeConnections: true,
     topologyRefreshOnReconnectionAttemptStrategy: REDISCOVER_MS,
   });
+  const bytes = { typeMapping: { [redis.RESP_TYPES.BLOB_STRING]: Buffer } };
   const away = new Map<string, unknown>();
   let isConnected = false;
   let isDestroyed = false;

@@ -1,24 +1,8 @@
 /** What can go wrong with Redis, as words for a metric's label and for the operator. */
 import { StoreError } from './store.ts';
 
-/** Why a command failed; also the values of the label `reason` of `minimix_redis_errors_total`. */
-export const failureReasons = [
-  'offline',
-  'timeout',
-  'queue-full',
-  'memory',
-  'denied',
-  'loading',
-  'read-only',
-  'cluster',
-  'persistence',
-  'busy',
-  'other',
-] as const;
-
-export type FailureReason = (typeof failureReasons)[number];
-
-const sentences: Readonly<Record<FailureReason, string>> = {
+/** Why a command failed, with what operators are told; the names are values of `minimix_redis_errors_total`'s `reason`. */
+const sentences = {
   offline: 'Redis cannot be reached',
   timeout: 'Redis does not answer in time',
   'queue-full': 'too many commands wait for Redis',
@@ -30,7 +14,9 @@ const sentences: Readonly<Record<FailureReason, string>> = {
   persistence: 'Redis cannot write to its disk and takes no changes',
   busy: 'Redis is busy with a script',
   other: 'Redis refuses a command',
-};
+} as const;
+
+export type FailureReason = keyof typeof sentences;
 
 /** The first word of an error reply says what it is (Redis' own convention). */
 const replies: Readonly<Record<string, FailureReason>> = {
@@ -65,12 +51,12 @@ const withoutCode = /^ERR (AUTH|The user executing the script|ACL failure in scr
 export function failureOf(error: unknown): FailureReason {
   if (error instanceof CommandTimeout) return 'timeout';
   if (!(error instanceof Error)) return 'other';
-  const code = /^[A-Z]+(?= |$)/.exec(error.message)?.[0];
+  const code = /^[A-Z]{2,}(?= |$)/.exec(error.message)?.[0];
   // An error inside a script of Redis 6 has its code behind this phrase.
   const inner = /(?:@user_script: ?\d*: )-?([A-Z]+) /.exec(error.message)?.[1];
   const reply = replies[code === undefined || code === 'ERR' ? (inner ?? '') : code];
   if (reply) return reply;
-  if (code === 'ERR') return withoutCode.test(error.message) ? 'denied' : 'other';
+  if (code !== undefined) return withoutCode.test(error.message) ? 'denied' : 'other';
   return error.message === 'The queue is full' ? 'queue-full' : 'offline';
 }
 

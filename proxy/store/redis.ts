@@ -35,6 +35,7 @@ export interface RedisStoreOptions {
   readonly timeoutMs?: number;
   /** How long state is kept that nobody writes or renews (ms). */
   readonly keepMs?: number;
+  /** Tests bring those with a clock that they set. */
   readonly scripts?: Scripts;
 }
 

@@ -255,7 +255,8 @@ test('where a name leads to another Redis after a fail-over, the connection to w
 
 test('everything has an expiry, and of an account that is gone nothing is left but its epoch', async (context) => {
   const redis = await redisFor(context);
-  const { memberships, homes, nodes, bus } = await storeFor(context, targetOf(redis.port), { keepMs: 3600 * second });
+  const store = await storeFor(context, targetOf(redis.port), { keepMs: 3600 * second });
+  const { memberships, homes, nodes, bus, cursors, hibernations } = store;
   await nodes.announce({ id: 'n1', since: 0 }, 60 * second);
   await nodes.announce({ id: 'n2', since: 0 }, 60 * second);
   const inbox = await bus.open('n1', { envelope: () => {}, gap: () => {} });
@@ -264,9 +265,13 @@ test('everything has an expiry, and of an account that is gone nothing is left b
   await memberships.addSession(account, sessionOf('s1'));
   await memberships.setOccupancy(account, occupancyOf());
   await memberships.join(account, room, 's1');
+  const cursor = new Map([[room, { key: 'x', at: 1 }]]);
+  await cursors.note(account, 'phone', cursor, 60 * second);
+  await hibernations.put('sleeping', { account, session: 's0', state: 'x' }, 60 * second);
+  await hibernations.append('sleeping', ['x']);
   const keys = async (): Promise<string[]> => (await redis.cli('keys', '*')).split('\n').sort();
   const all = await keys();
-  assert.is(all.length, 9, all.join(' '));
+  assert.is(all.length, 12, all.join(' '));
   for (const key of all) {
     const ttl = Number(await redis.cli('pttl', key));
     assert.ok(ttl > 0 && ttl <= 3600 * second, `${key} ${ttl}`);
@@ -275,11 +280,30 @@ test('everything has an expiry, and of an account that is gone nothing is left b
   await memberships.endOccupancy(account, room);
   await homes.release(account, { node: 'n1', epoch });
   await inbox.close();
+  await cursors.note(account, 'phone', new Map(), 60 * second);
+  await hibernations.take('sleeping');
   assert.equal(await keys(), ['test:nodes', `test:{${account}}:home`]);
   await homes.claim(account, 'n2', 60 * second);
   await bus.open('n2', { envelope: () => {}, gap: () => {} });
   for (const id of ['n1', 'n2']) await nodes.remove(id);
   assert.equal(await keys(), [`test:{${account}}:home`]);
+});
+
+test('of an account only so many devices are known, those that were noted last', async (context) => {
+  const redis = await redisFor(context);
+  const { cursors } = await storeFor(context, targetOf(redis.port));
+  const cursor = new Map([[room, { key: 'x', at: 1 }]]);
+  for (let device = 0; device < 103; device++) await cursors.note(account, `d${device}`, cursor, 60 * second);
+  assert.is(await redis.cli('hlen', `test:{${account}}:cursors`), '100');
+  assert.equal((await cursors.read(account, 'd2')).size, 0);
+  assert.equal(await cursors.read(account, 'd3'), cursor);
+  // A device whose time is over makes room, and a shorter time does not end that of others.
+  await cursors.note(account, 'short', cursor, 1);
+  assert.ok(Number(await redis.cli('pttl', `test:{${account}}:cursors`)) > 30 * second);
+  await until('it to be over', second, async () => (await cursors.read(account, 'short')).size === 0);
+  await cursors.note(account, 'next', cursor, Number.POSITIVE_INFINITY);
+  assert.equal(await cursors.read(account, 'd4'), cursor);
+  assert.equal(await cursors.read(account, 'next'), cursor);
 });
 
 test('of steps that put an account on a list and take it off, the later one counts, in whatever order they come', async (context) => {
