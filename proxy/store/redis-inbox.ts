@@ -122,10 +122,12 @@ export class RedisInbox implements Inbox {
 
   /** On a new connection: whether it leads to the same Redis, and whether the inbox is still there. */
   async #begin(): Promise<void> {
-    const reply = await this.#keep('look');
+    const found = await this.#keep('look');
+    // Made anew, with its gap told: all that is left to know is where.
+    const reply = found ?? (await this.#keep('look'));
     if (!Array.isArray(reply)) return;
     const [run, newest] = reply as [string, string];
-    const isOther = this.#run !== undefined && run !== this.#run;
+    const isOther = found !== undefined && this.#run !== undefined && run !== this.#run;
     this.#run = run;
     if (!isOther) return;
     // What had been put in last may have been lost, and who has sent it was told that it is there.

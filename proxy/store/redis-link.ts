@@ -15,6 +15,8 @@ export interface LinkOptions {
   readonly metrics: Pick<Metrics, 'redisSeconds' | 'redisErrors'>;
   /** How long a command may take (ms). */
   readonly timeoutMs: number;
+  /** Whether its commands wait in Redis: then the time that they take says nothing. */
+  readonly isWaiting?: boolean;
 }
 
 export type Argument = string | Buffer;
@@ -43,7 +45,7 @@ export class RedisLink {
 
   /** Another connection of the same kind, for commands that wait in Redis. */
   fork(timeoutMs: number): RedisLink {
-    return new RedisLink({ ...this.#options, timeoutMs });
+    return new RedisLink({ ...this.#options, timeoutMs, isWaiting: true });
   }
 
   /** Undefined: Redis is there, and did what it was last asked. Else why not, in a sentence without secrets. */
@@ -90,11 +92,11 @@ export class RedisLink {
   }
 
   async #measured(command: string, work: () => Promise<unknown>): Promise<unknown> {
-    const { metrics } = this.#options;
+    const { metrics, isWaiting } = this.#options;
     const started = performance.now();
     try {
       const reply = await work();
-      metrics.redisSeconds.observe({ command }, (performance.now() - started) / 1000);
+      if (!isWaiting) metrics.redisSeconds.observe({ command }, (performance.now() - started) / 1000);
       this.#refusal = undefined;
       return reply;
     } catch (error) {

@@ -128,7 +128,7 @@ test('over a restart with an append-only file nothing is lost, and the reader is
 });
 
 test('after a restart without persistence the inbox is made anew, and the gap is told', async (context) => {
-  const { redis, sender, heard, send } = await stage(context);
+  const { redis, way, sender, heard, send } = await stage(context);
   await send('0');
   await until('it', 5 * second, () => heard.length === 1);
   await redis.restart();
@@ -140,6 +140,11 @@ test('after a restart without persistence the inbox is made anew, and the gap is
   });
   await until('it', 5 * second, () => heard.at(-1) === '1');
   assert.equal(heard, ['0', 'gap', '1']);
+  way.cut();
+  way.mend();
+  await send('2');
+  await until('the next', 5 * second, () => heard.at(-1) === '2');
+  assert.equal(heard, ['0', 'gap', '1', '2'], 'told once');
 });
 
 test('the inbox of a node that was removed is gone, and so is one that nobody keeps', async (context) => {

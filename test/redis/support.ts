@@ -8,8 +8,10 @@ import {
   type RedisTarget,
 } from '../../proxy/store/redis.ts';
 import { loadScripts } from '../../proxy/store/redis-scripts.ts';
+import { type RedisOptions, type RedisServer, startRedis } from '../servers/redis.ts';
 import type { BusFixture } from '../store/contract-bus.ts';
 import type { StoreFixture } from '../store/fixture.ts';
+import type { TestContext } from '../support/suite.ts';
 
 let fixtures = 0;
 
@@ -68,4 +70,18 @@ export async function busFixture(target: RedisTarget): Promise<BusFixture> {
       for (const store of opened) await store.close();
     },
   };
+}
+
+/** A Redis that ends with the test. */
+export async function redisFor({ after }: TestContext, options: RedisOptions = {}): Promise<RedisServer> {
+  const redis = await startRedis(options);
+  after(() => redis.stop());
+  return redis;
+}
+
+/** A connected store that is closed with the test. */
+export async function storeFor({ after }: TestContext, ...how: Parameters<typeof openStore>): Promise<RedisStore> {
+  const store = await openStore(...how);
+  after(() => store.close());
+  return store;
 }
