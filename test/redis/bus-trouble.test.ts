@@ -1,4 +1,5 @@
 /** What the bus does when its connection breaks, an inbox is full, or Redis restarts (C3). */
+import { createClient } from 'redis';
 import { MOST_WAITING_ENVELOPES } from '../../proxy/store/bus.ts';
 import { StoreError } from '../../proxy/store/store.ts';
 import { startRedis } from '../servers/index.ts';
@@ -82,6 +83,22 @@ test('what was sent over a connection that broke is there at its place or not at
     'in order',
   );
   assert.is(new Set(heard).size, heard.length, 'once');
+});
+
+test('a script flush in mid-run neither loses nor reorders anything', async (context) => {
+  const { redis, heard, send } = await stage(context);
+  const flusher = createClient({ url: redis.url });
+  await flusher.connect();
+  context.after(() => flusher.destroy());
+  const work: Promise<unknown>[] = [];
+  for (let turn = 0; turn < 2000; turn++) {
+    work.push(send(String(turn)));
+    if (turn % 7 === 0) work.push(flusher.scriptFlush());
+    if (turn % 3 === 0) await new Promise(setImmediate);
+  }
+  await Promise.all(work);
+  await until('all', 10 * second, () => heard.at(-1) === '1999');
+  assert.equal(heard, numbers(0, 2000));
 });
 
 test('an inbox that nobody reads keeps the newest, and its reader is told where the others are lost', async (context) => {

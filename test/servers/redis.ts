@@ -115,7 +115,9 @@ export interface RedisCluster {
 
 /** Starts a cluster of three masters, each with a replica if asked for. `extra` as for one Redis. */
 export async function startRedisCluster(options: { extra?: string[]; replicas?: boolean } = {}): Promise<RedisCluster> {
-  const extra = ['cluster-enabled yes', 'cluster-node-timeout 1000', 'cluster-require-full-coverage no'];
+  // Short where a fail-over is waited for; else a busy machine must not be taken for a dead master.
+  const timeoutMs = options.replicas ? 2000 : 15_000;
+  const extra = ['cluster-enabled yes', `cluster-node-timeout ${timeoutMs}`, 'cluster-require-full-coverage no'];
   const count = options.replicas ? 6 : 3;
   const started = await Promise.allSettled(Array.from({ length: count }, () => clusterNode(extra, options.extra)));
   const servers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
