@@ -48,6 +48,18 @@ test('everything has an expiry, and of an account that is gone nothing is left b
   assert.equal(await keys(), [`test:{${account}}:home`]);
 });
 
+test('an account whose home has moved, or has lapsed and is claimed by another, is on the list of the new one alone', async (context) => {
+  const redis = await redisFor(context);
+  const { homes, nodes } = await storeFor(context, targetOf(redis.port));
+  for (const id of ['n1', 'n2', 'n3']) await nodes.announce({ id, since: 0 }, 60 * second);
+  await homes.claim(account, 'n1', 1);
+  await until('another to be granted it', second, async () => (await homes.claim(account, 'n2', 60 * second)).granted);
+  assert.equal([await homes.held('n1'), await homes.held('n2')], [[], [account]]);
+  const fence = await homes.holder(account);
+  await homes.move(account, fence ?? { node: '', epoch: 0 }, 'n3', 60 * second);
+  assert.equal([await homes.held('n2'), await homes.held('n3')], [[], [account]]);
+});
+
 test('of an account only so many devices are known, those that were noted last', async (context) => {
   const redis = await redisFor(context);
   const { cursors } = await storeFor(context, targetOf(redis.port));

@@ -101,7 +101,7 @@ function sessions(test: Suite, open: Opener): void {
 
   test('accounts are told apart, whatever their names are', async (context) => {
     const { memberships } = await open(context);
-    const names = ['a@b', 'a@b:sessions', '{a@b}', 'a@b*', '__proto__', 'ä@b', 'a@b\u0000c', ''];
+    const names = ['a@b', 'a@b:sessions', '{a@b}', '}a@b', '%7Da@b', 'a@b*', '__proto__', 'ä@b', 'a@b\u0000c', ''];
     for (const name of names) {
       await memberships.addSession(name, sessionOf('s1'));
       await memberships.setOccupancy(name, occupancyOf(name));
