@@ -34,6 +34,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     subjectAt: undefined,
     joinedAt: 0,
     roomPresence: undefined,
+    isRoomPresenceLast: false,
     log: createLog(settings),
     password: undefined,
     queue: [],

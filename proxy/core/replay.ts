@@ -34,7 +34,7 @@ const JOIN_CODES: ReadonlySet<string> = new Set(['110', '201', '210', '303', '10
 export function replay(turn: Turn, room: Occupancy, session: Session, options: ReplayOptions): void {
   const { state, out, now } = turn;
   const to = [session.id];
-  if (room.roomPresence) out.fork(to, room.roomPresence);
+  if (room.roomPresence && !room.isRoomPresenceLast) out.fork(to, room.roomPresence);
   for (const occupant of room.roster.values()) out.fork(to, occupant.presence);
   if (room.self) {
     const add = [...room.codes];
@@ -58,6 +58,7 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
     out.fork(to, asHistory(room, entry));
   }
   out.fork(to, subjectOf(room));
+  if (room.roomPresence && room.isRoomPresenceLast) out.fork(to, room.roomPresence);
   if (cut >= 0) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));
   for (const { stanza, at } of room.kept.splice(0)) out.fork(to, delayed(stanza, room.name, at));
 }

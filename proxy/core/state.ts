@@ -251,6 +251,8 @@ export interface Occupancy {
   joinedAt: number;
   /** Presence of the room itself (avatar hash, capabilities). */
   roomPresence: Stanza | undefined;
+  /** The room sends that behind the subject (Prosody), not before all else (ejabberd). */
+  isRoomPresenceLast: boolean;
   log: StanzaLog;
   /** Password of the room, as the join that succeeded gave it (J8). */
   password: string | undefined;

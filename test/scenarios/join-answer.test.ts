@@ -125,6 +125,27 @@ scenario('J2', 'the subject always ends the answer, empty where the room has non
 
 scenario(
   'J2',
+  "the room's own presence stands where the room puts it, before all others or behind the subject",
+  async ({ room, login, direct, server }) => {
+    await createRoom(await direct('bob'), `${room}/bo`);
+    const witness = await direct('carol');
+    const { closingSubject } = server.features;
+    const devices = [witness, await login('alice'), await login('alice')];
+    const order: string[] = [];
+    for (const [index, device] of devices.entries()) {
+      device.isNoise = () => false;
+      const { all } = await joinRoom(device, `${room}/${device === witness ? 'ca' : 'al'}`);
+      const own = all.filter((one) => one.codes.includes(110) || (closingSubject && one.child('subject')));
+      const shown = all.filter((one) => own.includes(one) || (one.name === 'presence' && nickOf(one) === ''));
+      order[index] = shown.map((one) => `${one.name} ${nickOf(one) === '' ? 'of the room' : 'of its own'}`).join(', ');
+    }
+    const [wanted, ...seen] = order;
+    assert.equal(seen, [wanted, wanted]);
+  },
+);
+
+scenario(
+  'J2',
   'what is said while a session joins comes once, in the history or behind it',
   async ({ room, login, direct }) => {
     const bob = await direct('bob');

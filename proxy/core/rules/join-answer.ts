@@ -46,7 +46,10 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
   }
   const nick = nickOf(stanza);
   if (nick === '') {
-    if (stanza.type === undefined) room.roomPresence = detach(stanza);
+    if (stanza.type === undefined) {
+      room.roomPresence = detach(stanza);
+      room.isRoomPresenceLast = attempt.self !== undefined;
+    }
     return undefined;
   }
   const codes = statusCodes(stanza);
