@@ -141,7 +141,7 @@ function isOwn({ idPrefix }: AccountState, { id }: Stanza): boolean {
 
 /** What only an occupant is told, of a room that the session hears by way of the account. */
 function isHeard({ sessions }: AccountState, session: SessionId, key: BareKey, { name, type }: Stanza): boolean {
-  const isOccupants = name === 'presence' ? type !== 'error' : type === 'groupchat';
+  const isOccupants = name === 'presence' ? type === undefined || type === 'unavailable' : type === 'groupchat';
   return isOccupants && sessions.get(session)?.rooms.has(key) === true;
 }
 

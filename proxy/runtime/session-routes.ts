@@ -79,7 +79,8 @@ export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): D
 
 /** What only an occupant is told, on a stream that is none any more, of a room that the session hears by way of the account. */
 function isOfJoined(stanza: Stanza, rooms: ReadonlySet<BareKey>): boolean {
-  const isOccupants = stanza.name === 'presence' ? stanza.type !== 'error' : stanza.type === 'groupchat';
+  const { name, type } = stanza;
+  const isOccupants = name === 'presence' ? type === undefined || type === 'unavailable' : type === 'groupchat';
   const key = isOccupants ? bareKey(stanza.from ?? '') : undefined;
   return key !== undefined && rooms.has(key);
 }

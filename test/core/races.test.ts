@@ -346,4 +346,46 @@ test('a service that takes a status crossing a kick for a join is left again', (
   assert.is(world.client(a).place, 'out');
 });
 
+test('what a room says late to a stream that has taken its join back is not for the client of that stream', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.bind();
+  world.drop(a);
+  const { carrier, jid } = world.client(b);
+  const id = world.sent.find((one) => one.carrier === carrier)?.stanza.id;
+  // The hand-over's join, and the leave behind it, are answered by nobody in time.
+  while (world.fire() !== `depart ${carrier} ${ROOM}`);
+  assert.is(world.state.carriers.get(carrier)?.rooms.size, 0);
+  const start = world.client(b).told.length;
+  const x = (status: string) => `<x xmlns='${NS.mucUser}'><item role='none'/><status code='${status}'/></x>`;
+  world.arrives(carrier, `<presence from='${ROOM}/alice' to='${jid}' id='${id}'>${x('110')}</presence>`);
+  world.arrives(carrier, `<presence type='unavailable' from='${ROOM}/alice' to='${jid}'>${x('110')}</presence>`);
+  world.arrives(
+    carrier,
+    `<presence type='error' from='${ROOM}/alice' to='${jid}' id='${id}'><error type='cancel'/></presence>`,
+  );
+  assert.equal(world.client(b).told.slice(start), []);
+  assert.is(world.client(b).place, 'in');
+});
+
+test('an answer to a join that was taken back is none to the next one on the same stream', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.lose(a);
+  const { carrier, jid } = world.client(b);
+  const first = roomOf(world).move?.joinId;
+  // Nobody answers in time: it is taken back, and sent anew when the leave is not answered either.
+  for (let count = 0; roomOf(world).move?.joinId === first || !roomOf(world).move; count += 1) {
+    world.fire();
+    assert.ok(count < 10, 'another join is sent');
+  }
+  const self = (id: string | undefined, type: string) =>
+    `<presence from='${ROOM}/alice' to='${jid}' id='${id}'${type}><x xmlns='${NS.mucUser}'><item/><status code='110'/></x></presence>`;
+  world.arrives(carrier, self(first, ''));
+  world.arrives(carrier, self(first, " type='unavailable'"));
+  assert.is(roomOf(world).move?.carrier, carrier, 'the second one is still under way');
+  world.arrives(carrier, self(roomOf(world).move?.joinId, ''));
+  assert.ok(roomOf(world).move?.self);
+});
+
 test.run();

@@ -59,8 +59,13 @@ export function reconcile(turn: Turn): void {
     }
     if (room.phase !== 'joined' || room.move) continue;
     if (moving < WINDOW && place(turn, room)) moving += 1;
-    else if (room.carrier !== undefined) flushQueue(turn, room);
+    else if (isAwake(turn, room)) flushQueue(turn, room);
   }
+}
+
+/** Whether the room is carried by a stream that is there. */
+function isAwake({ state }: Turn, { carrier }: Occupancy): boolean {
+  return carrier !== undefined && state.carriers.get(carrier)?.status !== 'hibernating';
 }
 
 /** Whether a stream that is being freed of its rooms will be ready again: its client is there. */
