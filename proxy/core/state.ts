@@ -205,6 +205,8 @@ export interface Occupancy {
   readonly sent: { readonly id: string | undefined; readonly session: SessionId }[];
   /** Presences on their way (nick and status changes). */
   readonly presences: { readonly id: string | undefined; readonly nick: string; readonly session: SessionId }[];
+  /** Presence probes that the room has not answered, oldest first. */
+  readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */
   readonly departing: Map<CarrierId, { sent: boolean }>;
   overlap: Overlap | undefined;
@@ -219,6 +221,8 @@ export interface Occupancy {
   isReplaced: boolean;
   /** Private messages that came while no session was joined. */
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
+  farewell: Stanza | undefined;
   /** Whether a message of the room (captcha, XEP-0158) was passed to the session that joins. */
   challenged: boolean;
 }
@@ -305,4 +309,9 @@ export function createAccountState(
 export function freshId(state: AccountState): string {
   state.nextId += 1;
   return `${state.idPrefix}${state.nextId.toString(36)}`;
+}
+
+/** Whether the proxy has made this id, by `freshId`. */
+export function isOwnId(state: AccountState, id: string | undefined): boolean {
+  return id?.startsWith(state.idPrefix) === true;
 }

@@ -12,7 +12,7 @@ import {
   isSelf,
   keyOfNick,
   nickOf,
-  noteOccupant,
+  noteAnswered,
   noteRoomCodes,
   recordOccupancy,
   serviceOf,
@@ -204,7 +204,7 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
   }
   const nick = nickOf(stanza);
   if (nick === '') return;
-  if (!isSelf(stanza, move.nick)) noteOccupant(move.roster, stanza);
+  if (!isSelf(stanza, move.nick)) noteAnswered(move, stanza);
   else if (stanza.type === undefined) {
     move.self = detach(stanza);
     if (move.isFenceSpent) fenceAgain(turn, room, move);

@@ -17,6 +17,7 @@ import { leave } from './leave.ts';
 import { rename } from './nick.ts';
 import { fits } from './outbound.ts';
 import { sendMessage } from './private-message.ts';
+import { probe } from './probe.ts';
 import { status } from './status.ts';
 
 /** Stanzas of one session that may wait for a carrier or a join's answer. */
@@ -108,6 +109,7 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
   if (!member) return;
   if (stanza.type === 'unavailable') leave(turn, room, session, stanza);
   else if (stanza.type === 'error') turn.out.drop('client-error-reply');
+  else if (stanza.type === 'probe') probe(turn, room, session, stanza);
   else if (stanza.type !== undefined) turn.out.push({ kind: 'relay-upstream', session: session.id, stanza });
   else {
     const nick = resourceOf(stanza.to ?? '');
