@@ -4,12 +4,13 @@
 import { type BareKey, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import { stanzaError } from '../xml/build.ts';
 import { NS } from '../xml/names.ts';
+import type { Node } from '../xml/spans.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import { releaseRoom } from './carriers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
-import type { NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
+import type { Attempt, NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
 
 /** How long an ended occupancy still swallows what a service sends after it (ms). */
 const AFTERMATH_MS = 10_000;
@@ -40,6 +41,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     queue: [],
     sent: [],
     presences: [],
+    probes: [],
     departing: new Map(),
     overlap: undefined,
     ahead: undefined,
@@ -48,6 +50,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     retryAt: undefined,
     isReplaced: false,
     kept: [],
+    farewell: undefined,
     challenged: false,
   };
 }
@@ -99,6 +102,17 @@ export function noteOccupant(roster: Map<NickKey, Occupant>, stanza: Stanza): vo
   else roster.set(keyOfNick(nick), { nick, presence: detach(stanza) });
 }
 
+/**
+ * Applies another occupant's presence in the answer to a join. Before the self-presence, an `unavailable` of somebody who is not there
+ * tells of a member who is away: Prosody shows these where the room is configured so.
+ */
+export function noteAnswered({ roster, self }: Attempt, stanza: Stanza): void {
+  const nick = nickOf(stanza);
+  const isAway = stanza.type === 'unavailable' && !self && !roster.has(keyOfNick(nick));
+  if (isAway) roster.set(keyOfNick(nick), { nick, presence: detach(stanza) });
+  else noteOccupant(roster, stanza);
+}
+
 /** Codes about the room that the room itself gives with a self-presence (100: JIDs are seen, 170: it is logged). */
 export function noteRoomCodes(codes: Set<string>, self: Stanza): void {
   for (const code of statusCodes(self)) {
@@ -118,6 +132,17 @@ export function noteConfigChange(codes: Set<string>, message: Stanza): void {
 /** Whether the presence is of the account's own occupant: 110, or the account's nick on services that do not say. */
 export function isSelf(stanza: Stanza, nick: string): boolean {
   return keyOfNick(nickOf(stanza)) === keyOfNick(nick) || statusCodes(stanza).includes('110');
+}
+
+/** Whether it is for the room, and not for a client, to say this of an occupant. */
+export function isRoomsWord({ name, ns }: Node): boolean {
+  return (name === 'x' && ns.startsWith(NS.muc)) || (name === 'occupant-id' && ns === NS.occupantId);
+}
+
+/** The id that the room has given the account (XEP-0421), for presences that the proxy makes in the room's name; else empty. */
+export function ownOccupantId({ self }: Occupancy): string {
+  const id = self?.root.child('occupant-id', NS.occupantId)?.attr('id');
+  return id === undefined ? '' : `<occupant-id xmlns='${NS.occupantId}' id='${escapeXml(id)}'/>`;
 }
 
 /** The occupancy as it stands now, to the store. */
@@ -179,6 +204,7 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   room.move = undefined;
   room.overlap = undefined;
   room.ahead = undefined;
+  room.farewell = undefined;
   for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'presence', 'stranded'])
     out.clearTimer(`${timer} ${room.key}`);
   if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });

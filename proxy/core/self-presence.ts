@@ -106,6 +106,12 @@ export function presenceDigest(stanza: Stanza): string {
   return `${stanza.type ?? ''} ${parts.join('')}`;
 }
 
+/** How many streams, or how many devices, a presence shows at its nick. */
+export function itemCount(stanza: Stanza): number {
+  const { children = [] } = stanza.root.child('x', NS.mucUser) ?? {};
+  return children.filter((child) => child.name === 'item').length;
+}
+
 /** Status codes of `<x xmlns='…muc#user'/>`. */
 export function statusCodes(stanza: Stanza): string[] {
   const x = stanza.root.child('x', NS.mucUser);

@@ -262,6 +262,8 @@ export interface Occupancy {
   sent: SentMessage[];
   /** Presences on their way (nick and status changes), oldest first. */
   presences: SentPresence[];
+  /** Presence probes that the room has not answered, oldest first. */
+  readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */
   readonly departing: Map<CarrierId, { sent: boolean }>;
   overlap: Overlap | undefined;
@@ -276,6 +278,8 @@ export interface Occupancy {
   isReplaced: boolean;
   /** Private messages that came while no session was joined. */
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
+  farewell: Stanza | undefined;
   /** Whether a message of the room (captcha, XEP-0158) was passed to the session that joins. */
   challenged: boolean;
 }
@@ -362,4 +366,9 @@ export function createAccountState(
 export function freshId(state: AccountState): string {
   state.nextId += 1;
   return `${state.idPrefix}${state.nextId.toString(36)}`;
+}
+
+/** Whether the proxy has made this id, by `freshId`. */
+export function isOwnId(state: AccountState, id: string | undefined): boolean {
+  return id?.startsWith(state.idPrefix) === true;
 }

@@ -63,6 +63,7 @@ export const impossible = {
     reason: 'mu-conference removes nobody when a room is made members-only, nor who loses membership in one',
     servers: ['jabberd2'],
   },
+  awayMembers: { reason: 'only Prosody shows members who are away', servers: ['ejabberd', 'jabberd2'] },
   personalEvents: { reason: 'jabberd2 has no XEP-0163', servers: ['jabberd2'] },
 } as const satisfies Record<string, Impossible>;
 

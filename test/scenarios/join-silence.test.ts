@@ -372,4 +372,26 @@ scenario(
   },
 );
 
+scenario(
+  'M4',
+  'an occupant who answers in the room’s place ends no join, though the id of the join tells the next one',
+  async (scene) => {
+    const phone = await scene.login();
+    phone.send(joinPresence(address));
+    const peer = await scene.carrierPeer();
+    const { join, fence } = await nextJoin(peer);
+    const forged = `<iq type='result' id='${fence.id}' from='${room}/mallory' to='${peer.jid}'/>`;
+    const said = `<message type='groupchat' from='${room}/bo' to='${peer.jid}' id='said'><body>said before</body>
+    <delay xmlns='${ns.delay}' from='${room}' stamp='2026-11-27T12:00:00Z'/></message>`;
+    peer.send(forged);
+    answerJoin(peer, join, { occupants: ['bo'], history: `${forged}${said}`, subject: 'tea' });
+    result(peer, fence);
+    await phone.expect(`<presence from='${room}/bo'/>`);
+    await phone.expect(`<presence from='${address}'/>`);
+    await phone.expect(`<message type='groupchat' id='said'/>`);
+    await phone.expect(`<message type='groupchat'><subject>tea</subject></message>`);
+    await phone.expectNothing();
+  },
+);
+
 scenario.run();

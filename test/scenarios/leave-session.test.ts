@@ -33,6 +33,52 @@ scenario('L1', 'one of two devices leaves: it is told so and hears no more, nobo
   }
 });
 
+for (const grace of ['0s', '200ms']) {
+  scenario(
+    'L2',
+    `what the last session says as it leaves reaches the room, with a grace of ${grace}`,
+    async (scene) => {
+      const { room } = scene;
+      const witness = await watch(scene);
+      const desk = await scene.login('alice', { device: 'desk' });
+      const phone = await scene.login('alice', { device: 'phone' });
+      const { self } = await joinRoom(desk, `${room}/al`);
+      await joinRoom(phone, `${room}/al`);
+      const leave = (words: string) => `<presence to='${room}' type='unavailable'><status>${words}</status></presence>`;
+      const gone = (words: string) =>
+        `<presence from='${room}/al' type='unavailable'><status>${words}</status></presence>`;
+      phone.send(leave('to bed'));
+      await phone.expect(gone('to bed'));
+      await phone.fence({ room });
+      desk.send(leave('to work'));
+      const own = await desk.expect(gone('to work'));
+      const occupantId = (presence: typeof own) => presence.child('occupant-id')?.attrs.id;
+      assert.is(occupantId(own), occupantId(self));
+      await witness.client.pick(gone('to work'));
+      await desk.expectNothing({ room });
+    },
+    { config: { leave: { grace } } },
+  );
+}
+
+scenario(
+  'L2',
+  'a farewell that a rejoin has taken back is not said later',
+  async (scene) => {
+    const { room } = scene;
+    const witness = await watch(scene);
+    const desk = await scene.login('alice', { device: 'desk' });
+    await joinRoom(desk, `${room}/al`);
+    desk.send(`<presence to='${room}/al' type='unavailable'><status>for good</status></presence>`);
+    await desk.expect(`<presence from='${room}/al' type='unavailable'/>`);
+    await joinRoom(desk, `${room}/al`);
+    await desk.drop();
+    const gone = await witness.client.pick(`<presence from='${room}/al' type='unavailable'/>`);
+    assert.is.not(gone.child('status')?.text, 'for good');
+  },
+  { config: { linger: '0' } },
+);
+
 scenario('L2', 'a rejoin within the grace is answered from what is known, and the room sees nothing', async (scene) => {
   const { room } = scene;
   const witness = await watch(scene);

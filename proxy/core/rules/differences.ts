@@ -36,9 +36,13 @@ export function rosterDifferences(
   after: ReadonlyMap<NickKey, Occupant>,
 ): Stanza[] {
   const told: Stanza[] = [];
-  for (const [key, { nick }] of before) if (!after.has(key)) told.push(goneOccupant(room, nick));
+  for (const [key, { nick, presence }] of before) {
+    if (!after.has(key) && presence.type !== 'unavailable') told.push(goneOccupant(room, nick));
+  }
   for (const [key, { presence }] of after) {
     const known = before.get(key)?.presence;
+    // A member who is away, and was not there before, is no news.
+    if (!known && presence.type === 'unavailable') continue;
     const isSame = known === presence || (known && presenceDigest(known) === presenceDigest(presence));
     if (!isSame) told.push(presence);
   }

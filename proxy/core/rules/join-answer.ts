@@ -1,7 +1,7 @@
 /**
  * The room answers the account's own join (J2, J6, J7, J12): collected until the fence, then replayed to each waiting session.
  */
-import { bareOf } from '../../xml/address.ts';
+import { bareKey, bareOf, nickKey, resourceOf } from '../../xml/address.ts';
 import { type ErrorType, NS, type StanzaCondition } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
@@ -13,8 +13,8 @@ import {
   forgetOccupancy,
   keyOfNick,
   nickOf,
+  noteAnswered,
   noteConfigChange,
-  noteOccupant,
   noteRoomCodes,
   recordOccupancy,
   serviceOf,
@@ -55,7 +55,7 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
   const codes = statusCodes(stanza);
   const isOwn = codes.includes('110') || (!room.marksSelf && keyOfNick(nick) === keyOfNick(room.nick));
   if (!isOwn) {
-    noteOccupant(attempt.roster, stanza);
+    noteAnswered(attempt, stanza);
     return undefined;
   }
   // COMPAT: ejabberd gives the end of an earlier session's place to the new session that has its resource.
@@ -205,7 +205,7 @@ function refused(turn: Turn, room: Occupancy, error: Stanza): void {
   room.waiting = room.waiting.filter((wait) => !answered.includes(wait));
   for (const wait of answered) {
     out.push({ kind: 'joined', result: 'refused' });
-    answerRefused(turn, room, wait, errorOf(error));
+    answerRefused(turn, room, wait, errorOf(error), error.from);
   }
   releaseAttempt(turn, room, attempt.carrier);
   if (room.waiting.length > 0) startJoin(turn, room);
@@ -236,16 +236,21 @@ function errorOf(stanza: Stanza): string {
   return stanza.bytes.toString('utf8', error.start, error.end);
 }
 
-/** An error to a session's own join: its id, the address that it asked for, the `muc` child (XEP-0045 section 7.2). */
-function answerRefused(turn: Turn, room: Occupancy, wait: WaitingJoin, error: string): void {
+/**
+ * An error to a session's own join: its id, the `muc` child, the address that it asked for (XEP-0045 section 7.2), as the room writes
+ * it where `from` is that.
+ */
+function answerRefused(turn: Turn, room: Occupancy, wait: WaitingJoin, error: string, from = ''): void {
   const { state, out } = turn;
   const session = state.sessions.get(wait.session);
   if (!session || wait.isForsaken) return;
   session.rooms.delete(room.key);
   const id = wait.stanza.id;
+  const asked = wait.stanza.to ?? room.name;
+  const address = bareKey(from) === room.key && nickKey(resourceOf(from)) === nickKey(wait.nick) ? from : asked;
   out.toSession(
     session.id,
-    `<presence type='error' from='${escapeXml(wait.stanza.to ?? room.name)}' to='${escapeXml(session.jid)}'${
+    `<presence type='error' from='${escapeXml(address)}' to='${escapeXml(session.jid)}'${
       id === undefined ? '' : ` id='${escapeXml(id)}'`
     }><x xmlns='${NS.muc}'/>${error}</presence>`,
   );

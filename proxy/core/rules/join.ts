@@ -68,6 +68,7 @@ export function admit(turn: Turn, room: Occupancy, session: Session, stanza: Sta
 export function enter(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, asked: string): void {
   const { out, now } = turn;
   session.rooms.add(room.key);
+  room.farewell = undefined;
   room.members.set(session.id, { asked, presentation: presentationOf(stanza, now), lag: undefined });
   out.push({ kind: 'store-join', room: room.key, session: session.id });
 }

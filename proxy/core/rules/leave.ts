@@ -7,12 +7,13 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, releaseRoom } from '../carriers.ts';
-import { endOccupancy, forgetOccupancy, refuseQueued } from '../occupancy.ts';
+import { detach, endOccupancy, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { forsake } from './forsaken.ts';
 import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
 import { catchUp } from './missed.ts';
+import { isSmallEnough } from './outbound.ts';
 import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
 
@@ -37,6 +38,7 @@ export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Sta
     showWithout(turn, room);
     return;
   }
+  if (stanza && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
   if (room.phase === 'joining') abandonJoin(turn, room);
   else if (room.phase === 'joined' && stanza !== undefined) leaveByPolicy(turn, room);
   else showWithout(turn, room);
@@ -47,7 +49,8 @@ function leaveAnswer(room: Occupancy, session: Session, stanza: Stanza | undefin
   const self = room.self?.root.child('x', NS.mucUser)?.child('item');
   const affiliation = self?.attr('affiliation') ?? 'none';
   const jid = self?.attr('jid') === undefined ? '' : ` jid='${escapeXml(session.jid)}'`;
-  const x = `<x xmlns='${NS.mucUser}'><item affiliation='${escapeXml(affiliation)}' role='none'${jid}/><status code='110'/></x>`;
+  const item = `<item affiliation='${escapeXml(affiliation)}' role='none'${jid}/>`;
+  const x = `${ownOccupantId(room)}<x xmlns='${NS.mucUser}'>${item}<status code='110'/></x>`;
   const from = `${room.name}/${room.nick}`;
   if (!stanza) {
     return `<presence type='unavailable' from='${escapeXml(from)}' to='${escapeXml(session.jid)}'>${x}</presence>`;
@@ -57,7 +60,7 @@ function leaveAnswer(room: Occupancy, session: Session, stanza: Stanza | undefin
   edit.setAttr(root, 'from', from);
   edit.setAttr(root, 'to', session.jid);
   for (const child of root.children) {
-    if (child.name === 'x' && (child.ns === NS.mucUser || child.ns === NS.muc)) edit.remove(child);
+    if (isRoomsWord(child)) edit.remove(child);
   }
   edit.append(root, x);
   return edit.toBuffer();
@@ -99,7 +102,7 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
   for (const carrier of state.carriers.values()) {
     if (!carrier.rooms.has(room.key)) continue;
     if (room.departing.get(carrier.id)?.sent) continue;
-    sendLeave(turn, room, carrier.id);
+    sendLeave(turn, room, carrier.id, room.farewell);
   }
   room.move = undefined;
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
@@ -117,10 +120,19 @@ export function retreat(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
 }
 
-/** A directed `unavailable` on one carrier; confirmed by the room's own `unavailable` to it. */
-export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+/**
+ * A directed `unavailable` on one carrier; confirmed by the room's own `unavailable` to it. With `farewell`, a client's, it says
+ * what that says.
+ */
+export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farewell?: Stanza): void {
+  const to = `${room.name}/${room.nick}`;
   room.departing.set(carrier, { sent: true });
-  turn.out.toCarrier(carrier, `<presence type='unavailable' to='${escapeXml(`${room.name}/${room.nick}`)}'/>`);
+  if (farewell) {
+    const edit = new Edit(farewell).removeAttr(farewell.root, 'from').setAttr(farewell.root, 'to', to);
+    turn.out.toCarrier(carrier, edit.toBuffer(), undefined, farewell);
+  } else {
+    turn.out.toCarrier(carrier, `<presence type='unavailable' to='${escapeXml(to)}'/>`);
+  }
   awaitLeave(turn, room, carrier);
 }
 

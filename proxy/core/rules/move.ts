@@ -12,7 +12,7 @@ import {
   isSelf,
   keyOfNick,
   nickOf,
-  noteOccupant,
+  noteAnswered,
   noteRoomCodes,
   recordOccupancy,
   serviceOf,
@@ -213,7 +213,7 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
   }
   const nick = nickOf(stanza);
   if (nick === '') return;
-  if (!isSelf(stanza, move.nick)) noteOccupant(move.roster, stanza);
+  if (!isSelf(stanza, move.nick)) noteAnswered(move, stanza);
   else if (stanza.type === undefined) {
     // The late answer to an earlier join through this stream, which was taken back.
     if (isOfEarlier(turn, move, stanza)) return;

@@ -12,11 +12,16 @@ import type { Occupancy, Session, Turn } from '../state.ts';
 /** Room for what the proxy itself adds to a stanza: ids, a query id. */
 const MARGIN_BYTES = 256;
 
-/** Whether the stanza is small enough for a carrier; if not, the session has been told and the stanza is done with. */
+/** Whether the stanza is small enough for a carrier. */
+export function isSmallEnough({ state }: Turn, stanza: Stanza): boolean {
+  return stanza.length <= mostBytes(state);
+}
+
+/** The same; if it is not, the session has been told and the stanza is done with. */
 export function fits(turn: Turn, session: Session, stanza: Stanza): boolean {
   const { out, state } = turn;
-  const most = state.settings.carrierStanzaBytes - MARGIN_BYTES;
-  if (stanza.length <= most) return true;
+  if (isSmallEnough(turn, stanza)) return true;
+  const most = mostBytes(state);
   out.drop('oversize');
   if (stanza.type !== 'error' && stanza.type !== 'result') {
     out.toSession(
@@ -37,4 +42,8 @@ export function fits(turn: Turn, session: Session, stanza: Stanza): boolean {
 export function throughCarrier(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
   if (room.carrier === undefined) return;
   turn.out.toCarrier(room.carrier, readdress(stanza, { from: null }), session.id, stanza);
+}
+
+function mostBytes({ settings }: Turn['state']): number {
+  return settings.carrierStanzaBytes - MARGIN_BYTES;
 }

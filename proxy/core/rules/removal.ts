@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, releaseRoom } from '../carriers.ts';
-import { dismissSessions, endOccupancy } from '../occupancy.ts';
+import { dismissSessions, endOccupancy, ownOccupantId } from '../occupancy.ts';
 import { NO_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { tellFromLog } from './lag.ts';
@@ -77,6 +77,6 @@ function technicalRemoval(room: Occupancy, reason: string): Stanza {
   const from = escapeXml(`${room.name}/${room.nick}`);
   return parseStanza(
     `<presence xmlns='${NS.client}' type='unavailable' from='${from}'><status>${escapeXml(reason)}</status>` +
-      `<x xmlns='${NS.mucUser}'><item affiliation='none' role='none'/><status code='110'/><status code='333'/></x></presence>`,
+      `${ownOccupantId(room)}<x xmlns='${NS.mucUser}'><item affiliation='none' role='none'/><status code='110'/><status code='333'/></x></presence>`,
   );
 }

@@ -6,9 +6,10 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy } from '../occupancy.ts';
-import { selfDigest, statusCodes } from '../self-presence.ts';
+import { itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
+import { answersProbe } from './probe.ts';
 import { isRemoval, removal } from './removal.ts';
 import { forkSelf, renamed } from './self-fork.ts';
 
@@ -19,6 +20,7 @@ function setNick(turn: Turn, room: Occupancy, nick: string): void {
 }
 
 export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  if (answersProbe(turn, room, stanza)) return;
   if (stanza.type === 'error') {
     presenceRefused(turn, room, stanza);
     return;
@@ -61,9 +63,17 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
   room.self = detach(stanza);
   const isAsked = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
   presenceSettled(room, nick);
-  const carriers = carrierJids(turn.state);
-  // What only shows that a carrier came or went is nobody's business.
-  const isShown = previous !== undefined && nickOf(previous) === nick;
-  if (!isAsked && isShown && selfDigest(previous, carriers) === selfDigest(stanza, carriers)) return;
+  if (!isAsked && previous && nickOf(previous) === nick && isAboutStreams(turn, room, previous, stanza)) return;
   forkSelf(turn, room, stanza);
+}
+
+/**
+ * Whether the presence only shows that one of the account's streams came or went, which is nobody's business. When none does, a room
+ * that says the same again has a reason: it confirms a registration so (Prosody), or what an admin has asked for.
+ */
+function isAboutStreams(turn: Turn, room: Occupancy, previous: Stanza, stanza: Stanza): boolean {
+  const carriers = carrierJids(turn.state);
+  if (selfDigest(previous, carriers) !== selfDigest(stanza, carriers)) return false;
+  const isMoving = room.move !== undefined || room.departing.size > 0 || room.overlap !== undefined;
+  return isMoving || itemCount(previous) !== itemCount(stanza);
 }

@@ -1,11 +1,12 @@
 /**
  * What comes from a room on a carrier, by the state of the occupancy and the part that this carrier has in it.
  */
+import { bareKey, resourceOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { isSelf } from '../occupancy.ts';
 import { statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
-import type { Carrier, Occupancy, Turn } from '../state.ts';
+import type { Attempt, Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat, noteReflected } from './groupchat.ts';
 import { inbound } from './inbound.ts';
@@ -24,13 +25,19 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
   else if (isOver(room, carrier)) aftermath(turn, room, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
   else if (room.attempt?.carrier === carrier.id) {
-    if (isAnswer && stanza.id !== room.attempt.fenceId) stray(turn, carrier.id, stanza, 'unmatched-iq');
+    if (isAnswer && !isFence(room, room.attempt, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
     else joining(turn, room, room.attempt, stanza);
   } else if (room.move?.carrier === carrier.id) {
-    if (isAnswer && stanza.id !== room.move.fenceId) stray(turn, carrier.id, stanza, 'unmatched-iq');
+    if (isAnswer && !isFence(room, room.move, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
     else moving(turn, room, room.move, stanza);
   } else if (room.carrier === carrier.id) live(turn, room, carrier, stanza);
   else stray(turn, carrier.id, stanza, 'carrier-stray');
+}
+
+/** The fence is answered by the room alone: ids on a join are seen by all occupants, who could guess the fence's from it. */
+function isFence(room: Occupancy, attempt: Attempt, stanza: Stanza): boolean {
+  const from = stanza.from ?? '';
+  return stanza.id === attempt.fenceId && bareKey(from) === room.key && resourceOf(from) === '';
 }
 
 /** What is sent to the bare JID (an invitation) is the stream's own client's: the server has sent it to each device. */

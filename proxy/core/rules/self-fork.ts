@@ -4,17 +4,19 @@ import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
 import { NO_CODES, selfPresenceFor } from '../self-presence.ts';
-import type { Occupancy, Turn } from '../state.ts';
+import { isOwnId, type Occupancy, type Turn } from '../state.ts';
 
 /** The account's own presence to each joined session, as that session's own. */
 export function forkSelf(turn: Turn, room: Occupancy, stanza: Stanza): void {
   const { state, out } = turn;
   const carriers = carrierJids(state);
-  for (const id of hearerIds(room)) {
-    const session = state.sessions.get(id);
+  // A room repeats the id of the last presence; one of the proxy's own says nothing to a client.
+  const id = isOwnId(state, stanza.id) ? undefined : stanza.id;
+  for (const hearer of hearerIds(room)) {
+    const session = state.sessions.get(hearer);
     if (!session) continue;
-    const view = { to: session.jid, id: stanza.id, carriers, add: [], remove: NO_CODES };
-    out.toSession(id, selfPresenceFor(stanza, view), stanza);
+    const view = { to: session.jid, id, carriers, add: [], remove: NO_CODES };
+    out.toSession(hearer, selfPresenceFor(stanza, view), stanza);
   }
 }
 

@@ -17,6 +17,7 @@ import { leave } from './leave.ts';
 import { rename } from './nick.ts';
 import { fits } from './outbound.ts';
 import { sendMessage } from './private-message.ts';
+import { probe } from './probe.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
 
@@ -113,6 +114,7 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
   if (!member) return;
   if (stanza.type === 'unavailable') leave(turn, room, session, stanza);
   else if (stanza.type === 'error') turn.out.drop('client-error-reply');
+  else if (stanza.type === 'probe') probe(turn, room, session, stanza);
   else if (stanza.type !== undefined) turn.out.push({ kind: 'relay-upstream', session: session.id, stanza });
   else {
     const nick = resourceOf(stanza.to ?? '');

@@ -6,7 +6,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { availability, mostActive } from '../carriers.ts';
-import { detach } from '../occupancy.ts';
+import { detach, isRoomsWord, ownOccupantId } from '../occupancy.ts';
 import type { Member, Occupancy, Session, Turn } from '../state.ts';
 import { presentationOf } from './join.ts';
 import { notePending } from './nick.ts';
@@ -39,13 +39,13 @@ function reflection(room: Occupancy, session: Session, stanza: Stanza): Buffer {
   edit.setAttr(root, 'from', `${room.name}/${room.nick}`);
   edit.setAttr(root, 'to', session.jid);
   for (const child of root.children) {
-    if (child.name === 'x' && child.ns.startsWith(NS.muc)) edit.remove(child);
+    if (isRoomsWord(child)) edit.remove(child);
   }
   const item = room.self?.root.child('x', NS.mucUser)?.child('item');
   const jid = item?.attr('jid') === undefined ? '' : ` jid='${escapeXml(session.jid)}'`;
   edit.append(
     root,
-    `<x xmlns='${NS.mucUser}'><item affiliation='${escapeXml(item?.attr('affiliation') ?? 'none')}' role='${escapeXml(item?.attr('role') ?? 'participant')}'${jid}/><status code='110'/></x>`,
+    `${ownOccupantId(room)}<x xmlns='${NS.mucUser}'><item affiliation='${escapeXml(item?.attr('affiliation') ?? 'none')}' role='${escapeXml(item?.attr('role') ?? 'participant')}'${jid}/><status code='110'/></x>`,
   );
   return edit.toBuffer();
 }
