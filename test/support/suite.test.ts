@@ -17,7 +17,9 @@ const test = suite('suite', { limitMs: 30_000 });
 test('a run in which all is well exits with 0 and reports its counts', async ({ after }) => {
   const run = await program(after, `test('a', () => {}); test('b', () => {}); test.run();`);
   assert.is(run.code, 0, run.output);
-  assert.equal(run.reports, [{ suite: 'x', file: '', registered: 2, passed: 2, failed: [], faults: [] }]);
+  assert.equal(run.reports, [
+    { suite: 'x', file: '', registered: 2, titles: ['a', 'b'], passed: 2, failed: [], faults: [] },
+  ]);
 });
 
 test('a failing test fails the run and is named in the report', async ({ after }) => {
