@@ -91,6 +91,15 @@ test('a process that something keeps alive after the last test is ended as faile
   assert.match(run.output, 'keeps the process alive');
 });
 
+test('a promise that is rejected while nobody awaits it fails the test that runs, and no other', async ({ after }) => {
+  const first = `test('a', async () => { void Promise.reject(new Error('stray')); await new Promise((done) => setTimeout(done, 50)); });`;
+  const run = await program(after, `${first} test('b', () => {}); test.run();`);
+  assert.is(run.code, 1);
+  assert.equal(run.reports[0]?.failed, ['a']);
+  assert.is(run.reports[0]?.passed, 1);
+  assert.match(run.output, 'stray');
+});
+
 test('only and skip do not exist', async ({ after }) => {
   for (const word of ['only', 'skip']) {
     const run = await program(after, `test.${word}('a', () => {}); test.run();`);

@@ -6,6 +6,7 @@
  * - every test, hook and clean-up runs under a time limit;
  * - a `before` that fails, fails every test of its suite; `after` work is a last test of its own;
  * - at process exit as many tests must have run as were registered, and at least one in each suite, else the exit code is 1;
+ * - a promise that is rejected while nobody awaits it fails the test that runs, and not all behind it too;
  * - a suite whose `.run()` was forgotten, and a process that something keeps alive after the last test, fail the run.
  *
  * `TEST_TITLES`, a JSON list, registers only tests whose titles begin with one of its texts; `TEST_LIST=1` runs none, and
@@ -81,6 +82,8 @@ interface Tally {
 }
 
 const tallies: Tally[] = [];
+/** Fails the test that runs. */
+let failRunning: ((reason: unknown) => void) | undefined;
 
 /** Creates a suite. Nothing of it runs before its `run` is called. */
 export function suite(name: string, options: SuiteOptions = {}): Suite {
@@ -165,13 +168,18 @@ async function runTest(name: string, body: Body, before: Body[], after: Body[], 
       errors.push(error);
     }
   };
+  const stray = new Promise<never>((_, reject) => {
+    failRunning = reject;
+  });
+  stray.catch(() => {});
   await attempt('test', async () => {
     for (const step of before) await step(context);
-    await body(context);
+    await Promise.race([body(context), stray]);
   });
   abort.abort();
   for (const step of after) await attempt('after.each', () => step(context));
   for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await attempt('clean-up', cleanUp);
+  failRunning = undefined;
   const [first, ...more] = errors.map(asError);
   if (!first) return;
   for (const error of more) first.stack += `\n  and then: ${error.stack}`;
@@ -227,6 +235,10 @@ function watchExit(): void {
   if (tallies.length > 0) return;
   // Death by a signal would skip what is registered for the exit, such as the end of servers.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+  process.on('unhandledRejection', (reason) => {
+    if (!failRunning) throw asError(reason);
+    failRunning(reason);
+  });
   process.on('exit', () => {
     for (const tally of tallies) {
       const faults = faultsOf(tally);
