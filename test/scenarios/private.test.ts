@@ -62,6 +62,26 @@ scenario('M3', 'a private message of one session goes out once, and siblings get
 
 scenario(
   'M3',
+  'a sibling that has not joined gets the carbon that the server makes, as without the proxy',
+  async (scene) => {
+    const { room } = scene;
+    const { witness, desk, phone, idle } = await cast(scene);
+    for (const sender of [phone, desk]) {
+      const id = sender.id();
+      sender.send(`<message type='chat' to='${room}/witness' id='${id}'><body>hush</body></message>`);
+      await witness.client.expect(`<message type='chat' from='${room}/al' id='${id}'/>`);
+      await idle.expect(
+        `<message type='chat' from='${idle.bareJid}' to='${idle.jid}'><sent xmlns='${carbons}'>
+           <forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' type='chat' to='${room}/witness' id='${id}'/></forwarded></sent></message>`,
+      );
+      await idle.expectNothing({ room });
+    }
+  },
+  { except: ['carbons'] },
+);
+
+scenario(
+  'M3',
   'a sibling that has switched carbons off gets none',
   async (scene) => {
     const { room } = scene;
