@@ -1,14 +1,20 @@
 /** What a mutant is: the proxy with one rule taken out, and the scenarios that must notice. */
 
-export interface Mutant {
-  /** Says which rule is taken out, or what the proxy does in its absence. */
-  readonly name: string;
+/** One place of one file. */
+export interface Change {
   /** Below proxy/. */
   readonly file: string;
   /** Stands in the file exactly once. */
   readonly find: string;
   /** What stands there instead. */
   readonly put: string;
+}
+
+export interface Mutant extends Change {
+  /** What the proxy does without the rule that is taken out. */
+  readonly name: string;
+  /** Where two places see to one rule: the others. */
+  readonly and?: readonly Change[];
   /** Which cells are played, in the terms of `TEST_CELLS`: the fewest that show it. */
   readonly cells?: string;
   /**
@@ -37,10 +43,14 @@ export function promiseOf(title: string): string {
   return title.replace(/ \[[^[\]]*\]$/, '');
 }
 
-/** The file with the rule taken out. Throws when the text to be replaced is not there exactly once. */
-export function mutate(source: string, { name, file, find, put }: Mutant): string {
+export function changesOf({ file, find, put, and = [] }: Mutant): Change[] {
+  return [{ file, find, put }, ...and];
+}
+
+/** The source with the change made. Throws when the text to be replaced is not there exactly once. */
+export function change(source: string, { file, find, put }: Change): string {
   const parts = source.split(find);
-  if (parts.length !== 2) throw new Error(`${name}: its text stands ${parts.length - 1} times in proxy/${file}`);
-  if (find === put) throw new Error(`${name}: changes nothing`);
+  if (parts.length !== 2) throw new Error(`proxy/${file} has ${parts.length - 1} times: ${find}`);
+  if (find === put) throw new Error(`proxy/${file}: nothing changes in: ${find}`);
   return parts.join(put);
 }

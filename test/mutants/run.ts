@@ -2,7 +2,7 @@
  * Takes one rule after the other out of a copy of the proxy, and plays the scenarios that must notice: first with the rule, then
  * without it. A mutant that survives fails the run, and so does one that breaks in another way than its scenarios say.
  *
- *   run.ts [--jobs=N] [--show] [--unproved] [PART OF A NAME OR FILE]...
+ *   run.ts [--jobs=N] [--show] [--unproved] [THEME | PART OF A NAME OR FILE]...
  *
  * --jobs: test processes at a time (2). --show: with what words the scenarios failed. --unproved: does not play the scenarios
  * with the rule first, to be quick while writing a mutant.
@@ -13,8 +13,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { describeServers, sharedNames, startServers } from '../servers/index.ts';
 import { type Outcome, runChild } from '../support/run-child.ts';
-import { mutants } from './list/index.ts';
-import { cellsOf, type Mutant, mutate } from './mutant.ts';
+import { mutants, themes } from './list/index.ts';
+import { type Change, cellsOf, change, changesOf, type Mutant } from './mutant.ts';
 import { pathOf, root } from './scenarios.ts';
 import { judge, judgeUnmutated } from './verdict.ts';
 
@@ -30,9 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(sign
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const isWanted = ({ name, file, kills }: Mutant): boolean =>
-    parts.length === 0 || parts.some((part) => [name, file, ...Object.keys(kills)].some((text) => text.includes(part)));
-  const wanted = mutants.filter(isWanted);
+  const wanted = mutants.filter((one) => parts.length === 0 || parts.some((part) => isMeant(part, one)));
   if (wanted.length === 0) throw new Error('there is no such mutant');
   const folder = mkdtempSync(join(tmpdir(), 'minimix-mutants-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -57,6 +55,13 @@ async function main(): Promise<number> {
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
+}
+
+/** By theme, or part of the name or file of what is changed or played. */
+function isMeant(part: string, mutant: Mutant): boolean {
+  const { name, file, kills } = mutant;
+  if (themes[part]) return themes[part].includes(mutant);
+  return [name, file, ...Object.keys(kills)].some((text) => text.includes(part));
 }
 
 /** Scenarios of one file in the same cells. */
@@ -115,11 +120,9 @@ function proveOne(play: Player): (tree: string, what: Play) => Promise<string[]>
 /** Plays the scenarios without the rule; returns what did not fail as it must. */
 function tryOne(play: Player): (tree: string, mutant: Mutant) => Promise<string[]> {
   return async (tree, mutant) => {
-    const file = join(tree, 'proxy', mutant.file);
-    const source = readFileSync(file, 'utf8');
     const started = Date.now();
     const alive: string[] = [];
-    writeFileSync(file, mutate(source, mutant));
+    const restore = changesOf(mutant).map((one) => makeChange(tree, one));
     try {
       for (const what of playsOf(mutant)) {
         const outcome = await play(tree, what);
@@ -128,13 +131,21 @@ function tryOne(play: Player): (tree: string, mutant: Mutant) => Promise<string[
         if (isShown) for (const word of words) console.log(`    ${what.file}: ${word}`);
       }
     } finally {
-      writeFileSync(file, source);
+      for (const undo of restore.reverse()) undo();
     }
     const seconds = `(${((Date.now() - started) / 1000).toFixed(1)} s)`;
     console.log(`${alive.length === 0 ? 'killed  ' : 'SURVIVED'} ${mutant.name} ${seconds}`);
     for (const one of alive) console.log(`    ${one}`);
     return alive.map((one) => `${mutant.name}: ${one}`);
   };
+}
+
+/** Returns what undoes it. */
+function makeChange(tree: string, one: Change): () => void {
+  const file = join(tree, 'proxy', one.file);
+  const source = readFileSync(file, 'utf8');
+  writeFileSync(file, change(source, one));
+  return () => writeFileSync(file, source);
 }
 
 /** Does the work for each item, as many at a time as there are trees. */

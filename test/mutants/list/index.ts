@@ -1,5 +1,26 @@
 /** All mutants, by theme. */
 import type { Mutant } from '../mutant.ts';
+import { carriers } from './carriers.ts';
+import { history } from './history.ts';
 import { joining } from './joining.ts';
+import { leaving } from './leaving.ts';
+import { messages } from './messages.ts';
+import { races } from './races.ts';
+import { requests } from './requests.ts';
+import { resumption } from './resumption.ts';
+import { streams } from './streams.ts';
 
-export const mutants: readonly Mutant[] = [...joining];
+/** By the name under which a run can ask for them. */
+export const themes: Readonly<Record<string, readonly Mutant[]>> = {
+  joining,
+  history,
+  races,
+  leaving,
+  messages,
+  requests,
+  carriers,
+  streams,
+  resumption,
+};
+
+export const mutants: readonly Mutant[] = Object.values(themes).flat();

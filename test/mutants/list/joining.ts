@@ -1,19 +1,218 @@
-/** Rules of joining: the account's one join, and the answer to each session (J1 to J6). */
+/** Rules of joining: the account's one join, and the answer to each session (J1 to J5). */
 import type { Mutant } from '../mutant.ts';
 
 export const joining: readonly Mutant[] = [
   {
     name: 'a session that joins a room in which the account is makes it join anew',
     file: 'core/rules/join.ts',
-    find: `  if (room?.phase === 'joined') {
-    admit(turn, room, session, detach(stanza), nick);
-    return;
-  }`,
-    put: `  if (room?.phase === 'joined' && room.members.size > 9) {
-    admit(turn, room, session, detach(stanza), nick);
-    return;
-  }
-  if (room) room.phase = 'joining';`,
-    kills: { basics: ['J1'], 'join-answer': ['J1'] },
+    find: `  if (room?.phase === 'joined') {`,
+    put: `  if (room?.phase === 'joined') room.phase = 'joining';
+  if (room?.phase === 'joined') {`,
+    kills: {
+      basics: ['J1'],
+      'join-answer': ['J1', 'J3 a session', 'J5 a session that joins again is answered'],
+      'join-addresses': ['J11 nicks', 'J11 one room'],
+      'join-rooms': ['J8 a room with a password', 'J8 a room for members only', 'J8 a hidden'],
+    },
+  },
+  {
+    name: 'the occupants are not replayed',
+    file: 'core/replay.ts',
+    find: '  for (const occupant of room.roster.values()) out.fork(to, occupant.presence);\n',
+    put: '',
+    kills: {
+      basics: ['J1'],
+      'join-answer': ['J2 a session gets', 'J2 a later session', 'J2 the subject', 'J5 a session that joins again is'],
+      'join-big': ['J2'],
+      'join-race': ['J6 joins sent in one round trip'],
+      removal: ['L4 joins'],
+    },
+  },
+  {
+    name: 'the self-presence comes before those of the others',
+    file: 'core/replay.ts',
+    find: '  for (const occupant of room.roster.values()) out.fork(to, occupant.presence);\n',
+    put: '',
+    and: [
+      {
+        file: 'core/replay.ts',
+        find: '  for (const notice of options.notices)',
+        put: `  for (const occupant of room.roster.values()) out.fork(to, occupant.presence);
+  for (const notice of options.notices)`,
+      },
+    ],
+    kills: { 'join-answer': ['J2 a session gets', 'J2 the subject'], 'join-big': ['J2'] },
+  },
+  {
+    name: 'history is not replayed',
+    file: 'core/replay.ts',
+    find: 'for (const entry of selectHistory(past, wish, state.settings.historyDefault, now)) {',
+    put: 'for (const entry of selectHistory(past, wish, state.settings.historyDefault, now).slice(0, 0)) {',
+    kills: {
+      'join-answer': ['J2 a session gets', 'J2 what is said', 'J5 a session that joins again may'],
+      'join-history': ['J4 maxstanzas', 'J4 what a session has heard', 'J4 chat states'],
+      'leave-session': ['L2 a rejoin within the grace'],
+    },
+  },
+  {
+    name: 'the subject is not replayed',
+    file: 'core/replay.ts',
+    find: '  out.fork(to, subjectOf(room));\n',
+    put: '',
+    kills: {
+      'join-answer': ['J2 the subject always'],
+      'join-addresses': ['J12'],
+      'join-silence': ['J12 a service without'],
+      groupchat: ['M8'],
+    },
+  },
+  {
+    name: 'the subject is always empty when it is replayed',
+    file: 'core/replay.ts',
+    find: '  if (!room.subject) {',
+    put: '  if (!room.subject || room.name !== "") {',
+    kills: { groupchat: ['M8'], 'join-answer': ['J2 a session gets', 'J2 a later session'], 'join-big': ['J2'] },
+  },
+  {
+    name: 'a subject that was heard live is replayed without a time',
+    file: 'core/replay.ts',
+    find: 'return room.subjectAt === undefined ? room.subject : delayed(room.subject, room.name, room.subjectAt);',
+    put: 'return room.subject;',
+    kills: { groupchat: ['M8 a subject reaches'] },
+  },
+  {
+    name: 'a subject that is set while the account is inside is not noted',
+    file: 'core/rules/groupchat.ts',
+    find: '  room.subject = detach(stanza);\n',
+    put: '  if (at === undefined) room.subject = detach(stanza);\n',
+    kills: { groupchat: ['M8 a subject reaches'], 'join-answer': ['J2 a later session'] },
+  },
+  {
+    name: 'the answer to a join has the id of the join that the account made',
+    file: 'core/replay.ts',
+    find: 'id: options.join.id,',
+    put: 'id: room.self.id,',
+    kills: { 'join-answer': ['J2 a session gets', 'J5 a session that joins again is'] },
+  },
+  {
+    name: 'no 210 where another nick is given',
+    file: 'core/replay.ts',
+    find: "add.push('210');",
+    put: '{}',
+    kills: {
+      'join-answer': ['J3'],
+      'join-addresses': ['J11 nicks'],
+      'join-race': ['J6 joins that race with different nicks'],
+      'join-refused': ['J7 a nick that somebody else has'],
+      'join-silence': ['J12'],
+      nick: ['L7 a device that joins after a rename'],
+    },
+  },
+  {
+    name: 'with nick: follow the account keeps its nick',
+    file: 'core/rules/join.ts',
+    find: '    requestRename(turn, room, session, asked);\n',
+    put: '',
+    kills: { 'join-answer': ['J3 with nick: follow'] },
+  },
+  {
+    name: 'later sessions get the 201 of the first',
+    file: 'core/replay.ts',
+    find: "['110', '201', '210',",
+    put: "['110', '210',",
+    kills: { 'join-rooms': ['J10 the join that creates', 'J10 of joins that race'] },
+  },
+  {
+    name: 'nobody gets 201',
+    file: 'core/replay.ts',
+    find: "add.push('201');",
+    put: '{}',
+    kills: {
+      'join-rooms': ['J10 the join that creates', 'J10 of joins that race', 'J10 a room destroyed'],
+      removal: ['L5 the end of a room'],
+    },
+  },
+  {
+    name: 'what the room says of itself with a self-presence (100) is not noted',
+    file: 'core/occupancy.ts',
+    find: "if (code === '100' || code === '170') codes.add(code);",
+    put: '{}',
+    kills: { 'join-rooms': ['J8 a room that shows addresses', 'J8 a hidden'] },
+  },
+  {
+    name: 'a room that begins to show addresses, or ceases to, is not noted',
+    file: 'core/rules/groupchat.ts',
+    find: '  else noteConfigChange(room.codes, stanza);\n',
+    put: '',
+    kills: { 'join-rooms': ['J8 a room that has begun'] },
+  },
+  {
+    name: 'the account is shown the address of its carrier as its own',
+    file: 'core/self-presence.ts',
+    find: "    else edit.setAttr(item, 'jid', view.to);\n",
+    put: '',
+    cells: 'prosody,tcp',
+    kills: { 'join-rooms': ['J8 a room that shows addresses'] },
+  },
+  {
+    name: 'the account keeps the presence that it had when it came',
+    file: 'core/rules/room-presence.ts',
+    find: '  room.self = detach(stanza);\n',
+    put: '',
+    kills: { 'join-rooms': ['J8 in a moderated room'], removal: ["L4 the account's own role"] },
+  },
+  {
+    name: 'who joins again is not answered',
+    file: 'core/rules/join.ts',
+    find: '  out.clearTimer(`grace ${room.key}`);\n',
+    put: '  out.clearTimer(`grace ${room.key}`);\n  if (room.members.has(session.id)) return;\n',
+    kills: { 'join-answer': ['J3 a session', 'J5'], handover: ['L9 whatever devices do'] },
+  },
+  {
+    name: 'who joins again is no member any more',
+    file: 'core/rules/join.ts',
+    find: '  room.members.set(session.id, { asked, presentation: presentationOf(stanza, now) });',
+    put: `  if (room.members.delete(session.id)) return;
+  room.members.set(session.id, { asked, presentation: presentationOf(stanza, now) });`,
+    kills: { 'join-answer': ['J5 a session that joins again may'] },
+  },
+  {
+    name: 'an answer to a join is shown to the siblings too',
+    file: 'core/replay.ts',
+    find: '  const to = [session.id];',
+    put: '  const to = [...room.members.keys()];',
+    kills: {
+      'join-answer': ['J5 a session that joins again is'],
+      'leave-session': ['L1 one of two devices leaves'],
+      'join-race': ['J6 joins sent in one round trip'],
+    },
+  },
+  {
+    name: 'what is said while the account joins comes as history and live',
+    file: 'core/replay.ts',
+    find: 'const past = cut < 0 ? entries : entries.slice(0, cut);',
+    put: 'const past = entries;',
+    kills: { 'join-silence': ['J2 what is said before the answer'] },
+  },
+  {
+    name: 'what is said while the account joins is lost',
+    file: 'core/replay.ts',
+    find: '  if (cut >= 0) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));\n',
+    put: '',
+    kills: { 'join-silence': ['J2 what is said before the answer'] },
+  },
+  {
+    name: 'nothing that is said before the first answer is complete is kept',
+    file: 'core/rules/join-answer.ts',
+    find: "    else if (stanza.root.child('body')) room.log.add(stanza, now);\n",
+    put: '    else if (now < 0) room.log.add(stanza, now);\n',
+    kills: { 'join-answer': ['J2 what is said while', 'J2 a session gets'], 'join-silence': ['J2', 'J4'] },
+  },
+  {
+    name: 'who leaves stays in the roster',
+    file: 'core/occupancy.ts',
+    find: "  if (stanza.type === 'unavailable') roster.delete(keyOfNick(nick));\n  else",
+    put: "  if (stanza.type !== 'unavailable')",
+    kills: { 'join-answer': ['J2 a later session'], removal: ['L4 joins'] },
   },
 ];
