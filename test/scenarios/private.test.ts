@@ -109,6 +109,18 @@ scenario(
   { except: ['carbons'] },
 );
 
+scenario('M3', 'an invitation to the account comes to each of its devices once, joined or not', async (scene) => {
+  const { room } = scene;
+  const { witness, desk, phone, idle } = await cast(scene);
+  const invite = `<invite to='${desk.bareJid}'><reason>come</reason></invite>`;
+  witness.client.send(`<message to='${room}'><x xmlns='http://jabber.org/protocol/muc#user'>${invite}</x></message>`);
+  await witness.client.fence({ room });
+  for (const client of [desk, phone, idle]) {
+    const invited = (await client.fence({ room })).filter((one) => one.at('x', 'invite'));
+    assert.is(invited.length, 1, client.resource);
+  }
+});
+
 scenario('M3', 'an error to a private message comes to its sender only', async (scene) => {
   const { room } = scene;
   const { desk, phone } = await cast(scene);
