@@ -2,9 +2,15 @@
  * A hand-over step by step, with the room's answers held back to the moment: what two streams hear, what is owed to the old
  * one, and what it must not do meanwhile (L3, L9, M1, M4).
  */
-import { type Client, login } from '../support/client.ts';
+import { type Client, type LoginOptions, login } from '../support/client.ts';
 import { type Element, ns } from '../support/element.ts';
-import { answerJoin, type FakePeer, startFakeServer } from '../support/fake-server.ts';
+import {
+  answerJoin,
+  type FakePeer,
+  type FakeServer,
+  type JoinAnswer,
+  startFakeServer,
+} from '../support/fake-server.ts';
 import { startProxy } from '../support/proxy.ts';
 import { joinPresence } from '../support/room.ts';
 import { assert, suite, type TestContext } from '../support/suite.ts';
@@ -22,20 +28,35 @@ interface Device {
   peer: FakePeer;
 }
 
-/** Two devices of one account in the room, the first of which carries it: there is no account stream. */
-async function twoJoined({ after }: TestContext): Promise<{ phone: Device; desk: Device }> {
+interface Stage {
+  server: FakeServer;
+  /** A device of alice; with X-TEST, which it is unless told, there is no account stream. */
+  open(resource: string, options?: Partial<LoginOptions>): Promise<Device>;
+}
+
+async function stage({ after }: TestContext): Promise<Stage> {
   const server = await startFakeServer();
   after(() => server.stop());
   const proxy = await startProxy({ upstream: server.upstream });
   after(() => proxy.stop());
-  const open = async (resource: string): Promise<Device> => {
-    const client = await login(proxy.target('tcp'), { user: 'alice', resource, mechanism: 'X-TEST', presence: 0 });
+  const open = async (resource: string, options: Partial<LoginOptions> = {}): Promise<Device> => {
+    const client = await login(proxy.target('tcp'), { user: 'alice', resource, mechanism: 'X-TEST', ...options });
     after(() => (client.stream.isClosed ? undefined : client.drop()));
-    const peer = await server.peer();
-    await peer.pick('<presence/>');
-    return { client, peer };
+    return { client, peer: await server.peer() };
   };
+  return { server, open };
+}
+
+async function available({ client, peer }: Device): Promise<void> {
+  await client.available();
+  await peer.pick('<presence/>');
+}
+
+/** Two devices of one account in the room, the first of which carries it. */
+async function twoJoined(context: TestContext): Promise<{ phone: Device; desk: Device }> {
+  const { open } = await stage(context);
   const [phone, desk] = [await open('phone'), await open('desk')];
+  for (const device of [phone, desk]) await available(device);
   phone.client.send(joinPresence(address));
   await admit(phone.peer);
   desk.client.send(joinPresence(address));
@@ -43,16 +64,25 @@ async function twoJoined({ after }: TestContext): Promise<{ phone: Device; desk:
   return { phone, desk };
 }
 
-/** Answers the next join and its fence. */
-async function admit(peer: FakePeer): Promise<void> {
+/** Answers the next join and its fence; returns the join. */
+async function admit(peer: FakePeer, answer: JoinAnswer = { occupants: ['bo'] }): Promise<Element> {
   const join = await peer.pick(isJoin);
   const fence = await peer.pick(`<iq type='get' to='${room}'><query xmlns='${ns.discoInfo}'/></iq>`);
-  answerJoin(peer, join, { occupants: ['bo'] });
+  answerJoin(peer, join, answer);
   peer.send(`<iq type='result' id='${fence.id}' from='${room}' to='${peer.jid}'/>`);
+  return join;
 }
 
-function said(peer: FakePeer, id: string): string {
-  return `<message type='groupchat' id='${id}' from='${room}/bo' to='${peer.jid}'><body>${id}</body></message>`;
+/** Refuses the next join. */
+async function refuse(peer: FakePeer, type: string, condition: string): Promise<void> {
+  const join = await peer.pick(isJoin);
+  await peer.pick(`<iq type='get' to='${room}'/>`);
+  const error = `<error type='${type}'><${condition} xmlns='${ns.stanzas}'/></error>`;
+  peer.send(`<presence type='error' id='${join.id}' from='${address}' to='${peer.jid}'>${error}</presence>`);
+}
+
+function said(peer: FakePeer, id: string, inner = ''): string {
+  return `<message type='groupchat' id='${id}' from='${room}/bo' to='${peer.jid}'><body>${id}</body>${inner}</message>`;
 }
 
 /** Confirms a leave. */
@@ -152,14 +182,85 @@ test('L3 the unavailable presence of a carrier waits until its rooms have been h
 test('L9 who shows itself differently to the new stream of a hand-over is shown to the sessions, and nobody else is', async (context) => {
   const { phone, desk } = await twoJoined(context);
   await phone.client.drop();
-  const join = await desk.peer.pick(isJoin);
-  const fence = await desk.peer.pick(`<iq type='get' to='${room}'/>`);
-  answerJoin(desk.peer, join, { occupants: ['bo', 'ca'] });
-  desk.peer.send(`<iq type='result' id='${fence.id}' from='${room}' to='${desk.peer.jid}'/>`);
+  await admit(desk.peer, { occupants: ['bo', 'ca'] });
   await desk.client.expect(`<presence from='${room}/ca' to='${desk.client.jid}'/>`);
   await phone.peer.pick(leaving);
   gone(phone.peer);
   await desk.client.expectNothing();
+});
+
+test('L5 the carrier is lost: the sessions are told who has come and gone, and what was said and decided meanwhile', async (context) => {
+  const { phone, desk } = await twoJoined(context);
+  phone.peer.send(said(phone.peer, 'before'));
+  await hears(desk.client, ['before']);
+  phone.peer.drop();
+  const now = new Date().toISOString();
+  const history = ['before', 'missed'].map((id) =>
+    said(desk.peer, id, `<delay xmlns='${ns.delay}' from='${room}' stamp='${now}'/>`),
+  );
+  const join = await admit(desk.peer, { occupants: ['ca'], history: history.join(''), subject: 'decided' });
+  assert.ok(join.at('x', 'history')?.attrs.since);
+  await desk.client.expect(`<presence type='unavailable' from='${room}/bo' to='${desk.client.jid}'/>`);
+  await desk.client.expect(`<presence from='${room}/ca' to='${desk.client.jid}'/>`);
+  await hears(desk.client, ['missed']);
+  await desk.client.expect(`<message type='groupchat'><subject>decided</subject></message>`);
+  await desk.client.expectNothing();
+});
+
+test('L5 a room that does not let the account back at once is asked again', async (context) => {
+  const { phone, desk } = await twoJoined(context);
+  phone.peer.drop();
+  await refuse(desk.peer, 'wait', 'resource-constraint');
+  await refuse(desk.peer, 'wait', 'remote-server-timeout');
+  await admit(desk.peer);
+  desk.peer.send(said(desk.peer, 'back'));
+  await hears(desk.client, ['back']);
+});
+
+test('L5 a room that does not let the account back at all: the sessions are told, and may join anew', async (context) => {
+  const { phone, desk } = await twoJoined(context);
+  phone.peer.drop();
+  await refuse(desk.peer, 'auth', 'forbidden');
+  await desk.client.expect(
+    `<presence type='unavailable' from='${address}' to='${desk.client.jid}'><x xmlns='${ns.mucUser}'><status code='110'/><status code='333'/></x></presence>`,
+  );
+  desk.client.send(joinPresence(address, { id: 'anew' }));
+  await admit(desk.peer);
+  await desk.client.upTo(`<presence id='anew' from='${address}'/>`);
+});
+
+test('L9 rooms are handed over to a device that is available, where there is one', async (context) => {
+  const { open } = await stage(context);
+  const [phone, silent, desk] = [await open('phone'), await open('silent'), await open('desk')];
+  for (const device of [phone, desk]) await available(device);
+  phone.client.send(joinPresence(address));
+  await admit(phone.peer);
+  await phone.client.upTo(`<message type='groupchat'><subject/></message>`);
+  await phone.client.drop();
+  await admit(desk.peer);
+  await phone.peer.pick(leaving);
+  assert.equal(pending(silent.peer, 'presence'), []);
+});
+
+test('L3 an account stream that is lost is opened again, and takes its rooms back', async (context) => {
+  const { server, open } = await stage(context);
+  const phone = await open('phone', { mechanism: 'PLAIN' });
+  await available(phone);
+  phone.client.send(joinPresence(address));
+  const own = await server.peer();
+  assert.match(own.jid, '/minimix-rooms-');
+  await admit(own);
+  await phone.client.upTo(`<message type='groupchat'><subject/></message>`);
+  own.drop();
+  // Until the stream is there again the device's own carries the room.
+  await admit(phone.peer);
+  const again = await server.peer();
+  assert.match(again.jid, '/minimix-rooms-');
+  await admit(again);
+  await phone.peer.pick(leaving);
+  gone(phone.peer);
+  again.send(said(again, 'still'));
+  await hears(phone.client, ['still']);
 });
 
 test.run();

@@ -164,60 +164,6 @@ scenario(
   },
 );
 
-/** A message of another occupant, as the room sends it. */
-function said(peer: FakePeer, id: string, inner = ''): string {
-  return `<message type='groupchat' id='${id}' from='${room}/bo' to='${peer.jid}'><body>${id}</body>${inner}</message>`;
-}
-
-function delayed(stamp: string): string {
-  return `<delay xmlns='${ns.delay}' from='${room}' stamp='${stamp}'/>`;
-}
-
-scenario(
-  'J2',
-  'what is said before the answer is complete comes once: behind the subject, and not as history',
-  async ({ login, carrierPeer }) => {
-    const [phone, desk] = [await login(), await login()];
-    phone.send(joinPresence(address, { id: 'phone' }));
-    const peer = await carrierPeer();
-    const { join, fence } = await nextJoin(peer);
-    desk.send(joinPresence(address, { id: 'desk', history: "maxstanzas='0'" }));
-    await desk.ping();
-    answerJoin(peer, join, { history: said(peer, 'past', delayed(new Date().toISOString())) });
-    peer.send(said(peer, 'live'));
-    result(peer, fence);
-    for (const [id, session] of Object.entries({ phone, desk })) {
-      await session.expect(`<presence from='${address}' id='${id}'/>`);
-      if (session === phone) await session.expect(`<message type='groupchat' id='past'/>`);
-      await session.expect(`<message type='groupchat'><subject/></message>`);
-      const live = await session.expect(`<message type='groupchat' id='live'/>`);
-      assert.not.ok(live.child('delay'));
-      await session.expectNothing();
-    }
-  },
-);
-
-scenario(
-  'J4',
-  'what a room gives as history is given to each session, however long ago it was said',
-  async ({ login, carrierPeer }) => {
-    const [phone, desk] = [await login(), await login()];
-    const first = awaitedLater(joinRoom(phone, address));
-    const peer = await carrierPeer();
-    const { join, fence } = await nextJoin(peer);
-    answerJoin(peer, join, { history: said(peer, 'past', delayed('2002-02-02T02:02:02Z')) });
-    result(peer, fence);
-    const ask = `<iq type='get' to='${room}'/>`;
-    result(peer, await peer.pick(ask));
-    const second = awaitedLater(first.then(() => joinRoom(desk, address)));
-    result(peer, await peer.pick(ask));
-    for (const { sequence, history } of [await first, await second]) {
-      assert.is(sequence, 'SHT');
-      assert.is(history[0]?.id, 'past');
-    }
-  },
-);
-
 scenario('J7', 'what the client sends behind its join waits for the answer', async ({ login, carrierPeer }) => {
   const phone = await login();
   phone.send(joinPresence(address, { id: 'join' }));
