@@ -1,120 +1,7 @@
-/** Rules of carriers: hand-over, ghosts, devices at the server, what guards a carrier (L5, L9, M9a, L3, X3). */
+/** Rules of what guards a carrier, and of what contacts see of it (M9a, L3, L9, X3, X4). */
 import type { Mutant } from '../mutant.ts';
 
 export const carriers: readonly Mutant[] = [
-  {
-    name: 'a carrier leaves its rooms before the next one joins, where nicks can be shared too',
-    file: 'core/rules/move.ts',
-    find: '  if (current && !isShared) leaveThenJoin(turn, room, current);',
-    put: '  if (current) leaveThenJoin(turn, room, current);',
-    kills: {
-      handover: ['L9 three devices', 'L9 fifteen rooms', 'L9 whatever devices do', 'L9 a device that comes back'],
-      'leave-gone': ['L3 when the stream of a device', 'L3 a session that broadcasts', 'L3 a sibling that has not'],
-      'direct-device': ['S3 with the server reached'],
-    },
-  },
-  {
-    name: 'what both streams of a hand-over hear is passed on twice',
-    file: 'core/overlap.ts',
-    find: '    if (heard <= (this.#passed.get(key) ?? 0)) return false;\n',
-    put: '',
-    kills: { handover: ['L9 what is said'], 'handover-order': ['M1'] },
-  },
-  {
-    name: 'what the new stream of a hand-over hears does not wait for the old one',
-    file: 'core/rules/move.ts',
-    find: 'if (!move.isBlind) room.ahead = { carrier: move.carrier, stanzas: move.heard };',
-    put: 'for (const stanza of move.heard) passMissed(turn, room, move.carrier, stanza);',
-    kills: { 'handover-order': ['M1 the old stream'] },
-  },
-  {
-    name: 'what the new stream of a hand-over hears is lost',
-    file: 'core/rules/missed.ts',
-    find: '  for (const stanza of ahead.stanzas) say(turn, room, ahead.carrier, stanza);\n',
-    put: '',
-    kills: { 'handover-order': ['M1 the old stream'] },
-  },
-  {
-    name: 'what a device says while its room has no carrier is lost',
-    file: 'core/rules/session-stanza.ts',
-    find: '  if (hasPlace(waiting, stanza)) room.queue.push({ session: session.id, stanza: detach(stanza) });',
-    put: '  if (hasPlace(waiting, stanza)) return;',
-    cells: 'jabberd2,borrowed,tcp',
-    kills: { handover: ['L9 what a device says'] },
-  },
-  {
-    name: 'an old carrier does not wait for the answers that the room owes it',
-    file: 'core/rules/depart.ts',
-    find: '    if (pending.carrier === carrier && pending.room === room.key) return;\n',
-    put: '',
-    kills: { 'handover-order': ['M4'] },
-  },
-  {
-    name: 'a client that comes back is bound to the resource of its carrier',
-    file: 'runtime/accounts.ts',
-    find: '    if (!runner || !this.#carriesRooms(runner, asked)) return asked;\n',
-    put: '    if (!runner || asked !== "") return asked;\n',
-    kills: {
-      handover: ['L9 a device that comes back', 'L9 the only device'],
-      'stream-sasl': ['S7 a client that comes back while'],
-      abuse: ['a client that asks for its resource'],
-    },
-  },
-  {
-    name: 'a client that comes back is bound to another resource, rooms or none',
-    file: 'runtime/accounts.ts',
-    find: '    if (!runner || !this.#carriesRooms(runner, asked)) return asked;\n',
-    put: '    if (!runner) return asked;\n',
-    kills: { 'stream-sasl': ['S7 a client that comes back without rooms'] },
-  },
-  {
-    name: 'the old connection of a client that comes back lives on',
-    file: 'runtime/accounts.ts',
-    find: '    this.#endGhost(session);\n',
-    put: '',
-    kills: {
-      handover: ['L9 a device that comes back', 'L9 the only device'],
-      'stream-sasl': ['S7 a client that comes back while'],
-      abuse: ['a client that asks for its resource'],
-    },
-  },
-  {
-    name: 'an account whose carrier is lost does not come back',
-    file: 'core/rules/move.ts',
-    find: 'const isForced = current === undefined || ',
-    put: 'const isForced = ',
-    cells: 'prosody,tcp',
-    kills: { handover: ['L5 the stream of a carrier'] },
-  },
-  {
-    name: 'an account that comes back shows all of the room anew',
-    file: 'core/rules/differences.ts',
-    find: '    if (!isSame) out.fork(members, occupant.presence);\n',
-    put: '    out.fork(members, isSame ? known.presence : occupant.presence);\n',
-    kills: { 'handover-order': ['L9'], 'leave-gone': ['L3 when the stream of a device breaks off'] },
-  },
-  {
-    name: 'what shows that a carrier has come or gone is shown to the sessions',
-    file: 'core/rules/room-presence.ts',
-    find: '  if (!isAsked && isShown && selfDigest(previous, carriers) === selfDigest(stanza, carriers)) return;\n',
-    put: '',
-    kills: { 'leave-gone': ['L3 when the stream of a device breaks off'] },
-  },
-  {
-    name: 'a kick of a shared nick is told for each of its streams',
-    file: 'core/rules/room-stanza.ts',
-    find: "  return room.phase === 'ended' || (room.phase",
-    put: '  return (room.phase',
-    cells: 'ejabberd,borrowed,tcp',
-    kills: { 'direct-device': ['L5'] },
-  },
-  {
-    name: 'the password of a room is forgotten once the account is in',
-    file: 'core/rules/join.ts',
-    find: "    room.password = x.child('password')?.text();\n",
-    put: '',
-    kills: { handover: ['J8'] },
-  },
   {
     name: "a device's wrong from goes to the carrier",
     file: 'core/rules/outbound.ts',
@@ -218,13 +105,6 @@ export const carriers: readonly Mutant[] = [
       },
     ],
     kills: { isolation: ['M9a a flood'] },
-  },
-  {
-    name: 'what shows itself differently after a hand-over is not shown',
-    file: 'core/rules/differences.ts',
-    find: '    if (!isSame) out.fork(members, occupant.presence);\n',
-    put: '    if (!isSame && key === undefined) out.fork(members, occupant.presence);\n',
-    kills: { 'handover-order': ['L9'] },
   },
   {
     name: 'a held stream takes one-to-one messages as before',

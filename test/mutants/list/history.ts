@@ -84,7 +84,7 @@ export const history: readonly Mutant[] = [
     file: 'core/stanza-log.ts',
     find: 'entry.heardAt >= now - ageMs) break;',
     put: 'entry.at >= now - ageMs) break;',
-    kills: { 'join-silence': ['J4'] },
+    kills: { 'join-steps': ['J4'] },
   },
   {
     name: 'messages without a body are history',

@@ -1,10 +1,14 @@
 /** All mutants, by theme. */
 import type { Mutant } from '../mutant.ts';
+import { accounts } from './accounts.ts';
+import { authentication } from './authentication.ts';
 import { carriers } from './carriers.ts';
+import { handover } from './handover.ts';
 import { history } from './history.ts';
 import { joining } from './joining.ts';
 import { leaving } from './leaving.ts';
 import { messages } from './messages.ts';
+import { presence } from './presence.ts';
 import { races } from './races.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
@@ -17,9 +21,13 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   races,
   leaving,
   messages,
+  presence,
+  accounts,
   requests,
+  handover,
   carriers,
   streams,
+  authentication,
   resumption,
 };
 

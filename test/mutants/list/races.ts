@@ -109,18 +109,8 @@ export const races: readonly Mutant[] = [
     file: 'core/rules/sessions.ts',
     find: "    if (room.phase === 'joining' && room.waiting.length === 0) abandonJoin(turn, room);\n",
     put: '',
-    and: [
-      {
-        file: 'core/rules/join-answer.ts',
-        find: `  if (waiting.length === 0) {
-    leaveRoom(turn, room);
-    return;
-  }`,
-        put: '  if (waiting.length === 0) return;',
-      },
-    ],
     cells: 'prosody,account,tcp',
-    kills: { 'join-race': ['J7 a client that is gone'] },
+    kills: { 'join-silence': ['J7 a client that is gone'] },
   },
   {
     name: 'a client that is gone in mid-join is waited for',
@@ -269,5 +259,26 @@ export const races: readonly Mutant[] = [
     find: "  add.add('110');\n",
     put: '',
     kills: { 'join-silence': ['J12 a service without'] },
+  },
+  {
+    name: 'what a room asks of who joins is not passed on',
+    file: 'core/rules/join-answer.ts',
+    find: '  out.fork([first.session], stanza);\n',
+    put: '',
+    kills: { 'join-steps': ['J8'] },
+  },
+  {
+    name: 'the answer to what a room asks waits until the room has let the account in',
+    file: 'core/rules/session-stanza.ts',
+    find: "else if (room.challenged && room.carrier !== undefined && stanza.name === 'iq') iq(",
+    put: "else if (room.challenged && room.carrier === undefined && stanza.name === 'iq') iq(",
+    kills: { 'join-steps': ['J8'] },
+  },
+  {
+    name: 'who is asked a question has no more time than others',
+    file: 'core/rules/join-answer.ts',
+    find: "    if (stanza.root.child('captcha', NS.captcha)) out.setTimer(`join ${room.key}`, CHALLENGE_MS);\n",
+    put: '',
+    kills: { 'join-steps': ['J8'] },
   },
 ];

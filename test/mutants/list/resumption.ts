@@ -37,7 +37,7 @@ export const resumption: readonly Mutant[] = [
     file: 'runtime/session-legs.ts',
     find: '    if (isCurrent) this.#managed.management.sentToServer(current.ticket);\n    else this',
     put: '    if (isCurrent) this.#managed.management.clientSafe(current.ticket);\n    this',
-    kills: { 'resume-program': ['S9'] },
+    kills: { 'resume-ends': ['S9 what has not reached'] },
   },
   {
     name: 'a stanza that was not relayed is never acknowledged',
@@ -51,7 +51,7 @@ export const resumption: readonly Mutant[] = [
     file: 'stream/management/management.ts',
     find: "    this.#lines.toClient(`<a xmlns='${this.version}' h='${this.fromClient.h}'/>`);\n    this.#isClientOwed = this.fromClient.waiting > 0;\n    if",
     put: '    this.#isClientOwed = this.fromClient.waiting > 0;\n    if',
-    kills: { 'resume-ends': ['S9 every <r/>'] },
+    kills: { 'resume-ends': ['S9 what has not reached'] },
   },
   {
     name: "what the proxy adds for the client counts as the server's",
@@ -72,14 +72,15 @@ export const resumption: readonly Mutant[] = [
     file: 'stream/negotiation/resumption.ts',
     find: "  if (stanza.name === 'resumed') {",
     put: "  if (stanza.name === 'resumed' || stanza.name === 'failed') {",
-    kills: { 'resume-ends': ['S9 an unknown session'], abuse: ['M9 the server of one host'] },
+    kills: { 'resume-ends': ['S9 an unknown session'] },
   },
   {
     name: 'a refused resumption ends the stream',
     file: 'stream/negotiation/resumption.ts',
     find: "...refuse(stanza), ...letGo(state, 'authenticated')];",
     put: '...refuse(stanza)];',
-    kills: { 'resume-ends': ['S9 an unknown session'] },
+    cells: 'ejabberd,borrowed,tcp',
+    kills: { 'resume-ends': ['S9 an unknown session', "S9 once the server's time"] },
   },
   {
     name: 'a session waits for its client longer than the server does',
@@ -87,7 +88,7 @@ export const resumption: readonly Mutant[] = [
     find: '    this.#expiry = setTimeout(() => this.expire(), resumableMs + EXPIRY_MARGIN_MS);\n',
     put: '    this.#expiry = setTimeout(() => this.expire(), resumableMs + EXPIRY_MARGIN_MS + 3_600_000);\n',
     cells: 'ejabberd,borrowed,tcp',
-    kills: { 'resume-ends': ["S9 once the server's time"] },
+    kills: { 'resume-ends': ['S9 a session whose client does not'] },
   },
   {
     name: 'a stream that hibernates is closed at the server',
@@ -179,5 +180,12 @@ export const resumption: readonly Mutant[] = [
     find: "toServer: this.toServer.unacknowledged().filter((what) => typeof what !== 'number'),",
     put: 'toServer: [],',
     kills: { 'resume-rooms': ['S9 a connection to the server that breaks under a client'] },
+  },
+  {
+    name: 'a session that is not known here is resumed at the server',
+    file: 'stream/negotiation/resumption.ts',
+    find: '  const xml = request && state.rules.resume?.(request);\n',
+    put: '  const xml = (request && state.rules.resume?.(request)) ?? stanza.bytes.toString();\n',
+    kills: { 'resume-program': ['S9'] },
   },
 ];
