@@ -116,8 +116,8 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'a held stream takes carbons as before',
     file: 'runtime/client-state.ts',
-    find: '    if (session.carbons) {\n',
-    put: '    if (session.carbons && !this.#isShown) {\n',
+    find: '    if (seat.session.carbons) {\n',
+    put: '    if (seat.session.carbons && !this.#isShown) {\n',
     kills: { 'handover-order': ['L3 a stream that is held'] },
   },
   {

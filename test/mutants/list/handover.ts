@@ -89,8 +89,8 @@ export const handover: readonly Mutant[] = [
   {
     name: 'an account that comes back shows all of the room anew',
     file: 'core/rules/differences.ts',
-    find: '    if (!isSame) out.fork(members, occupant.presence);\n',
-    put: '    out.fork(members, isSame ? known.presence : occupant.presence);\n',
+    find: 'if (!isSame) told.push(presence);',
+    put: 'told.push(isSame && known ? known : presence);',
     kills: { 'handover-order': ['L9'], 'leave-gone': ['L3 when the stream of a device breaks off'] },
   },
   {
@@ -118,15 +118,15 @@ export const handover: readonly Mutant[] = [
   {
     name: 'what shows itself differently after a hand-over is not shown',
     file: 'core/rules/differences.ts',
-    find: '    if (!isSame) out.fork(members, occupant.presence);\n',
-    put: '    if (!isSame && key === undefined) out.fork(members, occupant.presence);\n',
+    find: 'if (!isSame) told.push(presence);',
+    put: 'if (!isSame && key === undefined) told.push(presence);',
     kills: { 'handover-order': ['L9'] },
   },
   {
     name: 'who has gone while nobody heard the room stays',
     file: 'core/rules/differences.ts',
-    find: '    if (!move.roster.has(key)) out.fork(members, goneOccupant(room, occupant.nick));\n',
-    put: '',
+    find: 'if (!after.has(key)) told.push(goneOccupant(room, nick));',
+    put: 'if (key === undefined) told.push(goneOccupant(room, nick));',
     kills: { 'handover-order': ['L5 the carrier is lost'] },
   },
   {
@@ -139,7 +139,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'a subject that was set while nobody heard the room is not noticed',
     file: 'core/rules/missed.ts',
-    find: '    turn.out.fork(memberIds(room), stanza);\n',
+    find: '    turn.out.fork(hearerIds(room), stanza);\n',
     put: '',
     kills: { 'handover-order': ['L5 the carrier is lost'] },
   },

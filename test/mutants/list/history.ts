@@ -57,8 +57,8 @@ export const history: readonly Mutant[] = [
   {
     name: 'what was heard live is no history',
     file: 'core/rules/groupchat.ts',
-    find: 'else if (isKept(stanza)) room.log.add(stanza, now);',
-    put: 'else if (isKept(stanza)) noteConfigChange(room.codes, stanza);',
+    find: '    room.log.add(stanza, now);\n',
+    put: '',
     kills: {
       'join-history': ['J4 maxstanzas', 'J4 what a session has heard', 'J4 ids'],
       'leave-session': ['L2 a rejoin', 'L2 leave.when never'],

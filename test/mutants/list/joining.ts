@@ -46,8 +46,8 @@ export const joining: readonly Mutant[] = [
   {
     name: 'history is not replayed',
     file: 'core/replay.ts',
-    find: 'for (const entry of selectHistory(past, wish, state.settings.historyDefault, now)) {',
-    put: 'for (const entry of selectHistory(past, wish, state.settings.historyDefault, now).slice(0, 0)) {',
+    find: 'selectHistory(past, wish, usual, now)',
+    put: 'selectHistory(past, wish, usual, now).slice(0, 0)',
     kills: {
       'join-answer': ['J2 a session gets', 'J2 what is said', 'J5 a session that joins again may'],
       'join-history': ['J4 maxstanzas', 'J4 what a session has heard', 'J4 chat states'],
@@ -142,8 +142,8 @@ export const joining: readonly Mutant[] = [
   {
     name: 'a room that begins to show addresses, or ceases to, is not noted',
     file: 'core/rules/groupchat.ts',
-    find: '  else noteConfigChange(room.codes, stanza);\n',
-    put: '',
+    find: '} else noteConfigChange(room.codes, stanza);',
+    put: '} else if (now < 0) noteConfigChange(room.codes, stanza);',
     kills: { 'join-rooms': ['J8 a room that has begun'] },
   },
   {
@@ -171,9 +171,8 @@ export const joining: readonly Mutant[] = [
   {
     name: 'who joins again is no member any more',
     file: 'core/rules/join.ts',
-    find: '  room.members.set(session.id, { asked, presentation: presentationOf(stanza, now) });',
-    put: `  if (room.members.delete(session.id)) return;
-  room.members.set(session.id, { asked, presentation: presentationOf(stanza, now) });`,
+    find: '  room.members.set(session.id, {',
+    put: '  if (room.members.delete(session.id)) return;\n  room.members.set(session.id, {',
     kills: { 'join-answer': ['J5 a session that joins again may'] },
   },
   {
@@ -225,7 +224,7 @@ export const joining: readonly Mutant[] = [
   {
     name: 'the presence of the room itself is not shown when it changes',
     file: 'core/rules/room-presence.ts',
-    find: 'room.roomPresence = detach(stanza);\n    turn.out.fork(memberIds(room), stanza);\n',
+    find: 'room.roomPresence = detach(stanza);\n    turn.out.fork(hearerIds(room), stanza);\n',
     put: 'room.roomPresence = detach(stanza);\n',
     kills: { 'join-steps': ['J2 the presence'] },
   },

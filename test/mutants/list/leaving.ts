@@ -27,8 +27,8 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'the account leaves with whoever leaves',
     file: 'core/rules/leave.ts',
-    find: '  if (room.members.size > 0 || room.waiting.length > 0) return;\n',
-    put: '',
+    find: '  if (room.members.size > 0 || room.waiting.length > 0) {',
+    put: '  if (room.members.size < 0) {',
     and: [
       {
         file: 'core/rules/leave.ts',
@@ -55,15 +55,15 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'the account leaves also where it never shall',
     file: 'core/rules/leave.ts',
-    find: "  if (settings.leaveWhen === 'never') return;\n",
-    put: '',
+    find: "  if (settings.leaveWhen === 'never') {",
+    put: "  if (settings.leaveWhen !== 'never') {",
     kills: { 'leave-session': ['L2 leave.when never'] },
   },
   {
     name: 'the account never leaves',
     file: 'core/rules/leave.ts',
-    find: "  if (settings.leaveWhen === 'never') return;\n",
-    put: "  if (settings.leaveWhen !== 'never') return;\n",
+    find: "  if (settings.leaveWhen === 'never') {",
+    put: "  if (settings.leaveWhen !== 'never') {",
     kills: { 'leave-session': ['L2 leave.when last-session', 'L2 with no grace', 'L2 when the grace'] },
   },
   {
@@ -159,8 +159,8 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'a removal is told to one session',
     file: 'core/rules/removal.ts',
-    find: '  for (const id of room.members.keys()) {\n',
-    put: '  for (const id of [...room.members.keys()].slice(0, 1)) {\n',
+    find: '  for (const [id, member] of room.members) {',
+    put: '  for (const [id, member] of [...room.members].slice(0, 1)) {',
     kills: {
       removal: [
         'L5 a kick',
@@ -176,8 +176,8 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'a removal goes to devices that have not joined',
     file: 'core/rules/removal.ts',
-    find: '  for (const id of room.members.keys()) {\n',
-    put: '  for (const id of state.sessions.keys()) {\n',
+    find: '  for (const [id, member] of room.members) {',
+    put: '  const [[, any]] = [...room.members] as never;\n  for (const [id, member] of [...state.sessions.keys()].map((one) => [one, room.members.get(one) ?? any] as never)) {',
     kills: { removal: ['L5 a kick', 'L5 a ban'] },
   },
   {
@@ -202,8 +202,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'what others do is not shown',
     file: 'core/rules/room-presence.ts',
-    find: `    noteOccupant(room.roster, stanza);
-    turn.out.fork(memberIds(room), stanza);`,
+    find: '    noteOccupant(room.roster, stanza);\n    turn.out.fork(hearerIds(room), stanza);',
     put: '    noteOccupant(room.roster, stanza);',
     kills: { removal: ['L4 joins'], inactive: ['S10 of an occupant'], 'join-big': ['J2'] },
   },
@@ -216,9 +215,9 @@ export const leaving: readonly Mutant[] = [
   },
   {
     name: "the account's own presence is shown to one session",
-    file: 'core/rules/room-presence.ts',
-    find: '  for (const id of room.members.keys()) {\n',
-    put: '  for (const id of [...room.members.keys()].slice(0, 1)) {\n',
+    file: 'core/rules/self-fork.ts',
+    find: '  for (const id of hearerIds(room)) {',
+    put: '  for (const id of hearerIds(room).slice(0, 1)) {',
     kills: { removal: ["L4 the account's own role"], nick: ['L6 a status update', 'L7 a new nick'] },
   },
 ];

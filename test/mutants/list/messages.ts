@@ -12,8 +12,8 @@ export const messages: readonly Mutant[] = [
   {
     name: 'a message of the room goes to all but the first of the joined sessions',
     file: 'core/rules/groupchat.ts',
-    find: 'out.fork(memberIds(room), stanza);',
-    put: 'out.fork(memberIds(room).slice(1), stanza);',
+    find: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);',
+    put: 'out.fork((isRetold ? hearerIds(room) : memberIds(room)).slice(1), stanza);',
     kills: {
       basics: ['J1'],
       groupchat: ['M1', 'M2 all joined', 'M8 a subject reaches', 'M9'],
@@ -24,8 +24,8 @@ export const messages: readonly Mutant[] = [
   {
     name: 'a message of the room goes to one joined session alone (jabberd2)',
     file: 'core/rules/groupchat.ts',
-    find: 'out.fork(memberIds(room), stanza);',
-    put: 'out.fork(memberIds(room).slice(1), stanza);\n  if (room.name === "") return;',
+    find: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);',
+    put: 'out.fork((isRetold ? hearerIds(room) : memberIds(room)).slice(1), stanza);\n  if (room.name === "") return;',
     cells: 'jabberd2,borrowed,tcp',
     kills: {
       'library-rooms': ['M1 libraries log in with DIGEST-MD5'],
@@ -35,8 +35,8 @@ export const messages: readonly Mutant[] = [
   {
     name: 'a message of the room goes to each joined session twice',
     file: 'core/rules/groupchat.ts',
-    find: 'out.fork(memberIds(room), stanza);',
-    put: 'out.fork(memberIds(room), stanza);\n  out.fork(memberIds(room), stanza);',
+    find: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);',
+    put: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);\n  out.fork(memberIds(room), stanza);',
     kills: { groupchat: ['M1', 'M2 all joined'], 'direct-device': ['L9 a device at the server shares'] },
   },
   {

@@ -123,8 +123,8 @@ export const races: readonly Mutant[] = [
   {
     name: 'a leave in mid-join takes back the join that siblings wait for',
     file: 'core/rules/leave.ts',
-    find: '  if (room.members.size > 0 || room.waiting.length > 0) return;\n',
-    put: '  if (room.members.size > 0) return;\n',
+    find: '  if (room.members.size > 0 || room.waiting.length > 0) {',
+    put: '  if (room.members.size > 0) {',
     kills: { 'join-silence': ['J6 sessions that wait'] },
   },
   {

@@ -107,15 +107,15 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'inactivity is told to the server while the stream carries rooms',
     file: 'runtime/client-state.ts',
-    find: '    if (isInactive && this.#options.carrier.rooms.size > 0) return;\n',
+    find: '    if (isInactive && this.#options.seat.carrier.rooms.size > 0) return;\n',
     put: '',
     kills: { 'resume-ends': ['S10'] },
   },
   {
     name: 'a client may leave unacknowledged whatever it likes',
     file: 'runtime/session-hibernation.ts',
-    find: '    if (!legs.isOverfull || this.#sleeper.isOver()) return;\n',
-    put: '    if (!legs.isOverfull || this.#sleeper.isOver() || legs.managed) return;\n',
+    find: '    if (!legs.isOverfull) return;\n',
+    put: '    if (legs.managed || !legs.isOverfull) return;\n',
     kills: { 'resume-ends': ['X3'] },
   },
   {
@@ -187,5 +187,33 @@ export const resumption: readonly Mutant[] = [
     find: '  const xml = request && state.rules.resume?.(request);\n',
     put: '  const xml = (request && state.rules.resume?.(request)) ?? stanza.bytes.toString();\n',
     kills: { 'resume-program': ['S9'] },
+  },
+  {
+    name: 'a phone that has slept for long is not told what the logs have kept for it',
+    file: 'core/rules/lag.ts',
+    find: '  for (const entry of room.log.since(lag.from, now) ?? room.log.entries(now)) out.fork(to, asHistory(room, entry));\n',
+    put: '',
+    kills: { 'resume-lag': ['S9 a phone that sleeps'] },
+  },
+  {
+    name: 'a phone that has slept for long is not told who has come and gone',
+    file: 'core/rules/lag.ts',
+    find: '  for (const stanza of rosterDifferences(room, lag.roster, room.roster)) out.fork(to, stanza);\n',
+    put: '',
+    kills: { 'resume-lag': ['S9 a phone that sleeps'] },
+  },
+  {
+    name: 'a phone resumes though the logs have lost what it is owed',
+    file: 'core/rules/lag.ts',
+    find: '    if (lag && !room.log.has(lag.from)) turn.out',
+    put: '    if (lag && !room.log) turn.out',
+    kills: { 'resume-lag': ['S9 a phone whose rooms have forgotten'] },
+  },
+  {
+    name: 'how far a device had come is not looked at when it joins again',
+    file: 'core/replay.ts',
+    find: 'Math.max(state.settings.historyDefault, countBehind(past, options.cursor))',
+    put: 'Math.max(state.settings.historyDefault, countBehind(past, undefined))',
+    kills: { 'resume-lag': ['S9 a device that could not resume'] },
   },
 ];
