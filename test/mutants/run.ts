@@ -49,6 +49,7 @@ async function main(): Promise<number> {
       env: { TEST_SERVERS: facts, TEST_CELLS: cells, TEST_TITLES: JSON.stringify(titles) },
     });
   try {
+    console.log(`${wanted.length} mutants`);
     const unsound = flags.includes('--unproved') ? [] : await each(trees, together(wanted), proveOne(play));
     const survivors = await each(trees, wanted, tryOne(play));
     return summarise(wanted.length, unsound.flat(), survivors.flat());

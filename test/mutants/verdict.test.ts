@@ -25,6 +25,12 @@ test('a scenario that was not played kills nothing', () => {
   assert.equal(judge(['J1'], { suites: [], output: '' }).survived, ['"J1" was not played']);
 });
 
+test('a file that ended before its scenarios did kills nothing', () => {
+  const early = outcome(['J1 one', 'J1 two'], ['J1 one', 'J1 two']);
+  const suites = early.suites.map((one) => ({ ...one, titles: [...one.titles, 'J2 three'] }));
+  assert.equal(judge(['J1'], { ...early, suites }).survived, ['x was not played to its end']);
+});
+
 test('a program that is broken is no mutant', () => {
   const { survived } = judge(['J1'], outcome(['J1 one'], ['J1 one'], 'ReferenceError: nothing is not defined'));
   assert.equal(survived, ['the program is broken: ReferenceError: nothing is not defined']);

@@ -37,6 +37,9 @@ export function judge(beginnings: readonly string[], outcome: Pick<Outcome, 'sui
       if (!cells.some(({ isFailed }) => isFailed)) survived.push(`"${promise}" passed`);
     }
   }
+  for (const { suite, titles, passed, failed } of outcome.suites) {
+    if (passed + failed.length < titles.length) survived.push(`${suite} was not played to its end`);
+  }
   const broken = BROKEN.exec(outcome.output);
   if (broken) survived.push(`the program is broken: ${broken[0]}`);
   return { survived, words: wordsOf(outcome.output) };

@@ -168,14 +168,19 @@ async function runTest(name: string, body: Body, before: Body[], after: Body[], 
       errors.push(error);
     }
   };
+  let isBodyOver = false;
   const stray = new Promise<never>((_, reject) => {
-    failRunning = reject;
+    failRunning = (reason) => {
+      if (isBodyOver) errors.push(reason);
+      else reject(reason);
+    };
   });
   stray.catch(() => {});
   await attempt('test', async () => {
     for (const step of before) await step(context);
     await Promise.race([body(context), stray]);
   });
+  isBodyOver = true;
   abort.abort();
   for (const step of after) await attempt('after.each', () => step(context));
   for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await attempt('clean-up', cleanUp);

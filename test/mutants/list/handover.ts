@@ -91,7 +91,7 @@ export const handover: readonly Mutant[] = [
     file: 'core/rules/differences.ts',
     find: 'if (!isSame) told.push(presence);',
     put: 'told.push(isSame && known ? known : presence);',
-    kills: { 'handover-order': ['L9'], 'leave-gone': ['L3 when the stream of a device breaks off'] },
+    kills: { 'handover-order': ['L9 who shows itself'], 'leave-gone': ['L3 when the stream of a device breaks off'] },
   },
   {
     name: 'what shows that a carrier has come or gone is shown to the sessions',
@@ -120,7 +120,7 @@ export const handover: readonly Mutant[] = [
     file: 'core/rules/differences.ts',
     find: 'if (!isSame) told.push(presence);',
     put: 'if (!isSame && key === undefined) told.push(presence);',
-    kills: { 'handover-order': ['L9'] },
+    kills: { 'handover-order': ['L9 who shows itself'] },
   },
   {
     name: 'who has gone while nobody heard the room stays',
