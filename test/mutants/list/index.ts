@@ -6,7 +6,9 @@ import { carriers } from './carriers.ts';
 import { handover } from './handover.ts';
 import { history } from './history.ts';
 import { joining } from './joining.ts';
+import { keeping } from './keeping.ts';
 import { leaving } from './leaving.ts';
+import { lost } from './lost.ts';
 import { messages } from './messages.ts';
 import { presence } from './presence.ts';
 import { races } from './races.ts';
@@ -29,6 +31,8 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   streams,
   authentication,
   resumption,
+  lost,
+  keeping,
 };
 
 export const mutants: readonly Mutant[] = Object.values(themes).flat();

@@ -141,8 +141,8 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'an account leaves when linger is over, sessions or none',
     file: 'core/rules/linger.ts',
-    find: '  if (turn.state.sessions.size > 0) return;\n  for',
-    put: '  for',
+    find: '  if (turn.state.sessions.size > 0) return;\n  turn.state.lingering',
+    put: '  turn.state.lingering',
     and: [{ file: 'core/rules/sessions.ts', find: "  out.clearTimer('linger');\n", put: '' }],
     cells: 'prosody,account,tcp',
     kills: { 'leave-gone': ['L3 a session that comes back before linger'] },

@@ -35,8 +35,8 @@ export const presence: readonly Mutant[] = [
   {
     name: 'a rename is not sent when its session leaves behind it',
     file: 'core/rules/nick.ts',
-    find: '  notePending(room, { id: stanza.id, nick, session: session.id });\n  throughCarrier',
-    put: '  notePending(room, { id: stanza.id, nick, session: session.id });\n  if (room.members.size === 0) throughCarrier',
+    find: '  notePending(room, session, nick, stanza);\n  throughCarrier',
+    put: '  notePending(room, session, nick, stanza);\n  if (room.members.size === 0) throughCarrier',
     kills: { nick: ['L7 a rename and a leave', 'L7 two devices'] },
   },
   {

@@ -86,7 +86,7 @@ export const races: readonly Mutant[] = [
   {
     name: 'what comes behind a join that is refused is forgotten',
     file: 'core/rules/join-answer.ts',
-    find: '  for (const wait of answered) flushBehind(turn, wait);\n',
+    find: '  for (const wait of answered) flushBehind(turn, room, wait);\n',
     put: '',
     kills: { 'join-refused': ['J7 stanzas behind a join'] },
   },
@@ -115,7 +115,7 @@ export const races: readonly Mutant[] = [
   {
     name: 'a client that is gone in mid-join is waited for',
     file: 'core/rules/sessions.ts',
-    find: '    room.waiting = room.waiting.filter((waiting) => waiting.session !== id);\n',
+    find: '    forsake(turn, room, id);\n',
     put: '',
     cells: 'prosody,tcp',
     kills: { 'join-silence': ['J7 a client that is gone'] },

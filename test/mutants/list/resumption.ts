@@ -35,8 +35,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'a stanza of the client counts as handled when it has come',
     file: 'runtime/session-legs.ts',
-    find: '    if (isCurrent) this.#managed.management.sentToServer(current.ticket);\n    else this',
-    put: '    if (isCurrent) this.#managed.management.clientSafe(current.ticket);\n    this',
+    find: 'sentToServer(current.ticket);\n    else if (!this.#managed.isOwn)',
+    put: 'clientSafe(current.ticket);\n    if (!this.#managed.isOwn)',
     kills: { 'resume-ends': ['S9 what has not reached'] },
   },
   {
@@ -63,8 +63,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'a resumption leaves the old connection as it is',
     file: 'runtime/session-legs.ts',
-    find: '    for (const old of [this.client, this.server]) {\n      old.handler = SILENT;\n      old.destroy();\n    }\n',
-    put: '',
+    find: '      old.handler = SILENT;\n      old.destroy();\n    }\n    this.client = client;',
+    put: '    }\n    this.client = client;',
     kills: { 'resume-ends': ['S9 a resumption takes over'] },
   },
   {
@@ -85,8 +85,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'a session waits for its client longer than the server does',
     file: 'runtime/session-hibernation.ts',
-    find: '    this.#expiry = setTimeout(() => this.expire(), resumableMs + EXPIRY_MARGIN_MS);\n',
-    put: '    this.#expiry = setTimeout(() => this.expire(), resumableMs + EXPIRY_MARGIN_MS + 3_600_000);\n',
+    find: 'resumableMs + (legs.isOwn ? 0 : EXPIRY_MARGIN_MS)',
+    put: 'resumableMs + (legs.isOwn ? 0 : EXPIRY_MARGIN_MS + 3_600_000)',
     cells: 'ejabberd,borrowed,tcp',
     kills: { 'resume-ends': ['S9 a session whose client does not'] },
   },
@@ -142,8 +142,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'who takes a room over from a stream that hibernates asks for nothing of what was said',
     file: 'core/rules/move.ts',
-    find: "const history = move.isBlind ? `<history since='${since}'/>` : \"<history maxstanzas='0'/>\";",
-    put: "const history = since === '' ? '' : \"<history maxstanzas='0'/>\";",
+    find: "  const history = `<history since='${since}'/>`;",
+    put: "  const history = since === '' ? '' : `<history maxstanzas='0'/>`;",
     kills: { 'resume-rooms': ['S9 a sibling that joins'] },
   },
   {
@@ -163,15 +163,15 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'a connection to the server that breaks is the end of the session',
     file: 'runtime/session-hibernation.ts',
-    find: '    if (legs.resumableMs === undefined || this.#sleeper.isOver()) {\n      this.#sleeper.lost',
-    put: '    if (legs.resumableMs !== 0 || this.#sleeper.isOver()) {\n      this.#sleeper.lost',
+    find: 'legs.resumableMs === undefined || legs.isOwn || this',
+    put: 'legs.resumableMs !== 0 || legs.isOwn || this',
     kills: { 'resume-rooms': ['S9 a connection to the server that breaks'] },
   },
   {
     name: 'a resumption does not wake the account',
     file: 'runtime/session-hibernation.ts',
-    find: "    account.input({ kind: 'session-awakes', session: id });\n",
-    put: '',
+    find: "    log.info({ client: legs.client.id, server: legs.server.id }, 'session resumed');\n    account.input({ kind: 'session-awakes', session: id });\n",
+    put: "    log.info({ client: legs.client.id, server: legs.server.id }, 'session resumed');\n",
     kills: { 'resume-rooms': ['L5 a kick'] },
   },
   {

@@ -103,15 +103,15 @@ export const streams: readonly Mutant[] = [
   {
     name: 'what a client breaks is not told to the server',
     file: 'runtime/session.ts',
-    find: '    if (this.#broken) this.#server.error(this.#broken);\n    else if',
-    put: '    if',
+    find: '    if (this.#broken) this.#server.error(this.#broken);\n',
+    put: '    if (this.#broken) this.#server.end();\n',
     kills: { 'stream-peers': ['S8 bad XML of a client'] },
   },
   {
     name: "a server's stream error ends at the proxy",
     file: 'runtime/session.ts',
-    find: "      if (stanza.ns === NS.streams && stanza.name === 'error' && this.#isLastWord(stanza)) return;\n",
-    put: "      if (stanza.ns === NS.streams && stanza.name === 'error') return;\n",
+    find: "if (stanza.ns === NS.streams && stanza.name === 'error' && this.hibernation.isLastWord(stanza)) return;",
+    put: "if (stanza.ns === NS.streams && stanza.name === 'error') return;",
     kills: {
       'stream-ends': ["S8 the server's stream error"],
       'stream-peers': ["S8 a server's stream error"],
@@ -134,8 +134,8 @@ export const streams: readonly Mutant[] = [
   {
     name: "a client's loss is not told to the server",
     file: 'runtime/session.ts',
-    find: '    else if (this.#isOrderly) this.#server.end();\n    else this.#server.destroy();\n  }',
-    put: '    else if (this.#isOrderly) this.#server.end();\n  }',
+    find: '|| this.#legs.isOwn) this.#server.end();\n    else this.#server.destroy();\n',
+    put: '|| this.#legs.isOwn) this.#server.end();\n',
     kills: { 'stream-ends': ["S8 a client's close"] },
   },
   {
