@@ -1,5 +1,6 @@
 /**
- * The stanza log of an occupancy: the recent groupchat messages, for replay. Bounded by count, age and bytes.
+ * The stanza log of an occupancy: the recent groupchat messages, for replay. Bounded by count, bytes, and the time since they
+ * were heard: what a quiet room gives as history may be years old, and is history for each session.
  */
 import { bareKey, bareOf, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
@@ -11,6 +12,8 @@ export interface LogEntry {
   readonly source: Stanza['declarations'];
   /** When it was sent, epoch ms: the room's delay stamp, else the time of arrival. */
   readonly at: number;
+  /** When it came to the account, epoch ms. */
+  readonly heardAt: number;
   /** Whether the text has the room's own `<delay/>` already. */
   readonly delayed: boolean;
 }
@@ -49,6 +52,7 @@ export class StanzaLog {
       text: Buffer.from(stanza.bytes),
       source: stanza.declarations,
       at: stamp ?? resentStamp(stanza) ?? now,
+      heardAt: now,
       delayed: stamp !== undefined,
     };
     this.#entries.push(entry);
@@ -58,7 +62,7 @@ export class StanzaLog {
     return entry;
   }
 
-  /** Oldest first; entries past their age are gone. */
+  /** Oldest first; entries that were heard too long ago are gone. */
   entries(now: number): readonly LogEntry[] {
     this.#trim(now);
     return this.#entries.slice(this.#head);
@@ -79,7 +83,7 @@ export class StanzaLog {
   #trim(now: number): void {
     const { stanzas, ageMs, bytes } = this.#limits;
     for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
-      if (this.size <= stanzas && this.#bytes <= bytes && entry.at >= now - ageMs) break;
+      if (this.size <= stanzas && this.#bytes <= bytes && entry.heardAt >= now - ageMs) break;
       this.#bytes -= entry.text.length;
       this.#head += 1;
     }

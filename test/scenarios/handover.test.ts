@@ -145,6 +145,20 @@ scenario(
   { except: ['sharedNick'] },
 );
 
+scenario('J8', 'a room with a password is handed over without asking any device for it', async (scene) => {
+  const { room } = scene;
+  const witness = await watch(scene, { config: { passwordprotectedroom: '1', roomsecret: 'sesame' } });
+  const one = await scene.login('alice', { device: 'one' });
+  await joinRoom(one, `${room}/al`, { password: 'sesame' });
+  const two = await joined(scene, 'two');
+  assert.equal(await witness.sees(), ['+al']);
+  await one.drop();
+  await untilSettled(scene, 1);
+  await two.fence({ room });
+  assert.equal(await witness.sees(), seenOfHandover(scene));
+  await heardOnce([two], room, 'witness', await witness.say('still here?'));
+});
+
 scenario(
   'L9',
   'whatever devices do, as long as one is inside the room sees one join and no leave',

@@ -268,10 +268,12 @@ scenario(
     }
     const none = await joinRoom(phone, `${room}/al`, { history: "maxchars='0'" });
     assert.is(none.sequence, 'PST');
+    const live = sayInRoom(bob, room, 'live');
+    await phone.expect(`<message type='groupchat' id='${live}' from='${room}/bo'/>`);
     const one = await joinRoom(phone, `${room}/al`, { history: "maxstanzas='1'" });
     assert.equal(
       one.history.map((message) => message.child('body')?.text),
-      ['two'],
+      ['live'],
     );
     const id = sayInRoom(phone, room, 'still here');
     await phone.expect(`<message type='groupchat' id='${id}' from='${room}/al'/>`);

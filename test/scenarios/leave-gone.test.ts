@@ -142,6 +142,7 @@ scenario(
     await joinRoom(desk, `${room}/al`);
     await heardOnce([desk], room, 'witness', await witness.say('back'));
   },
+  { config: { leave: { grace: '0s' } } },
 );
 
 scenario(

@@ -62,6 +62,26 @@ scenario('M3', 'a private message of one session goes out once, and siblings get
 
 scenario(
   'M3',
+  'a sibling that has not joined gets the carbon that the server makes, as without the proxy',
+  async (scene) => {
+    const { room } = scene;
+    const { witness, desk, phone, idle } = await cast(scene);
+    for (const sender of [phone, desk]) {
+      const id = sender.id();
+      sender.send(`<message type='chat' to='${room}/witness' id='${id}'><body>hush</body></message>`);
+      await witness.client.expect(`<message type='chat' from='${room}/al' id='${id}'/>`);
+      await idle.expect(
+        `<message type='chat' from='${idle.bareJid}' to='${idle.jid}'><sent xmlns='${carbons}'>
+           <forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' type='chat' to='${room}/witness' id='${id}'/></forwarded></sent></message>`,
+      );
+      await idle.expectNothing({ room });
+    }
+  },
+  { except: ['carbons'] },
+);
+
+scenario(
+  'M3',
   'a sibling that has switched carbons off gets none',
   async (scene) => {
     const { room } = scene;
@@ -88,6 +108,18 @@ scenario(
   },
   { except: ['carbons'] },
 );
+
+scenario('M3', 'an invitation to the account comes to each of its devices once, joined or not', async (scene) => {
+  const { room } = scene;
+  const { witness, desk, phone, idle } = await cast(scene);
+  const invite = `<invite to='${desk.bareJid}'><reason>come</reason></invite>`;
+  witness.client.send(`<message to='${room}'><x xmlns='http://jabber.org/protocol/muc#user'>${invite}</x></message>`);
+  await witness.client.fence({ room });
+  for (const client of [desk, phone, idle]) {
+    const invited = (await client.fence({ room })).filter((one) => one.at('x', 'invite'));
+    assert.is(invited.length, 1, client.resource);
+  }
+});
 
 scenario('M3', 'an error to a private message comes to its sender only', async (scene) => {
   const { room } = scene;

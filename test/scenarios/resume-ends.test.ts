@@ -45,9 +45,7 @@ scenario(
       sayInRoom(device.client, room, `mine ${count}`);
       sayInRoom(sibling, room, `sibling's ${count}`);
       sayInRoom(witness.client, room, `theirs ${count}`);
-      const before = device.client.stream.inbox.pending.length;
       device.client.send(`<r xmlns='${ns.sm}'/>`);
-      assert.ok(before >= 0);
     }
     await device.client.iq(`<iq type='get' to='${room}'><query xmlns='${ns.discoInfo}'/></iq>`);
     await device.client.iqError(`<iq type='get' to='nobody@localhost/none'><ping xmlns='${ns.ping}'/></iq>`);
@@ -73,6 +71,34 @@ scenario(
       return false;
     });
   },
+);
+
+scenario(
+  'S9',
+  'what has not reached the server is not acknowledged, though <r/> is answered; lost on its way, it arrives once',
+  async (scene) => {
+    const way = await breakable(scene.server.ports.plain);
+    scene.after(() => way.stop());
+    const through = await scene.startProxy({}, { access: 'tcp', upstream: way.upstream });
+    const bob = await scene.direct('bob');
+    const device = await openDevice(scene, 'al', { through });
+    const own = way.made - 1;
+    await untilAcknowledged(device);
+    way.mute(own);
+    device.client.send(`<message type='chat' id='lost' to='${bob.jid}'><body>are you there?</body></message>`);
+    const answers = () => device.client.log.filter(({ text }) => /^<a\s/.test(text)).length;
+    const before = answers();
+    device.client.send(`<r xmlns='${ns.sm}'/>`);
+    await until('<r/> is answered', () => answers() > before);
+    assert.is(device.unacknowledged.length, 1);
+    way.break(own);
+    await device.client.closed;
+    await device.resume({ target: through.target(scene.transport) });
+    await bob.expect(`<message type='chat' id='lost' from='${device.jid}'/>`);
+    await bob.expectNothing();
+    await untilAcknowledged(device);
+  },
+  { except: ['streamManagement'] },
 );
 
 scenario('S9', 'a resumption takes over from a connection that still lives, with every stanza once', async (scene) => {
@@ -201,6 +227,21 @@ scenario(
     await client.pick(said(room, 'witness', word));
     // COMPAT: jabberd2 tells all sessions what it tells an account stream that becomes available.
     await client.expectNothing({ room, except: [`<presence from='${bob.jid}'/>`] });
+  },
+  { except: ['resumptionTime'] },
+);
+
+scenario(
+  'S9',
+  "a session whose client does not come back is over behind the server's time for it",
+  async (scene) => {
+    const device = new Device(scene, await scene.login('al', { device: 'phone' }));
+    await device.client.enableSm("resume='true' max='1'");
+    await device.cut();
+    const { app } = scene.proxy;
+    await until('the session hibernates', () => scene.proxy.log.some((line) => line.includes('session hibernates')));
+    assert.is(app.census().sessions, 1);
+    await until('it is given up', () => app.census().sessions === 0 && app.census().accounts === 0, 10_000);
   },
   { except: ['resumptionTime'] },
 );

@@ -1,9 +1,12 @@
 /** Authentication as it passes through (S5, S5a, S7): the server's own mechanisms, and nobody becomes somebody else. */
+import type { ConfigFile } from '../support/proxy.ts';
 import { createRoom, joinRoom } from '../support/room.ts';
-import { accesses, assert, LoginError, ns, stages } from './support/stage.ts';
+import { accesses, assert, LoginError, ns, type Stage, stages } from './support/stage.ts';
 import { until } from './support/witness.ts';
 
 const stage = stages('stream-sasl', { limitMs: 60_000 });
+/** ejabberd, as packaged, keeps passwords in a form that is of no use for XEP-0078. */
+const withLegacy = ['prosody', 'jabberd2'] as const;
 
 stage('S5', "the mechanisms are the server's own in its order, without those bound to a TLS channel", async (scene) => {
   const { server, proxy: start, serverTarget } = scene;
@@ -135,6 +138,46 @@ stage('S5', 'plain-only: PLAIN alone is offered and taken, and the account gets 
   });
 });
 
+stage(
+  'S6',
+  'legacy authentication logs in and binds, by every kind of listener; the session is in rooms as any other',
+  async (scene) => {
+    const { room, proxy, bob, user } = await legacyScene(scene, {});
+    for (const access of accesses) {
+      const resource = `old-${access}`;
+      const wrong = await scene
+        .login(proxy.at(access), 'alice', { mechanism: 'legacy', password: 'wrong', resource })
+        .catch((error: unknown) => error);
+      assert.instance(wrong, Error, access);
+      const client = await scene.login(proxy.at(access), 'alice', { mechanism: 'legacy', resource });
+      bob.send(`<message type='chat' to='${user}@localhost/${resource}' id='${access}'><body>hi</body></message>`);
+      await client.pick(`<message type='chat' id='${access}' to='${user}@localhost/${resource}'/>`);
+      await joinRoom(client, `${room}/al`);
+      bob.send(`<message type='groupchat' to='${room}' id='r-${access}'><body>hi</body></message>`);
+      await client.pick(`<message type='groupchat' id='r-${access}' to='${client.jid}'/>`);
+    }
+    assert.is(proxy.app.census().accounts, 1);
+  },
+  { on: withLegacy },
+);
+
+stage(
+  'S6',
+  'with plain-only a legacy login shows its password, and the account gets a stream of its own',
+  async (scene) => {
+    const { room, proxy } = await legacyScene(scene, { sasl: { mode: 'plain-only' } });
+    for (const access of accesses) {
+      const client = await scene.login(proxy.at(access), 'alice', { mechanism: 'legacy', resource: `old-${access}` });
+      await joinRoom(client, `${room}/al`);
+    }
+    await until('the account stream carries the room', async () => {
+      const text = await proxy.app.metrics.render();
+      return /carriers\{kind="account-stream"\} 1/.test(text);
+    });
+  },
+  { on: withLegacy },
+);
+
 stage('S5a', "another identity than one's own is refused, whatever the server thinks of it", async (scene) => {
   const proxy = await scene.proxy();
   const [alice, bob] = [await scene.user('alice'), await scene.user('bob')];
@@ -249,6 +292,14 @@ stage('S7', 'a client that comes back without rooms gets the resource it asks fo
 });
 
 stage.run();
+
+async function legacyScene(scene: Stage, config: ConfigFile) {
+  const proxy = await scene.proxy({ certificate: scene.server.certificate, config });
+  const room = scene.newRoom();
+  const bob = await scene.direct('bob');
+  await createRoom(bob, `${room}/bob`);
+  return { proxy, room, bob, user: await scene.user('alice') };
+}
 
 /** Condition of the failure that a login must meet. */
 async function refusalOf(login: Promise<void>): Promise<string> {

@@ -27,6 +27,8 @@ export interface Outcome {
   /** Cells of the scenario matrix that ran, and that were ruled out. */
   cells: number;
   impossible: number;
+  /** What each suite has reported. */
+  suites: SuiteReport[];
   seconds: number;
   output: string;
 }
@@ -81,7 +83,7 @@ export async function runChild(options: ChildOptions): Promise<Outcome> {
 }
 
 function count(label: string, files: string[], lines: Line[]): Omit<Outcome, 'output' | 'seconds'> {
-  const outcome = { label, passed: 0, failed: [] as string[], cells: 0, impossible: 0 };
+  const outcome = { label, passed: 0, failed: [] as string[], cells: 0, impossible: 0, suites: [] as SuiteReport[] };
   const reported = new Set<string>();
   for (const line of lines) {
     if ('cells' in line) {
@@ -90,6 +92,7 @@ function count(label: string, files: string[], lines: Line[]): Omit<Outcome, 'ou
       continue;
     }
     reported.add(line.file);
+    outcome.suites.push(line);
     outcome.passed += line.passed;
     outcome.failed.push(...line.failed, ...line.faults.map((fault) => `suite ${line.suite}: ${fault}`));
   }

@@ -17,7 +17,9 @@ const test = suite('suite', { limitMs: 30_000 });
 test('a run in which all is well exits with 0 and reports its counts', async ({ after }) => {
   const run = await program(after, `test('a', () => {}); test('b', () => {}); test.run();`);
   assert.is(run.code, 0, run.output);
-  assert.equal(run.reports, [{ suite: 'x', file: '', registered: 2, passed: 2, failed: [], faults: [] }]);
+  assert.equal(run.reports, [
+    { suite: 'x', file: '', registered: 2, titles: ['a', 'b'], passed: 2, failed: [], faults: [] },
+  ]);
 });
 
 test('a failing test fails the run and is named in the report', async ({ after }) => {
@@ -87,6 +89,15 @@ test('a process that something keeps alive after the last test is ended as faile
   const run = await program(after, `${open} ${twoTests} test.run();`, '{ idleMs: 300 }');
   assert.is(run.code, 1);
   assert.match(run.output, 'keeps the process alive');
+});
+
+test('a promise that is rejected while nobody awaits it fails the test that runs, and no other', async ({ after }) => {
+  const first = `test('a', async () => { void Promise.reject(new Error('stray')); await new Promise((done) => setTimeout(done, 50)); });`;
+  const run = await program(after, `${first} test('b', () => {}); test.run();`);
+  assert.is(run.code, 1);
+  assert.equal(run.reports[0]?.failed, ['a']);
+  assert.is(run.reports[0]?.passed, 1);
+  assert.match(run.output, 'stray');
 });
 
 test('only and skip do not exist', async ({ after }) => {

@@ -6,7 +6,11 @@
  * - every test, hook and clean-up runs under a time limit;
  * - a `before` that fails, fails every test of its suite; `after` work is a last test of its own;
  * - at process exit as many tests must have run as were registered, and at least one in each suite, else the exit code is 1;
+ * - a promise that is rejected while nobody awaits it fails the test that runs, and not all behind it too;
  * - a suite whose `.run()` was forgotten, and a process that something keeps alive after the last test, fail the run.
+ *
+ * `TEST_TITLES`, a JSON list, registers only tests whose titles begin with one of its texts; `TEST_LIST=1` runs none, and
+ * reports what there is.
  */
 import { appendFileSync } from 'node:fs';
 import process from 'node:process';
@@ -60,6 +64,8 @@ export interface SuiteReport {
   /** Path below test/ of the file that is the suite's; empty where that cannot be told. */
   file: string;
   registered: number;
+  /** Titles of all tests registered. */
+  titles: string[];
   passed: number;
   failed: string[];
   /** Broken promises of the suite as a whole, such as a forgotten `.run()`. */
@@ -69,19 +75,23 @@ export interface SuiteReport {
 interface Tally {
   name: string;
   file: string;
-  registered: number;
+  titles: string[];
   passed: number;
   failed: string[];
   isRunCalled: boolean;
 }
 
 const tallies: Tally[] = [];
+/** Fails the test that runs. */
+let failRunning: ((reason: unknown) => void) | undefined;
 
 /** Creates a suite. Nothing of it runs before its `run` is called. */
 export function suite(name: string, options: SuiteOptions = {}): Suite {
   const { limitMs = 20_000, hookLimitMs = 60_000, idleMs = 10_000 } = options;
   const inner = uvu.suite(name);
-  const tally: Tally = { name, file: callingFile(), registered: 0, passed: 0, failed: [], isRunCalled: false };
+  const tally: Tally = { name, file: callingFile(), titles: [], passed: 0, failed: [], isRunCalled: false };
+  const beginnings = wantedBeginnings();
+  const isListOnly = process.env.TEST_LIST === '1';
   const hooks = { before: [] as Step[], after: [] as Step[], beforeEach: [] as Body[], afterEach: [] as Body[] };
   let prepared: Promise<void> | undefined;
   watchExit();
@@ -96,7 +106,7 @@ export function suite(name: string, options: SuiteOptions = {}): Suite {
 
   const register = (title: string, work: () => Promise<void>): void => {
     if (tally.isRunCalled) throw new Error(`suite "${name}": "${title}" was registered after run()`);
-    tally.registered++;
+    tally.titles.push(title);
     inner(title, async () => {
       try {
         await work();
@@ -111,6 +121,7 @@ export function suite(name: string, options: SuiteOptions = {}): Suite {
   };
 
   const test = (title: string, body: Body): void => {
+    if (beginnings && !beginnings.some((beginning) => title.startsWith(beginning))) return;
     register(title, async () => {
       await prepare();
       await runTest(title, body, hooks.beforeEach, hooks.afterEach, limitMs);
@@ -121,13 +132,22 @@ export function suite(name: string, options: SuiteOptions = {}): Suite {
     before: hookInto(hooks.before, hooks.beforeEach),
     after: hookInto(hooks.after, hooks.afterEach),
     run() {
-      if (hooks.after.length > 0 && tally.registered > 0) {
+      if (isListOnly) {
+        tally.isRunCalled = true;
+        return;
+      }
+      if (hooks.after.length > 0 && tally.titles.length > 0) {
         register('(after)', () => within(hookLimitMs, 'after', () => inTurn(hooks.after.reverse())));
       }
       tally.isRunCalled = true;
       inner.run();
     },
   });
+}
+
+function wantedBeginnings(): string[] | undefined {
+  const text = process.env.TEST_TITLES;
+  return text ? (JSON.parse(text) as string[]) : undefined;
 }
 
 function hookInto(once: Step[], each: Body[]): Hook {
@@ -148,13 +168,23 @@ async function runTest(name: string, body: Body, before: Body[], after: Body[], 
       errors.push(error);
     }
   };
+  let isBodyOver = false;
+  const stray = new Promise<never>((_, reject) => {
+    failRunning = (reason) => {
+      if (isBodyOver) errors.push(reason);
+      else reject(reason);
+    };
+  });
+  stray.catch(() => {});
   await attempt('test', async () => {
     for (const step of before) await step(context);
-    await body(context);
+    await Promise.race([body(context), stray]);
   });
+  isBodyOver = true;
   abort.abort();
   for (const step of after) await attempt('after.each', () => step(context));
   for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await attempt('clean-up', cleanUp);
+  failRunning = undefined;
   const [first, ...more] = errors.map(asError);
   if (!first) return;
   for (const error of more) first.stack += `\n  and then: ${error.stack}`;
@@ -192,15 +222,17 @@ function asError(thrown: unknown): Error {
 }
 
 function isDone(tally: Tally): boolean {
-  return tally.passed + tally.failed.length === tally.registered;
+  return tally.passed + tally.failed.length === tally.titles.length;
 }
 
 function faultsOf(tally: Tally): string[] {
   const faults: string[] = [];
   const ran = tally.passed + tally.failed.length;
   if (!tally.isRunCalled) faults.push('run() was never called');
-  if (tally.registered === 0) faults.push('no test was registered');
-  if (ran !== tally.registered) faults.push(`${ran} of ${tally.registered} tests ran`);
+  if (tally.titles.length === 0) faults.push('no test was registered');
+  if (ran !== tally.titles.length && process.env.TEST_LIST !== '1') {
+    faults.push(`${ran} of ${tally.titles.length} tests ran`);
+  }
   return faults;
 }
 
@@ -208,13 +240,17 @@ function watchExit(): void {
   if (tallies.length > 0) return;
   // Death by a signal would skip what is registered for the exit, such as the end of servers.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+  process.on('unhandledRejection', (reason) => {
+    if (!failRunning) throw asError(reason);
+    failRunning(reason);
+  });
   process.on('exit', () => {
     for (const tally of tallies) {
       const faults = faultsOf(tally);
       for (const fault of faults) console.error(`suite "${tally.name}": ${fault}`);
       if (faults.length > 0 || tally.failed.length > 0) process.exitCode = 1;
-      const { name, file, registered, passed, failed } = tally;
-      const report: SuiteReport = { suite: name, file, registered, passed, failed, faults };
+      const { name, file, titles, passed, failed } = tally;
+      const report: SuiteReport = { suite: name, file, registered: titles.length, titles, passed, failed, faults };
       const reportFile = process.env.TEST_REPORT;
       if (reportFile) appendFileSync(reportFile, `${JSON.stringify(report)}\n`);
     }

@@ -1,7 +1,7 @@
 /** The transports of the test client: text of a stream in and out, over TCP, TLS or WebSocket. */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
-import { WebSocket } from 'ws';
+import { type RawData, WebSocket } from 'ws';
 
 export interface WireHandler {
   /** Text that arrived: any piece of a stream on TCP, one whole message on a WebSocket. */
@@ -17,7 +17,7 @@ export interface Wire {
   write(data: string | Buffer): void;
   /** Ends the connection in good order (FIN, or a closing frame). */
   fin(): void;
-  /** Ends it at once by RST. */
+  /** Ends it at once by RST; what was not read before is lost. */
   drop(): void;
   /** Stops and restarts reading from the kernel, to play a client that is stuck. */
   pause(): void;
@@ -88,6 +88,8 @@ export async function dialWebSocket(url: string, tls: ConnectionOptions = {}, he
     write: (data) => socket.send(data.toString()),
     fin: () => socket.close(1000),
     drop() {
+      // What a client that is stuck has not read is lost with the connection; ws would still hand it over.
+      if (socket.isPaused) socket.removeListener('message', onMessage);
       if ('encrypted' in raw) raw.destroy();
       else raw.resetAndDestroy();
     },
@@ -95,10 +97,11 @@ export async function dialWebSocket(url: string, tls: ConnectionOptions = {}, he
     resume: () => socket.resume(),
     startTls: () => Promise.reject(new Error('no STARTTLS on a WebSocket')),
   };
-  socket.on('message', (data, isBinary) => {
+  const onMessage = (data: RawData, isBinary: boolean): void => {
     if (isBinary) throw new Error('a binary WebSocket message arrived');
     wire.handler.text(data.toString());
-  });
+  };
+  socket.on('message', onMessage);
   socket.on('error', (error) => {
     lastError = error.message;
   });

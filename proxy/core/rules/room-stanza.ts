@@ -2,6 +2,7 @@
  * What comes from a room on a carrier, by the state of the occupancy and the part that this carrier has in it.
  */
 import { bareKey, resourceOf } from '../../xml/address.ts';
+import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { isSelf } from '../occupancy.ts';
 import { statusCodes } from '../self-presence.ts';
@@ -42,7 +43,9 @@ function isFence(room: Occupancy, attempt: Attempt, stanza: Stanza): boolean {
 
 /** What is sent to the bare JID (an invitation) is the stream's own client's: the server has sent it to each device. */
 function isToAccount(stanza: Stanza): boolean {
-  return stanza.name === 'message' && stanza.to !== undefined && !stanza.to.includes('/');
+  if (stanza.name !== 'message' || stanza.to === undefined || stanza.type === 'groupchat') return false;
+  // COMPAT: jabberd2 writes each device's address in place of the account's.
+  return !stanza.to.includes('/') || stanza.root.child('x', NS.mucUser)?.child('invite') !== undefined;
 }
 
 /** Whether this carrier has no part in the room any more. */

@@ -1,4 +1,5 @@
 /** Scenes with the fake server behind the proxy: answers to joins to the moment, and silence. */
+import process from 'node:process';
 import { type Client, type LoginOptions, login } from '../../support/client.ts';
 import { type FakePeer, type FakeServer, type FakeServerOptions, startFakeServer } from '../../support/fake-server.ts';
 import { type ConfigFile, startProxy, type TestProxy, type Transport } from '../../support/proxy.ts';
@@ -34,6 +35,7 @@ export function fakeScenarios(name: string): FakeScenario & Pick<Suite, 'run'> {
   const scenario: FakeScenario = (id, promise, body, options = {}) => {
     for (const carrier of ['account', 'borrowed'] as const) {
       for (const transport of ['tcp', 'websocket'] as const) {
+        if (!isWanted(carrier, transport)) continue;
         test(`${id} ${promise} [fake, ${carrier}, ${transport}]`, async ({ after }) => {
           const server = await startFakeServer(options.server);
           after(() => server.stop());
@@ -65,6 +67,16 @@ export function fakeScenarios(name: string): FakeScenario & Pick<Suite, 'run'> {
     }
   };
   return Object.assign(scenario, { run: () => test.run() });
+}
+
+/** While working on something: `TEST_CELLS=borrowed,tcp`. */
+function isWanted(...cell: [Carrier, Transport]): boolean {
+  const words: readonly string[] = (process.env.TEST_CELLS ?? '').split(',');
+  const kinds = { carrier: ['account', 'borrowed'], transport: ['tcp', 'websocket'] };
+  return Object.values(kinds).every((all, index) => {
+    const named = all.filter((word) => words.includes(word));
+    return named.length === 0 || named.includes(cell[index] as string);
+  });
 }
 
 async function carrierPeer(server: FakeServer, carrier: Carrier): Promise<FakePeer> {

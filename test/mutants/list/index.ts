@@ -1,0 +1,38 @@
+/** All mutants, by theme. */
+import type { Mutant } from '../mutant.ts';
+import { accounts } from './accounts.ts';
+import { authentication } from './authentication.ts';
+import { carriers } from './carriers.ts';
+import { handover } from './handover.ts';
+import { history } from './history.ts';
+import { joining } from './joining.ts';
+import { keeping } from './keeping.ts';
+import { leaving } from './leaving.ts';
+import { lost } from './lost.ts';
+import { messages } from './messages.ts';
+import { presence } from './presence.ts';
+import { races } from './races.ts';
+import { requests } from './requests.ts';
+import { resumption } from './resumption.ts';
+import { streams } from './streams.ts';
+
+/** By the name under which a run can ask for them. */
+export const themes: Readonly<Record<string, readonly Mutant[]>> = {
+  joining,
+  history,
+  races,
+  leaving,
+  messages,
+  presence,
+  accounts,
+  requests,
+  handover,
+  carriers,
+  streams,
+  authentication,
+  resumption,
+  lost,
+  keeping,
+};
+
+export const mutants: readonly Mutant[] = Object.values(themes).flat();

@@ -1,0 +1,87 @@
+/** Rules of what is lost with a stream, and of account streams that go on over another connection (M4, J7, L7, L9, S9). */
+import type { Mutant } from '../mutant.ts';
+
+export const lost: readonly Mutant[] = [
+  {
+    name: 'an account stream whose connection breaks is lost',
+    file: 'runtime/account-stream.ts',
+    find: 'if (this.#own && forMs !== undefined && !this.#isEnded',
+    put: 'if (this.#own && forMs === undefined && !this.#isEnded',
+    cells: 'prosody,account,tcp',
+    kills: { 'account-resume': ['S9', 'L5'] },
+  },
+  {
+    name: 'what an account stream has sent in vain is not sent again',
+    file: 'stream/management/own-management.ts',
+    find: '    const again = this.unacknowledged(h);\n',
+    put: '    const again = this.unacknowledged(h)?.slice(0, 0);\n',
+    cells: 'prosody,account,tcp',
+    kills: { 'account-resume': ['S9 an account stream goes on'], 'lost-messages': ['M4 a private message'] },
+  },
+  {
+    name: 'a server that has vanished without a word is not asked for a sign of life',
+    file: 'runtime/own-stream.ts',
+    find: '      if (now - this.#askedAt >= this.#timing.answerMs) leg.destroy();\n',
+    put: '      if (now < this.#askedAt) leg.destroy();\n',
+    cells: 'prosody,account,tcp',
+    kills: { 'account-resume': ['S9 an account stream whose peer has vanished'] },
+  },
+  {
+    name: 'what devices say while the account stream has no connection is lost',
+    file: 'runtime/own-stream.ts',
+    find: '    this.#waiting.push(Buffer.from(text));\n',
+    put: '',
+    cells: 'prosody,account,tcp',
+    kills: { 'account-resume': ['S9 an account stream goes on', 'S9 a device joins and another leaves'] },
+  },
+  {
+    name: 'what never reached the server is not said through the next stream',
+    file: 'core/rules/stranded.ts',
+    find: 'if (stanza && isStaying) again.push(',
+    put: 'if (stanza && !isStaying) again.push(',
+    cells: 'prosody,account,tcp',
+    kills: { 'account-resume': ['L5'] },
+  },
+  {
+    name: 'whoever has said what the room has not shown is not told',
+    file: 'core/rules/move.ts',
+    find: '  if (move.isBlind) settleStranded(turn, room);\n',
+    put: '',
+    kills: { 'lost-messages': ['M4 a message that is lost'] },
+  },
+  {
+    name: 'whoever has sent a private message that was lost is not told',
+    file: 'core/rules/stranded.ts',
+    find: '  failStranded(turn, room, (sent) => !(sent.isGroupchat && isStaying));\n',
+    put: '  if (!isStaying) failStranded(turn, room);\n  for (const sent of room.sent) sent.isStranded = false;\n',
+    kills: { 'lost-messages': ['M4 a private message'] },
+  },
+  {
+    name: 'what a lost stream was not shown is lost',
+    file: 'core/rules/move.ts',
+    find: "  const history = `<history since='${since}'/>`;",
+    put: "  const history = since === '' ? '' : `<history maxstanzas='0'/>`;",
+    kills: { 'lost-messages': ['M4 a message that the room has shown', 'L9'] },
+  },
+  {
+    name: 'a nick change that is lost with its stream is forgotten',
+    file: 'core/rules/move.ts',
+    find: '  askAgain(turn, room);\n',
+    put: '',
+    kills: { 'lost-messages': ['L7'] },
+  },
+  {
+    name: 'a stream that had died unnoticed is taken for one that has said all',
+    file: 'core/rules/missed.ts',
+    find: '  if (isLost) passTold(turn, room, carrier, told, subject);\n  else for',
+    put: '  for',
+    kills: { 'lost-messages': ['L9'] },
+  },
+  {
+    name: 'what stands behind a join goes with its sender',
+    file: 'core/rules/forsaken.ts',
+    find: '    if (!wait.behind.some(isWord)) continue;\n',
+    put: '    if (wait.behind.length >= 0) continue;\n',
+    kills: { 'lost-messages': ['J7'] },
+  },
+];

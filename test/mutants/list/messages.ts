@@ -1,0 +1,171 @@
+/** Rules of messages in a room, private ones and their carbons (M1 to M3, M6, M8, M10). */
+import type { Mutant } from '../mutant.ts';
+
+export const messages: readonly Mutant[] = [
+  {
+    name: 'what is relayed on a session is not its messages',
+    file: 'runtime/session.ts',
+    find: '    this.#legs.relayUp(stanza);\n',
+    put: "    if (stanza.name !== 'message') this.#legs.relayUp(stanza);\n",
+    kills: { basics: ['S3'], 'contacts-differential': ['L9'] },
+  },
+  {
+    name: 'a message of the room goes to all but the first of the joined sessions',
+    file: 'core/rules/groupchat.ts',
+    find: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);',
+    put: 'out.fork((isRetold ? hearerIds(room) : memberIds(room)).slice(1), stanza);',
+    kills: {
+      basics: ['J1'],
+      groupchat: ['M1', 'M2 all joined', 'M8 a subject reaches', 'M9'],
+      'direct-device': ['S3', 'L9 a device at the server shares', 'L9 a device at the server that renames'],
+      'library-rooms': ['M1'],
+    },
+  },
+  {
+    name: 'a message of the room goes to one joined session alone (jabberd2)',
+    file: 'core/rules/groupchat.ts',
+    find: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);',
+    put: 'out.fork((isRetold ? hearerIds(room) : memberIds(room)).slice(1), stanza);\n  if (room.name === "") return;',
+    cells: 'jabberd2,borrowed,tcp',
+    kills: {
+      'library-rooms': ['M1 libraries log in with DIGEST-MD5'],
+      'direct-device': ['L9 a service that shares no nicks'],
+    },
+  },
+  {
+    name: 'a message of the room goes to each joined session twice',
+    file: 'core/rules/groupchat.ts',
+    find: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);',
+    put: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);\n  out.fork(memberIds(room), stanza);',
+    kills: { groupchat: ['M1', 'M2 all joined'], 'direct-device': ['L9 a device at the server shares'] },
+  },
+  {
+    name: 'copies of a message have the address of the carrier',
+    file: 'xml/edit.ts',
+    find: '    const isPlain = needsNoEscape(to);\n',
+    put: '    if (this.#stanza.toAt >= 0) return Buffer.from(this.#stanza.bytes);\n    const isPlain = needsNoEscape(to);\n',
+    kills: { groupchat: ['M1', 'M9'], private: ['M3 a private message reaches'] },
+  },
+  {
+    name: 'an error to a message goes to all joined sessions',
+    file: 'core/rules/private-message.ts',
+    find: 'if (session) turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);',
+    put: 'if (session) turn.out.fork(memberIds(room), stanza);',
+    kills: {
+      groupchat: ['M2 an error'],
+      private: ['M3 an error'],
+      'join-rooms': ['J8 in a moderated room'],
+    },
+  },
+  {
+    name: 'of two messages with one id both errors go to the first',
+    file: 'core/rules/groupchat.ts',
+    find: 'room.sent.splice(index, 1)[0]?.session;',
+    put: 'room.sent[index]?.session;',
+    kills: { groupchat: ['M2 an error'] },
+  },
+  {
+    name: 'a private message goes to one joined session',
+    file: 'core/rules/private-message.ts',
+    find: '    out.fork(memberIds(room), stanza);\n',
+    put: '    out.fork(memberIds(room).slice(0, 1), stanza);\n',
+    kills: { private: ['M3 a private message reaches'], groupchat: ['M9'], 'direct-device': ['S3 two sessions'] },
+  },
+  {
+    name: 'a private message of one session is not shown to its siblings',
+    file: 'core/rules/private-message.ts',
+    find: "  if (isPrivate && (stanza.to ?? '').includes('/')) showSiblings(turn, room, session, stanza);\n",
+    put: "  if (!isPrivate && (stanza.to ?? '').includes('/')) showSiblings(turn, room, session, stanza);\n",
+    kills: { private: ['M3 a private message of one session'] },
+  },
+  {
+    name: "the server's carbons of what goes by a carrier are passed on",
+    file: 'runtime/session-routes.ts',
+    find: "return 'carbon-of-carrier';",
+    put: "return 'relay';",
+    cells: 'prosody,account,tcp',
+    kills: { private: ['M3 a private message of one session'] },
+  },
+  {
+    name: "a session gets the server's carbon of its own message, sent by its sibling's stream",
+    file: 'runtime/carbons.ts',
+    find: "    if (child.name === 'received' || isCarried(carriers, key, message?.attr('from'))) return true;\n",
+    put: "    if (child.name === 'received') return true;\n",
+    kills: { private: ['M3 a private message of one session'] },
+  },
+  {
+    name: "the server's carbons are kept from whoever has not joined",
+    file: 'runtime/carbons.ts',
+    find: 'if (key === undefined || !joined.has(key)) continue;',
+    put: 'if (key === undefined || joined.size < 0) continue;',
+    and: [
+      {
+        file: 'runtime/session-routes.ts',
+        find: "  if (session.rooms.size > 0 && stanza.name === 'message') {\n",
+        put: "  if (stanza.name === 'message') {\n",
+      },
+    ],
+    kills: { private: ['M3 a sibling that has not joined'] },
+  },
+  {
+    name: 'siblings get carbons also when they have switched them off',
+    file: 'core/rules/private-message.ts',
+    find: ' || !sibling.carbons) continue;',
+    put: ') continue;',
+    kills: { private: ['M3 a sibling that has switched carbons off'] },
+  },
+  {
+    name: 'what is marked private or no-copy is shown to siblings',
+    file: 'core/rules/private-message.ts',
+    find: "  if (stanza.root.child('private', NS.carbons) || stanza.root.child('no-copy', NS.hints)) return;\n",
+    put: '',
+    kills: { private: ['M3 a message marked private'] },
+  },
+  {
+    name: 'a private message that nobody could take is forgotten',
+    file: 'core/rules/private-message.ts',
+    find: '  room.kept.push({ stanza: detach(stanza), at: now });\n',
+    put: '',
+    kills: { private: ['M6'] },
+  },
+  {
+    name: 'a private message that was kept is given without its time',
+    file: 'core/replay.ts',
+    find: 'for (const { stanza, at } of room.kept.splice(0)) out.fork(to, delayed(stanza, room.name, at));',
+    put: 'for (const { stanza } of room.kept.splice(0)) out.fork(to, stanza);',
+    kills: { private: ['M6'] },
+  },
+  {
+    name: "a client's message errors go to the room",
+    file: 'core/rules/session-stanza.ts',
+    find: `      if (stanza.type === 'error') turn.out.drop('client-error-reply');
+      else if (stanza.type === 'groupchat')`,
+    put: `      if (stanza.type === 'groupchat')`,
+    kills: { iq: ['M10'], isolation: ['M9a error stanzas'] },
+  },
+  {
+    name: "a client's presence errors go to the room",
+    file: 'core/rules/session-stanza.ts',
+    find: `  else if (stanza.type === 'error') turn.out.drop('client-error-reply');
+  else if (stanza.type !== undefined)`,
+    put: `  else if (stanza.type === 'error') turn.out.toCarrier(room.carrier as never, stanza.bytes);
+  else if (stanza.type !== undefined)`,
+    cells: 'prosody,tcp',
+    kills: { iq: ['M10'] },
+  },
+  {
+    name: 'an invitation to the account is taken for what the room says to its occupant',
+    file: 'core/rules/room-stanza.ts',
+    find: "  if (isToAccount(stanza)) stray(turn, carrier.id, stanza, 'carrier-stray');\n  else if",
+    put: '  if',
+    kills: { private: ['M3 an invitation'] },
+  },
+  {
+    name: "an invitation under a device's own address is taken for what the room says to its occupant",
+    file: 'core/rules/room-stanza.ts',
+    find: " || stanza.root.child('x', NS.mucUser)?.child('invite') !== undefined;",
+    put: ';',
+    cells: 'jabberd2,borrowed,tcp',
+    kills: { private: ['M3 an invitation'] },
+  },
+];
