@@ -181,6 +181,9 @@ class Runner implements Negotiation {
       case 'end':
         this.#leaveWith(effect.to, undefined);
         break;
+      case 'drop':
+        this.#dropServer();
+        break;
       case 'hold':
         this.#leg(effect.on)?.hold();
         break;
@@ -282,6 +285,14 @@ class Runner implements Negotiation {
     leg.handler = SILENT;
     if (violation === undefined) leg.end();
     else leg.error(violation);
+  }
+
+  #dropServer(): void {
+    const leg = this.#server;
+    this.#server = undefined;
+    if (leg === undefined) return;
+    leg.handler = SILENT;
+    leg.destroy();
   }
 
   #hand(session: BoundStream): void {

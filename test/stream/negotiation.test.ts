@@ -18,6 +18,7 @@ const rules: NegotiationRules = {
   streamManagement: false,
   newStreamId: () => 'our-id',
   maxFailures: 3,
+  resume: ({ previd }) => (previd === 'known' ? `<resume xmlns='${NS.sm3}' previd='known' h='7'/>` : undefined),
 };
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -43,6 +44,8 @@ const texts: Record<Side, string[]> = {
     `<iq type='get' id='r'><query xmlns='jabber:iq:register'/></iq>`,
     `<resume xmlns='${NS.sm3}' previd='p' h='0'/>`,
     `<authenticate xmlns='${NS.sasl2}'/>`,
+    `<resume xmlns='${NS.sm3}' previd='known' h='1'/>`,
+    `<resume xmlns='${NS.sm3}' previd='unknown' h='1'/>`,
     '<message/>',
     `<stream:error><reset xmlns='${NS.streamErrors}'/></stream:error>`,
   ],
@@ -57,6 +60,8 @@ const texts: Record<Side, string[]> = {
     `<iq type='error' id='our-id'/>`,
     `<iq type='result' id='l'/>`,
     `<iq type='error' id='l'/>`,
+    `<resumed xmlns='${NS.sm3}' previd='known' h='2'/>`,
+    `<failed xmlns='${NS.sm3}'><item-not-found xmlns='${NS.stanzaErrors}'/></failed>`,
     '<message/>',
     `<stream:error><host-gone xmlns='${NS.streamErrors}'/></stream:error>`,
   ],
@@ -113,6 +118,11 @@ const helpful: Partial<Record<Phase, Input>> = {
     `<iq type='result' id='our-id'><bind xmlns='${NS.bind}'><jid>alice@localhost/y</jid></bind></iq>`,
   ),
 };
+
+/** Whether the server is told that its stream is over. */
+function endsServersStream(effect: Effect): boolean {
+  return (effect.do === 'end' || effect.do === 'error') && effect.to === 'server';
+}
 
 /** A number chooses from what can happen: half of them what helps, if there is something, one of twenty some end. */
 function choose(world: World, choice: number): Input {
@@ -187,7 +197,9 @@ class World {
       this.clientSpeaks = false;
       this.expects.client = 'header';
     }
+    const wasResuming = this.machine.phase === 'resuming';
     const effects = this.machine.step(input);
+    if (wasResuming) assert.not.ok(effects.some(endsServersStream), 'the end of the stream is that of the session');
     for (const [at, effect] of effects.entries()) this.#carryOut(effect, at === effects.length - 1);
     return effects;
   }
@@ -213,6 +225,10 @@ class World {
           this.upstream = 'ended';
         }
         break;
+      case 'drop':
+        assert.is(this.upstream, 'open');
+        this.upstream = 'ended';
+        break;
       case 'hold':
         if (effect.on === 'client') assert.is(this.clientHeld, false, 'held twice');
         if (effect.on === 'client') this.clientHeld = true;
@@ -236,6 +252,7 @@ class World {
         this.expects.server = 'header';
         break;
       case 'bound':
+      case 'resumed':
         assert.ok(isLast && this.clientHeld && this.upstream === 'open');
         this.bound += 1;
         break;
@@ -277,6 +294,7 @@ test('whatever happens: held before each answer, nothing without a header, both 
     'authenticated',
     'binding',
     'proving',
+    'resuming',
     'bound',
     'over',
   ];

@@ -8,7 +8,7 @@ import { fail, failWith, forget, greetIfNeeded, hangUp, type State } from './sta
 export function crossError(state: State, from: Side, stanza: Stanza): Effect[] {
   const passed: Effect[] = [];
   if (from === 'server') passed.push(...greetIfNeeded(state), { do: 'forward', to: 'client', stanza });
-  else if (hasServerStream(state)) passed.push({ do: 'forward', to: 'server', stanza });
+  else if (hasServerStream(state) && state.phase !== 'resuming') passed.push({ do: 'forward', to: 'server', stanza });
   const ends: Effect[] = [{ do: 'end', to: 'client' }, ...hangUp(state)];
   forget(state, 'over');
   return [...passed, ...ends, { do: 'over', reason: `stream error of the ${from}` }];
@@ -16,7 +16,8 @@ export function crossError(state: State, from: Side, stanza: Stanza): Effect[] {
 
 /** What one side's bytes broke; both are told. */
 export function crossViolation(state: State, from: Side, violation: Violation): Effect[] {
-  const told: Effect[] = hasServerStream(state) ? [{ do: 'error', to: 'server', violation }] : [];
+  const told: Effect[] =
+    hasServerStream(state) && state.phase !== 'resuming' ? [{ do: 'error', to: 'server', violation }] : [];
   if (told.length > 0) state.hasUpstream = false;
   return [...told, ...fail(state, violation, `${from}: ${violation.condition}`)];
 }

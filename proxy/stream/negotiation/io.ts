@@ -36,6 +36,8 @@ export type Effect =
   | { readonly do: 'error'; readonly to: Side; readonly violation: Violation }
   /** Ends the stream; for `server` also a dial that is still under way. Nothing of that leg is wanted any more. */
   | { readonly do: 'end'; readonly to: Side }
+  /** Drops the connection to the server and leaves its stream open: what the server has resumed there it is to keep. */
+  | { readonly do: 'drop'; readonly to: 'server' }
   | { readonly do: 'hold' | 'release' | 'restart'; readonly on: Side }
   /** TLS as server on the client's leg; leaves it released and waiting for a new header. */
   | { readonly do: 'start-tls' }

@@ -165,9 +165,13 @@ export function letGo(state: State, phase: Phase): Effect[] {
   return [{ do: 'release', on: 'client' }];
 }
 
-/** Ends the upstream, if there is one. */
+/**
+ * Ends the upstream, if there is one. Where a resumption has been asked for the server may have granted it already: the end of
+ * the stream would be that of the session (XEP-0198 section 7).
+ */
 export function hangUp(state: State): Effect[] {
-  const effects: Effect[] = state.hasUpstream ? [{ do: 'end', to: 'server' }] : [];
+  const way = state.phase === 'resuming' ? 'drop' : 'end';
+  const effects: Effect[] = state.hasUpstream ? [{ do: way, to: 'server' }] : [];
   state.hasUpstream = false;
   return effects;
 }

@@ -6,7 +6,7 @@ export interface Breakable {
   readonly upstream: string;
   /** Connections that were made so far. */
   readonly made: number;
-  /** What the server sends on that connection goes no further. */
+  /** What the server sends on that connection goes no further; `said` has it. */
   stall(number: number): void;
   /** What the proxy sends on that connection goes no further. */
   mute(number: number): void;
@@ -62,7 +62,7 @@ export async function breakable(port: number): Promise<Breakable> {
     },
     stall(number) {
       const [near, far] = pairs[number] ?? [];
-      if (near) far?.unpipe(near);
+      if (near) far?.unpipe(near).resume();
     },
     mute(number) {
       const [near, far] = pairs[number] ?? [];
