@@ -172,6 +172,7 @@ function toLimits(settings: Settings['limits']): LimitsConfig {
     closeTimeoutMs: settings['close-time'],
     pingMs: settings.ping,
     idleMs: settings.idle,
+    silenceMs: settings.silence,
     connectionsPerAddress: settings['connections-per-address'],
   };
 }

@@ -98,6 +98,7 @@ export const schema = z.strictObject({
     'close-time': key(duration('0', '5 min'), '5s'),
     ping: key(duration('1s', '1d'), '5min'),
     idle: key(duration('2s', '7d'), '10min'),
+    silence: key(duration('1s', '7d'), '1min'),
     'connections-per-address': key(integer(0, 1_000_000), 0),
   }),
   rate: section({

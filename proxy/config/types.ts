@@ -115,6 +115,8 @@ export interface LimitsConfig extends XmlLimits {
   readonly pingMs: number;
   /** A WebSocket silent for this long, or a backlog that does not shrink for this long, ends the connection. */
   readonly idleMs: number;
+  /** A client that was asked for an acknowledgement (XEP-0198) and says nothing for this long has gone. */
+  readonly silenceMs: number;
   /** 0: no limit. */
   readonly connectionsPerAddress: number;
 }

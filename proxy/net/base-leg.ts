@@ -58,6 +58,9 @@ export abstract class BaseLeg implements Leg, Watched {
   /** What waits for the release of a hold. */
   #due: (() => void) | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
+  /** The peer owes an answer, and since when. */
+  #isAsked = false;
+  #askedAt = 0;
   /** What the peer calls us (accepted) or we call the peer (dialed): goes into a header that only carries an error. */
   #host: string | undefined;
 
@@ -125,6 +128,12 @@ export abstract class BaseLeg implements Leg, Watched {
     this.turnDeaf();
     this.kill();
     this.#doDue();
+  }
+
+  expectAnswer(): void {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    this.#askedAt = this.context.now();
   }
 
   pause(cause: string): void {
@@ -218,6 +227,7 @@ export abstract class BaseLeg implements Leg, Watched {
     if (this.role === 'accepted') hot.bytesInDownstream += chunk.length;
     else hot.bytesInUpstream += chunk.length;
     this.lastActivity = now();
+    this.#isAsked = false;
     if (this.isDeaf) return;
     const isOutermost = turn.begin();
     try {
@@ -267,6 +277,13 @@ export abstract class BaseLeg implements Leg, Watched {
   /** Nothing is read at present, so the peer's silence means nothing. */
   protected get isPaused(): boolean {
     return this.#pauses !== undefined && this.#pauses.size > 0;
+  }
+
+  /** For the sweep: ends the leg when the peer owes an answer and has gone. What is not read at present may be that answer. */
+  protected checkSilence(now: number): void {
+    if (!this.#isAsked || this.isPaused || this.phase !== 'open') return;
+    const since = Math.max(this.#askedAt, this.lastActivity);
+    if (now - since >= this.context.limits.silenceMs) this.fail('SILENT', 'the peer was asked and says nothing');
   }
 
   /** For the sweep: ends the leg when bytes wait and the peer takes nothing for `idleMs`. True when bytes wait. */

@@ -56,11 +56,13 @@ export class LegContext {
       handshakeTimeoutMs: 10_000,
       pingMs: 300_000,
       idleMs: 600_000,
+      silenceMs: 60_000,
       connectionsPerAddress: 0,
       limitLoopback: false,
       ...limits,
     };
-    const { preAuthStanzaBytes, depth, attributes, pingMs, idleMs, connectionsPerAddress, limitLoopback } = this.limits;
+    const { preAuthStanzaBytes, depth, attributes, connectionsPerAddress, limitLoopback } = this.limits;
+    const { pingMs, idleMs, silenceMs } = this.limits;
     this.framerLimits = { stanzaBytes: preAuthStanzaBytes, depth, attributes };
     this.highWaterBytes = Math.min(256 * 1024, Math.floor(this.limits.outboxBytes / 2));
     this.lowWaterBytes = Math.floor(this.highWaterBytes / 4);
@@ -68,7 +70,7 @@ export class LegContext {
     this.metrics = options.metrics;
     this.turn = options.turn ?? new Turn();
     this.now = options.now ?? (() => performance.now());
-    this.liveness = new Liveness(this.now, Math.min(15_000, Math.max(20, Math.min(pingMs, idleMs) / 4)));
+    this.liveness = new Liveness(this.now, Math.min(15_000, Math.max(20, Math.min(pingMs, idleMs, silenceMs) / 4)));
     this.addresses = new AddressLimit(connectionsPerAddress, limitLoopback);
   }
 

@@ -39,6 +39,8 @@ export type LegErrorCode =
   | 'OUTBOX_OVERFLOW'
   /** A WebSocket peer gave no sign of life for `limits.idleMs`. */
   | 'IDLE'
+  /** The peer was asked for an answer and gave no sign of life for `limits.silenceMs`. */
+  | 'SILENT'
   /** The peer took nothing of what waited for it for `limits.idleMs`. */
   | 'STALLED'
   /** The peer did not close its side within `limits.closeTimeoutMs` after our `end()`. */
@@ -105,6 +107,8 @@ export interface Leg {
   destroy(): void;
   /** Stops reading for a cause; a set of causes, not a counter. */
   pause(cause: string): void;
+  /** The peer has been asked for an answer: if it says nothing at all for `limits.silenceMs`, the leg ends with `SILENT`. */
+  expectAnswer(): void;
   /** Takes a cause away; reading goes on when none is left. */
   resume(cause: string): void;
   /** Nothing more is handed to the handler, not even from bytes read already, until `release()`. Pauses reading. */
@@ -145,6 +149,8 @@ export interface LegLimits {
   readonly pingMs?: number;
   /** A WebSocket silent for this long, or a backlog that does not shrink for this long, ends the leg. Default 10 min. */
   readonly idleMs?: number;
+  /** A peer that was asked for an answer and says nothing for this long has gone. Default 1 min. */
+  readonly silenceMs?: number;
   /** Connections from one address (IPv6: one /64) over all listeners, loopback excepted; 0 or absent: no limit. */
   readonly connectionsPerAddress?: number;
   /** Counts loopback addresses like others. Off by default: a balancer or tunnel on this machine stands for many clients. */

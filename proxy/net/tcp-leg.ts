@@ -108,6 +108,7 @@ export class TcpLeg extends BaseLeg {
 
   sweep(now: number): void {
     if (this.#isSecuring) return;
+    this.checkSilence(now);
     if (this.checkStall(now, this.#socket)) return;
     const { pingMs } = this.context.limits;
     const isSilent = now - this.lastActivity >= pingMs && now - this.#lastSent >= pingMs;

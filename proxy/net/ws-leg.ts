@@ -109,6 +109,7 @@ export class WsLeg extends BaseLeg {
   }
 
   sweep(now: number): void {
+    this.checkSilence(now);
     if (this.phase !== 'open' || this.checkStall(now, this.#socket) || this.isPaused) return;
     const { pingMs, idleMs } = this.context.limits;
     const silence = now - this.lastActivity;

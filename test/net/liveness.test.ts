@@ -67,6 +67,37 @@ test('a silent TCP peer is left alone, one that takes nothing for idleMs is ende
   assert.is(owner.code, 'STALLED');
 });
 
+test('a peer that was asked for an answer is ended when it has been silent for silenceMs since', async (t) => {
+  const clock = new Clock();
+  const { owner, peer, context } = await tcpPair(t, { ...TIMES, silenceMs: 10_000 }, { now: clock.now });
+  const sweepAfter = (ms: number): void => {
+    clock.advance(ms);
+    context.liveness.sweep();
+  };
+  owner.leg.header({ version: '1.0' });
+  peer.write(HEADER);
+  await owner.saw('header');
+  // Nobody has asked it anything.
+  sweepAfter(30_000);
+  owner.leg.expectAnswer();
+  sweepAfter(9_000);
+  assert.not(owner.leg.isClosed);
+  peer.write('<a/>');
+  await owner.saw('<a/>');
+  sweepAfter(30_000);
+  assert.not(owner.leg.isClosed);
+  // What is not read may be the answer.
+  owner.leg.expectAnswer();
+  owner.leg.pause('server');
+  sweepAfter(30_000);
+  assert.not(owner.leg.isClosed);
+  owner.leg.resume('server');
+  owner.leg.expectAnswer();
+  sweepAfter(1_000);
+  await owner.closing;
+  assert.is(owner.code, 'SILENT');
+});
+
 test('a TCP peer that takes a little now and then is not ended', async (t) => {
   const clock = new Clock();
   const { owner, peer, context } = await tcpPair(t, { ...TIMES, outboxBytes: 64 * 1_048_576 }, { now: clock.now });

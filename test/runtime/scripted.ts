@@ -135,6 +135,7 @@ export const LIMITS: LimitsConfig = {
   closeTimeoutMs: 60,
   pingMs: 300_000,
   idleMs: 600_000,
+  silenceMs: 60_000,
   connectionsPerAddress: 0,
 };
 
