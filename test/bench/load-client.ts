@@ -5,6 +5,7 @@ const HEADER =
   `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' ` +
   `to='localhost' version='1.0'>`;
 const END_OF_MESSAGE = Buffer.from('</message>');
+const REQUEST = Buffer.from('<r ');
 const LIMIT_MS = 60_000;
 
 export interface Login {
@@ -23,6 +24,8 @@ export class LoadClient {
   /** Called with the number of messages that a chunk has completed. */
   onMessages: ((count: number) => void) | undefined;
   jid = '';
+  /** Messages that had come when stream management was enabled; undefined: it was not. */
+  #managedFrom: number | undefined;
   readonly #socket: Socket;
   #wanted: { readonly text: string; readonly resolve: () => void } | undefined;
   #seen = '';
@@ -59,6 +62,12 @@ export class LoadClient {
 
   write(text: string | Buffer): void {
     this.#socket.write(text);
+  }
+
+  /** Enables stream management (XEP-0198): from here on nothing but messages may come, which are acknowledged when asked for. */
+  async manage(): Promise<void> {
+    await this.ask(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`, '<enabled');
+    this.#managedFrom = this.messages;
   }
 
   /** Writes, and waits until that text has come. */
@@ -127,6 +136,10 @@ export class LoadClient {
     const kept = Math.max(from, text.length - END_OF_MESSAGE.length + 1);
     this.#rest = text.subarray(kept);
     this.messages += count;
+    // Seen twice, where it lies at the end of a chunk, it is answered twice.
+    if (this.#managedFrom !== undefined && text.includes(REQUEST)) {
+      this.write(`<a xmlns='urn:xmpp:sm:3' h='${this.messages - this.#managedFrom}'/>`);
+    }
     if (count > 0) this.onMessages?.(count);
   }
 }

@@ -1,6 +1,7 @@
 /**
  * A minimal XMPP server for loads: any login succeeds, stanzas to a bound JID are handed to it, and one service has rooms
- * that are always full. It knows just the XML that the load clients and the proxy write; it checks nothing.
+ * that are always full and reflect what is said to who says it. Who enables stream management (XEP-0198) is asked for an
+ * acknowledgement behind each chunk, as by Prosody. It knows just the XML that the load clients and the proxy write; it checks nothing.
  */
 import { createServer, type Socket } from 'node:net';
 import process from 'node:process';
@@ -14,7 +15,8 @@ const HEADER =
 const LOGIN =
   `<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>X-LOAD</mechanism>` +
   `</mechanisms></stream:features>`;
-const BIND = `<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>`;
+const SM = `xmlns='urn:xmpp:sm:3'`;
+const BIND = `<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm ${SM}/></stream:features>`;
 
 const bound = new Map<string, Peer>();
 const counters = { stanzas: 0, bytes: 0 };
@@ -27,6 +29,8 @@ class Peer {
   #rest = '';
   /** What is to be sent when the present chunk has been handled. */
   pending = '';
+  /** Stanzas that have come and gone since stream management was enabled; undefined: it was not. */
+  #managed: { came: number; gone: number; acknowledged: number; isAsked: boolean } | undefined;
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -55,16 +59,43 @@ class Peer {
 
   flush(): void {
     if (this.pending === '') return;
+    const managed = this.#managed;
+    if (managed && !managed.isAsked && managed.gone > managed.acknowledged) {
+      managed.isAsked = true;
+      this.pending += `<r ${SM}/>`;
+    }
     this.socket.write(this.pending, 'latin1');
     this.pending = '';
   }
 
+  /** A stanza for this client. */
+  give(xml: string): void {
+    this.pending += xml;
+    if (this.#managed) this.#managed.gone += 1;
+  }
+
   #element(xml: string, touched: Set<Peer>): void {
-    if (this.jid !== '') counters.stanzas += 1;
     if (xml.startsWith('<message')) this.#message(xml, touched);
     else if (xml.startsWith('<presence')) this.#presence(xml);
     else if (xml.startsWith('<iq')) this.#iq(xml);
-    else if (xml.startsWith('<stream:stream')) this.pending += HEADER + (this.#isLoggedIn ? BIND : LOGIN);
+    else {
+      this.#other(xml);
+      return;
+    }
+    if (this.jid !== '') counters.stanzas += 1;
+    if (this.#managed) this.#managed.came += 1;
+  }
+
+  #other(xml: string): void {
+    const managed = this.#managed;
+    if (managed && xml.startsWith('<r ')) this.pending += `<a ${SM} h='${managed.came}'/>`;
+    else if (managed && xml.startsWith('<a ')) {
+      managed.acknowledged = Number(attribute(xml, 'h'));
+      managed.isAsked = false;
+    } else if (xml.startsWith('<enable ')) {
+      this.#managed = { came: 0, gone: 0, acknowledged: 0, isAsked: false };
+      this.pending += `<enabled ${SM} id='${this.jid}' resume='true' max='600'/>`;
+    } else if (xml.startsWith('<stream:stream')) this.pending += HEADER + (this.#isLoggedIn ? BIND : LOGIN);
     else if (xml.startsWith('<auth')) {
       this.user = Buffer.from(xml.slice(xml.indexOf('>') + 1, xml.lastIndexOf('<')), 'base64').toString('latin1');
       this.#isLoggedIn = true;
@@ -78,9 +109,13 @@ class Peer {
 
   #message(xml: string, touched: Set<Peer>): void {
     const to = attribute(xml, 'to');
+    if (to.includes(ROOMS)) {
+      this.give(xml.replace(`to='${to}'`, `from='${to}/${this.user}' to='${this.jid}'`));
+      return;
+    }
     const peer = bound.get(to);
     if (!peer) return;
-    peer.pending += `<message from='${this.jid}'${xml.slice('<message'.length)}`;
+    peer.give(`<message from='${this.jid}'${xml.slice('<message'.length)}`);
     touched.add(peer);
   }
 
@@ -91,21 +126,22 @@ class Peer {
     const ours = `to='${this.jid}'`;
     const id = attribute(xml, 'id');
     if (xml.includes(`type='unavailable'`)) {
-      this.pending += `<presence from='${to}' ${ours} type='unavailable'>${self('none')}</presence>`;
+      this.give(`<presence from='${to}' ${ours} type='unavailable'>${self('none')}</presence>`);
       return;
     }
     if (!xml.includes('http://jabber.org/protocol/muc')) {
-      this.pending += `<presence from='${to}' ${ours}>${self('participant')}</presence>`;
+      this.give(`<presence from='${to}' ${ours}>${self('participant')}</presence>`);
       return;
     }
     for (let n = 1; n <= occupants; n++) {
-      this.pending +=
+      this.give(
         `<presence from='${room}/occupant ${n}' ${ours} id='9a3f0c62-${n}'><c xmlns='http://jabber.org/protocol/caps' ` +
-        `hash='sha-1' node='https://client.example' ver='q07IKJEyjvHSyhy//CH0CxmKi8w='/><x xmlns='${MUC_USER}'>` +
-        `<item affiliation='member' role='participant' jid='user${n}@localhost/phone'/></x></presence>`;
+          `hash='sha-1' node='https://client.example' ver='q07IKJEyjvHSyhy//CH0CxmKi8w='/><x xmlns='${MUC_USER}'>` +
+          `<item affiliation='member' role='participant' jid='user${n}@localhost/phone'/></x></presence>`,
+      );
     }
-    this.pending += `<presence from='${to}' ${ours} id='${id}'>${self('participant')}</presence>`;
-    this.pending += `<message from='${room}' ${ours} type='groupchat'><subject>load</subject></message>`;
+    this.give(`<presence from='${to}' ${ours} id='${id}'>${self('participant')}</presence>`);
+    this.give(`<message from='${room}' ${ours} type='groupchat'><subject>load</subject></message>`);
   }
 
   #iq(xml: string): void {
@@ -119,7 +155,7 @@ class Peer {
         `<jid>${this.jid}</jid></bind></iq>`;
     } else if (/ type=['"][gs]et['"]/.test(xml)) {
       const to = attribute(xml, 'to');
-      this.pending += `<iq type='result' id='${id}' to='${this.jid}'${to === '' ? '' : ` from='${to}'`}/>`;
+      this.give(`<iq type='result' id='${id}' to='${this.jid}'${to === '' ? '' : ` from='${to}'`}/>`);
     }
   }
 }

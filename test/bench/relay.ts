@@ -104,13 +104,18 @@ export async function pairsAt(prefix: string, { port }: Program): Promise<[LoadC
   return pairs;
 }
 
-/** Each message that comes is answered by one to the other side; those of one chunk in one write. */
-export async function play(pairs: readonly [LoadClient, LoadClient][], window: number, count: number): Promise<void> {
+/** Each message that comes is answered by one to the other side; those of one chunk in one write, with `behind` behind them. */
+export async function play(
+  pairs: readonly [LoadClient, LoadClient][],
+  window: number,
+  count: number,
+  behind = '',
+): Promise<void> {
   const share = Math.ceil(count / pairs.length);
   await Promise.all(
     pairs.map(async ([one, other]) => {
-      const toOther = messages(other.jid, window);
-      const toOne = messages(one.jid, window);
+      const toOther = messages(other.jid, window, behind);
+      const toOne = messages(one.jid, window, behind);
       let left = share - window;
       let received = 0;
       await new Promise<void>((resolve) => {
@@ -133,9 +138,9 @@ export async function play(pairs: readonly [LoadClient, LoadClient][], window: n
 }
 
 /** Texts of 0 to `most` messages of some 250 bytes. */
-function messages(to: string, most: number): string[] {
+function messages(to: string, most: number, behind: string): string[] {
   const one =
     `<message to='${to}' id='7d0c1d6a-6f3e-4b07' type='chat'><body>${BODY}</body>` +
     `<active xmlns='http://jabber.org/protocol/chatstates'/><request xmlns='urn:xmpp:receipts'/></message>`;
-  return Array.from({ length: most + 1 }, (_, count) => one.repeat(count));
+  return Array.from({ length: most + 1 }, (_, count) => one.repeat(count) + behind);
 }

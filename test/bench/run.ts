@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fork } from './fork.ts';
 import { join } from './join.ts';
+import { management } from './management.ts';
 import { isMissed, type Result, table } from './measure.ts';
 import { memory } from './memory.ts';
 import { relay } from './relay.ts';
@@ -31,6 +32,13 @@ const proxy = [...values.node, values.proxy];
 const parts: Readonly<Record<string, () => Promise<Result[]>>> = {
   relay: () => relay({ proxy, rounds: quick ? 2 : 7, messages: quick ? 60_000 : 200_000, windows }),
   fork: () => fork({ proxy, devices: quick ? [1, 8] : [1, 2, 4, 8], messages: quick ? 200 : 1000 }),
+  management: () =>
+    management({
+      proxy,
+      rounds: quick ? 2 : 7,
+      messages: quick ? 60_000 : 200_000,
+      hibernating: quick ? 1000 : 2000,
+    }),
   join: () => join({ proxy, joins: quick ? 100 : 400 }),
   store: () => store({ steps: quick ? 500 : 5000 }),
   memory: () => memory({ proxy, sessions: quick ? 1000 : 5000, joined: quick ? 200 : 1000 }),
