@@ -69,8 +69,15 @@ export interface ScenarioSuite {
 
 type Body = (scene: Scene) => Promise<void>;
 
-/** Starts a file of scenarios. `limitMs` is the time limit of each cell. */
-export function scenarios(name: string, { limitMs = 30_000 } = {}): ScenarioSuite {
+export interface SuiteOptions {
+  /** The time limit of each cell. */
+  limitMs?: number;
+  /** Starts the servers of this file, which are its own then; the run's unless given. */
+  start?: (name: ServerName) => Promise<Server>;
+}
+
+/** Starts a file of scenarios. */
+export function scenarios(name: string, { limitMs = 30_000, start }: SuiteOptions = {}): ScenarioSuite {
   const test = suite(name, { limitMs });
   const servers = new Map<ServerName, Server>();
   let ran = 0;
@@ -79,7 +86,8 @@ export function scenarios(name: string, { limitMs = 30_000 } = {}): ScenarioSuit
 
   test.before(async () => {
     const names = serverNames.filter((one) => wanted.some((cell) => cell.server === one));
-    for (const server of await sharedServers(names)) servers.set(server.name, server);
+    const started = start ? await Promise.all(names.map(start)) : await sharedServers(names);
+    for (const server of started) servers.set(server.name, server);
   });
   test.after(async () => {
     await Promise.all([...servers.values()].map((server) => server.stop()));
