@@ -6,6 +6,7 @@ import type { Stanza } from '../xml/stanza.ts';
 import type { Effect } from './effects.ts';
 import { Effects } from './effects.ts';
 import type { Input } from './inputs.ts';
+import { notePush, payNudge } from './nudge.ts';
 import { forgetOccupancy } from './occupancy.ts';
 import { accountStreamFailed, carrierLost, carrierReady, credentials, reopen } from './rules/carrier-events.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
@@ -62,7 +63,7 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'session-hibernates': {
       const session = state.sessions.get(input.session);
-      if (session) sessionHibernates(turn, session, input.isDeaf, input.isStreamKept === true);
+      if (session) sessionHibernates(turn, session, input);
       return;
     }
     case 'session-lags': {
@@ -88,6 +89,11 @@ function dispatch(turn: Turn, input: Input): void {
     case 'session-carbons': {
       const session = state.sessions.get(input.session);
       if (session) session.carbons = input.enabled;
+      return;
+    }
+    case 'session-push': {
+      const session = state.sessions.get(input.session);
+      if (session) notePush(turn, session, input.enabled);
       return;
     }
     case 'credentials':
@@ -172,6 +178,11 @@ function timer(turn: Turn, key: string): void {
     case 'inbound':
       inboundUnanswered(turn, rest);
       return;
+    case 'nudge': {
+      const session = turn.state.sessions.get(rest as SessionId);
+      if (session) payNudge(turn, session);
+      return;
+    }
     case 'depart': {
       const cut = rest.indexOf(' ');
       const room = roomOf(turn, rest.slice(cut + 1));

@@ -1,6 +1,7 @@
 /**
  * Which stream carries a room. To the rules all carriers are alike: something with a full JID that sends to and hears from rooms.
  */
+import { payNudge } from './nudge.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, Session, SessionId, Turn } from './state.ts';
 
 /** Full JIDs of all streams that may carry rooms. */
@@ -150,6 +151,8 @@ export function hasOtherCarrier(state: AccountState, id: CarrierId): boolean {
 export function suspend(turn: Turn, carrier: Carrier): void {
   carrier.status = 'hibernating';
   turn.out.push({ kind: 'suspend-carrier', carrier: carrier.id });
+  const session = carrier.session === undefined ? undefined : turn.state.sessions.get(carrier.session);
+  if (session) payNudge(turn, session);
 }
 
 export function departTimer(carrier: CarrierId, room: Occupancy): string {

@@ -39,6 +39,8 @@ export type Input =
       readonly session: SessionId;
       readonly isDeaf: boolean;
       readonly isStreamKept?: boolean;
+      /** Text of the last room message that its client has been sent and has not acknowledged. */
+      readonly unheard?: string | undefined;
     }
   /** While it hibernates, more waits for it than is good: the rooms' logs are to keep the rest. */
   | { readonly kind: 'session-lags'; readonly session: SessionId }
@@ -64,6 +66,8 @@ export type Input =
     }
   /** The server has confirmed or ended message carbons for this session (XEP-0280). */
   | { readonly kind: 'session-carbons'; readonly session: SessionId; readonly enabled: boolean }
+  /** The server has taken or ended the session's request for push notifications (XEP-0357). */
+  | { readonly kind: 'session-push'; readonly session: SessionId; readonly enabled: boolean }
   /** A stanza from the client that concerns a room (see rules/route.ts for which do). */
   | { readonly kind: 'session-stanza'; readonly session: SessionId; readonly stanza: Stanza }
   /** A stanza from a room that this carrier occupies; on a stream without a client (account stream, held): any stanza. */

@@ -75,8 +75,19 @@ export interface Session {
   isLagging: boolean;
   /** While it hibernates its stream goes on, since the server has no XEP-0198. */
   isStreamKept: boolean;
+  /** The server pushes for it while it hibernates (XEP-0357); undefined: it does not. */
+  push: Push | undefined;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
+}
+
+/** What a session that hibernates has been told of by nudges (nudge.ts). */
+export interface Push {
+  /** Text of the last message that it has not been told of. */
+  owed: string | undefined;
+  /** Nudges since it went to sleep, and when the last one was sent (epoch ms). */
+  count: number;
+  at: number;
 }
 
 export interface Carrier {
@@ -328,6 +339,8 @@ export interface AccountState {
   openedAt: number;
   /** No session is left: the time that the account stays for is running, or over. */
   lingering: 'no' | 'running' | 'over';
+  /** A session has had the server push for it. */
+  hasPush: boolean;
 }
 
 /** One input's turn: state, effects, and the time at which it happened (epoch ms). */
@@ -359,6 +372,7 @@ export function createAccountState(
     retries: 0,
     openedAt: 0,
     lingering: 'no',
+    hasPush: false,
   };
 }
 

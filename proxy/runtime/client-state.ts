@@ -1,5 +1,5 @@
 /**
- * What a client says of itself on its stream (presence to all, activity, carbons), as far as the stream's use for the
+ * What a client says of itself on its stream (presence to all, activity, carbons, push), as far as the stream's use for the
  * account's rooms changes when or whether the server hears it.
  */
 import type { SessionId } from '../core/state.ts';
@@ -11,8 +11,14 @@ import { HoldBack } from './hold-back.ts';
 import type { SessionLegs } from './session-legs.ts';
 import { Withheld } from './withheld.ts';
 
-/** Requests to switch carbons that may be unanswered at a time. */
+/** Requests to switch carbons or push that may be unanswered at a time. */
 const MOST_REQUESTS = 16;
+
+/** A switch of the session's at the server, and how it stands. */
+interface Switched {
+  readonly kind: 'session-carbons' | 'session-push';
+  readonly enabled: boolean;
+}
 
 export interface ClientStateOptions {
   readonly id: SessionId;
@@ -32,8 +38,8 @@ export class ClientState {
   #held: HoldBack | undefined;
   /** The server holds the client for available. */
   #isShown = false;
-  /** Ids of the client's requests to switch carbons, and to what. */
-  #carbonRequests: Map<string, boolean> | undefined;
+  /** The client's requests to switch carbons or push, by id: what holds when the server has confirmed it. */
+  #switches: Map<string, Switched> | undefined;
 
   constructor(options: ClientStateOptions) {
     this.#options = options;
@@ -112,23 +118,25 @@ export class ClientState {
     this.#held = undefined;
   }
 
-  /** XEP-0280 section 4: what the client switches on or off is true when the server has confirmed it. */
-  switchCarbons(stanza: Stanza): void {
-    this.#carbonRequests ??= new Map();
-    if (stanza.id === undefined || this.#carbonRequests.size >= MOST_REQUESTS) return;
-    this.#carbonRequests.set(stanza.id, stanza.root.children[0]?.name === 'enable');
+  /** XEP-0280 section 4, XEP-0357 section 5: what the client switches on or off is true when the server has confirmed it. */
+  asksToSwitch(stanza: Stanza): void {
+    this.#switches ??= new Map();
+    if (stanza.id === undefined || this.#switches.size >= MOST_REQUESTS) return;
+    const [child] = stanza.root.children;
+    const kind = child?.ns === NS.push ? 'session-push' : 'session-carbons';
+    this.#switches.set(stanza.id, { kind, enabled: child?.name === 'enable' });
   }
 
   /** An IQ of the server's, which may be that confirmation. */
   answered(stanza: Stanza): void {
-    if (this.#carbonRequests === undefined) return;
+    if (this.#switches === undefined) return;
     const id = stanza.id ?? '';
-    const enabled = this.#carbonRequests.get(id);
-    if (enabled === undefined || stanza.type === 'get' || stanza.type === 'set') return;
-    this.#carbonRequests.delete(id);
-    if (this.#carbonRequests.size === 0) this.#carbonRequests = undefined;
+    const switched = this.#switches.get(id);
+    if (switched === undefined || stanza.type === 'get' || stanza.type === 'set') return;
+    this.#switches.delete(id);
+    if (this.#switches.size === 0) this.#switches = undefined;
     const { account, id: session } = this.#options;
-    if (stanza.type === 'result') account.input({ kind: 'session-carbons', session, enabled });
+    if (stanza.type === 'result') account.input({ ...switched, session });
   }
 
   /** The client has gone and the stream stays for its rooms: it takes no one-to-one traffic from now on. */

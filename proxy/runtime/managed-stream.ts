@@ -14,7 +14,7 @@ import { readEnabled } from '../stream/management/own-management.ts';
 import { bareOf } from '../xml/address.ts';
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
-import type { Stanza } from '../xml/stanza.ts';
+import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import type { AccountDeps } from './deps.ts';
 import type { BoundSession } from './negotiation.ts';
@@ -23,6 +23,7 @@ import type { BoundSession } from './negotiation.ts';
 export interface ManagedLines {
   toClient(xml: string): void;
   toServer(xml: string): void;
+  clientAsked(): void;
   stanzaToClient(text: Buffer): void;
   stanzaToServer(text: Buffer): void;
 }
@@ -159,6 +160,18 @@ export class ManagedStream {
     return all.filter((what) => typeof what !== 'number');
   }
 
+  /** Text of the last message of the proxy's own, one from a room, that the client has not acknowledged. */
+  unheard(): string | undefined {
+    const waiting = this.management.toClient.unacknowledged();
+    for (let at = waiting.length - 1; at >= 0; at -= 1) {
+      const what = waiting[at];
+      if (what === undefined || typeof what === 'number' || !what.includes('<body')) continue;
+      const text = bodyOf(what);
+      if (text !== undefined) return text;
+    }
+    return undefined;
+  }
+
   /** `<r/>` and `<a/>` of the client. */
   fromClient(stanza: Stanza): Acknowledged {
     if (stanza.name === 'a') return this.management.clientAcknowledges(stanza);
@@ -242,6 +255,18 @@ export class ManagedStream {
   /** The server has nothing more to send again. */
   giveRest(): void {
     for (const what of this.#again.splice(0)) if (typeof what !== 'number') this.#lines.stanzaToClient(what);
+  }
+}
+
+/** The body of a live message; what a room replays as history is old. */
+function bodyOf(text: Buffer): string | undefined {
+  try {
+    const { name, root } = parseStanza(text);
+    const isLive = name === 'message' && root.child('delay', NS.delay) === undefined;
+    return isLive ? root.child('body')?.text() : undefined;
+  } catch {
+    // It leans on a declaration of an earlier stream header of the client's: another message will have to do.
+    return undefined;
   }
 }
 

@@ -79,12 +79,13 @@ export class Hibernation {
       return;
     }
     if (legs.isHibernating) return;
+    const unheard = legs.managed?.unheard();
     legs.isHibernating = true;
     this.#sleeper.asleep();
     log.info({ reason }, 'session hibernates');
     this.#expiry = setTimeout(() => this.expire(), resumableMs + (legs.isOwn ? 0 : EXPIRY_MARGIN_MS));
     this.#expiry.unref();
-    account.input({ kind: 'session-hibernates', session: id, isDeaf, isStreamKept: legs.isOwn });
+    account.input({ kind: 'session-hibernates', session: id, isDeaf, isStreamKept: legs.isOwn, unheard });
   }
 
   /** The connection to the server broke. One that can be resumed is: the client is cut off, and comes back at once. */

@@ -252,6 +252,9 @@ export class SessionLegs {
       toClient: (xml: string) => {
         if (!this.isHibernating) this.client.send(xml);
       },
+      clientAsked: () => {
+        if (!this.isHibernating) this.client.expectAnswer();
+      },
       toServer: (xml: string) => {
         if (!this.isSuspended) this.server.send(xml);
       },
@@ -267,6 +270,9 @@ export class SessionLegs {
 
   /** Drops the connection to the server as it is: the server keeps the session for as long as it said. */
   suspend(): void {
+    // What the account has taken, the stanza at hand included, must not be sent again, nor be pushed for (XEP-0357).
+    this.finish('server');
+    if (this.#managed?.isEnabled) this.#managed.management.settleWithServer();
     this.isSuspended = true;
     this.outlet.divert((text) => this.#keepForServer(text));
     this.server.handler = SILENT;

@@ -2,6 +2,7 @@
  * Where a stanza of a session goes (DESIGN "What passes through, what is rewritten"): decided here, done by the session.
  */
 
+import { isNudge } from '../core/nudge.ts';
 import type { AccountView, Seat } from '../core/view.ts';
 import { guardBound, type Refusal } from '../stream/client-guard.ts';
 import { type BareKey, bareKey, resourceOf, splitJid } from '../xml/address.ts';
@@ -17,7 +18,7 @@ export interface RouteView {
   readonly exclude: readonly string[];
 }
 
-export type UpRoute = 'account' | 'relay' | 'broadcast' | 'client-state' | 'switch-carbons' | Refusal;
+export type UpRoute = 'account' | 'relay' | 'broadcast' | 'client-state' | 'switch' | Refusal;
 
 /** A stanza or other first-level element of the client. */
 export function routeUp(stanza: Stanza, view: RouteView): UpRoute {
@@ -28,7 +29,7 @@ export function routeUp(stanza: Stanza, view: RouteView): UpRoute {
     if (key !== undefined && concerns(view, key)) return 'account';
   }
   if (stanza.name !== 'iq' || stanza.type !== 'set') return 'relay';
-  return guardBound(stanza) ?? (switchesCarbons(stanza, view.seat.account.bare) ? 'switch-carbons' : 'relay');
+  return guardBound(stanza) ?? (isSwitch(stanza, view.seat.account.bare) ? 'switch' : 'relay');
 }
 
 function routePresence(stanza: Stanza, view: RouteView): UpRoute {
@@ -52,13 +53,14 @@ function isEntry({ exclude, seat }: RouteView, key: BareKey, stanza: Stanza): bo
   return stanza.root.child('x', NS.muc) !== undefined || seat.account.services.isMuc(domain);
 }
 
-/** XEP-0280 section 4: sent to the account itself, by name or without. */
-function switchesCarbons(stanza: Stanza, bare: string): boolean {
+/** XEP-0280 section 4, XEP-0357 section 5: sent to the account itself, by name or without. */
+function isSwitch(stanza: Stanza, bare: string): boolean {
   if (stanza.toAt >= 0 && stanza.to !== bare) return false;
-  return stanza.id !== undefined && stanza.root.children[0]?.ns === NS.carbons;
+  const ns = stanza.root.children[0]?.ns;
+  return stanza.id !== undefined && (ns === NS.carbons || ns === NS.push);
 }
 
-export type DownRoute = 'account' | 'relay' | 'drop' | 'carbon-of-carrier' | 'carrier-presence' | 'overlap';
+export type DownRoute = 'account' | 'relay' | 'drop' | 'carbon-of-carrier' | 'carrier-presence' | 'overlap' | 'nudge';
 
 /** A stanza of the server. `isAbsent`: the stream is held for its rooms, its client has gone. */
 export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): DownRoute {
@@ -69,6 +71,7 @@ export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): D
   }
   // One-to-one traffic without a client: the account sees to it that nothing is lost in silence.
   if (isAbsent) return stanza.ns === NS.client ? 'account' : 'drop';
+  if (isNudge(stanza, account)) return 'nudge';
   if (session.rooms.size > 0 && stanza.name === 'message') {
     if (isCarbonOfJoined(stanza, account.bare, session.rooms, account.carriers.values())) return 'carbon-of-carrier';
   }

@@ -153,8 +153,8 @@ export class ClientSession implements SessionPort, CarrierPort {
       case 'client-state':
         this.#clientState.activity(stanza);
         return;
-      case 'switch-carbons':
-        this.#clientState.switchCarbons(stanza);
+      case 'switch':
+        this.#clientState.asksToSwitch(stanza);
         this.relayUpstream(stanza);
         return;
       default:

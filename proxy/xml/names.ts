@@ -30,6 +30,7 @@ export const NS = {
   stanzaId: 'urn:xmpp:sid:0',
   hints: 'urn:xmpp:hints',
   carbons: 'urn:xmpp:carbons:2',
+  push: 'urn:xmpp:push:0',
   forward: 'urn:xmpp:forward:0',
   mam: 'urn:xmpp:mam:2',
   mam1: 'urn:xmpp:mam:1',

@@ -275,6 +275,8 @@ export class World {
     const stanza = queue.shift();
     if (!stanza) return;
     if (stanza.toAt < 0) this.#gone(jid);
+    // To a session of the account, past the room.
+    else if (stanza.to?.startsWith(BARE)) return;
     else if (this.#streams.has(jid)) {
       const room = stanza.to?.startsWith(OTHER) ? this.other : this.room;
       this.#tell(room.take(jid, stanza, this.now));

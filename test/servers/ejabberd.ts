@@ -159,6 +159,7 @@ function configuration({ ports, certificate }: ServerFacts, options: EjabberdOpt
       mod_ping: {},
       mod_privacy: {},
       mod_private: {},
+      mod_push: {},
       mod_pubsub: { access_createnode: 'local', last_item_cache: false, plugins: ['flat', 'pep'] },
       mod_roster: {},
       mod_stream_mgmt: {},

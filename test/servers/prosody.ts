@@ -132,6 +132,7 @@ modules_disabled = { "s2s" }
 modules_enabled = {
   "roster"; "saslauth"; "tls"; "disco"; "posix"; "private"; "blocklist"; "vcard4"; "vcard_legacy"; "version"; "uptime";
   "time"; "ping"; "pep"; "bookmarks"; "carbons"; "smacks"; "csi_simple"; "websocket"; "http"; "mam"; "offline"; "legacyauth";
+  "cloud_notify";
 }
 ${options.extra ?? ''}
 

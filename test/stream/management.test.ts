@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { Inbound, WRAP } from '../../proxy/stream/management/inbound.ts';
+import { Management } from '../../proxy/stream/management/management.ts';
 import { Outbound } from '../../proxy/stream/management/outbound.ts';
+import { NS } from '../../proxy/xml/names.ts';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
 
 const test = suite('acknowledgements');
@@ -113,6 +116,44 @@ test('any order of safety and acknowledgement keeps h at the reference, and neve
       assert.equal(acted, [...acted.keys()]);
     }),
   );
+});
+
+test('the client is asked at the first stanza of the proxy’s own, then when twenty are on their way; of others the server asks', () => {
+  const sent: string[] = [];
+  let asked = 0;
+  const management = new Management(NS.sm3, {
+    toClient: (xml) => sent.push(xml),
+    toServer: () => {},
+    clientAsked: () => {
+      asked += 1;
+    },
+  });
+  const acknowledge = (h: number) => management.clientAcknowledges(parseStanza(`<a xmlns='${NS.sm3}' h='${h}'/>`));
+  const request = `<r xmlns='${NS.sm3}'/>`;
+  management.sentToClient(management.fromServer.take('m') as number);
+  assert.equal(sent, []);
+  acknowledge(1);
+  management.sentToClient(Buffer.from('<message/>'));
+  assert.equal(sent, [request]);
+  for (let count = 0; count < 30; count += 1) management.sentToClient(Buffer.from('<message/>'));
+  assert.equal(sent, [request], 'one request at a time');
+  acknowledge(5);
+  management.sentToClient(Buffer.from('<message/>'));
+  assert.equal(sent, [request, request]);
+  assert.is(asked, 2);
+});
+
+test('what is safe is told to the server when its connection is about to be dropped', () => {
+  const sent: string[] = [];
+  const management = new Management(NS.sm3, { toClient: () => {}, toServer: (xml) => sent.push(xml) });
+  management.settleWithServer();
+  assert.equal(sent, [], 'nothing has come');
+  const [one, other] = ['a', 'b'].map((mark) => management.fromServer.take(mark) as number);
+  management.serverSafe(one as number);
+  management.settleWithServer();
+  management.serverSafe(other as number);
+  management.settleWithServer();
+  assert.equal(sent, [`<a xmlns='${NS.sm3}' h='1'/>`, `<a xmlns='${NS.sm3}' h='2'/>`]);
 });
 
 test.run();

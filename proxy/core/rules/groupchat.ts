@@ -4,6 +4,7 @@
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { hearerIds, memberIds } from '../carriers.ts';
+import { nudgeMembers } from '../nudge.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
@@ -37,6 +38,7 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
   // Whom the log is kept for needs nothing else of what can be told from it, and no news of who is typing.
   const isRetold = isSubjectChange || isLogged || isChatState(stanza);
   out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);
+  nudgeMembers(turn, room, stanza);
 }
 
 /** Nothing but a chat state (XEP-0085), beside marks of the server. */

@@ -5,6 +5,8 @@
  * session by itself: its stream goes on, and carries what it has carried.
  */
 import { hasOtherCarrier, suspend } from '../carriers.ts';
+import type { Input } from '../inputs.ts';
+import { forgetNudges, oweNudge, payNudge } from '../nudge.ts';
 import type { Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { toldFromLogs } from './lag.ts';
@@ -12,11 +14,14 @@ import { reconcile } from './move.ts';
 import { showMostActive } from './shown.ts';
 import { deliverKept } from './strangers.ts';
 
+type Hibernates = Extract<Input, { kind: 'session-hibernates' }>;
+
 /** `isDeaf`: the server is to be heard no more either, and what the rooms say is with the server until the resumption. */
-export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean, isStreamKept: boolean): void {
+export function sessionHibernates(turn: Turn, session: Session, { isDeaf, isStreamKept = false, unheard }: Hibernates): void {
   const { state } = turn;
   session.isHibernating = true;
   session.isStreamKept = isStreamKept;
+  oweNudge(session, unheard);
   inboundOver(turn, session.id);
   showAgain(turn, session);
   if (isStreamKept) return;
@@ -24,6 +29,7 @@ export function sessionHibernates(turn: Turn, session: Session, isDeaf: boolean,
   if (!carrier) return;
   if (isDeaf) {
     carrier.status = 'hibernating';
+    payNudge(turn, session);
     reconcile(turn);
     return;
   }
@@ -40,6 +46,7 @@ export function sessionAwakes(turn: Turn, session: Session): void {
   session.isHibernating = false;
   toldFromLogs(turn, session);
   showAgain(turn, session);
+  forgetNudges(turn, session);
   const carrier = turn.state.carriers.get(session.carrier);
   // One that was kept may be about to be freed of its rooms all the same.
   if (carrier && !session.isStreamKept) carrier.status = 'ready';

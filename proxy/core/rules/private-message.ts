@@ -8,6 +8,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { memberIds } from '../carriers.ts';
+import { nudgeMembers } from '../nudge.ts';
 import { detach, nickOf } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
@@ -54,6 +55,7 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
   }
   if (room.members.size > 0) {
     out.fork(memberIds(room), stanza);
+    nudgeMembers(turn, room, stanza);
     return;
   }
   if (nickOf(stanza) === '' || !stanza.root.child('body')) {

@@ -4,6 +4,7 @@
 import type { Stanza } from '../../xml/stanza.ts';
 import { freeIfDone, hasOtherCarrier } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
+import { forgetNudges } from '../nudge.ts';
 import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
@@ -32,6 +33,7 @@ export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: 
     isHibernating: false,
     isStreamKept: false,
     isLagging: false,
+    push: undefined,
     rooms: new RoomSet(),
   });
   state.carriers.set(carrier, {
@@ -56,6 +58,7 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
   if (!session) return;
   noteCursors(turn, session, unseen);
   state.sessions.delete(id);
+  forgetNudges(turn, session);
   for (const key of session.rooms) {
     const room = state.rooms.get(key);
     if (!room) continue;

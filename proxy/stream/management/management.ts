@@ -16,9 +16,11 @@ export type ManagementVersion = typeof NS.sm2 | typeof NS.sm3;
 export interface ManagementLines {
   toClient(xml: string): void;
   toServer(xml: string): void;
+  /** The client has been asked for an acknowledgement, by `toClient`. */
+  clientAsked?(): void;
 }
 
-/** Own stanzas after which the client is asked for an acknowledgement without the server's having asked for one. */
+/** Relayed stanzas after which the client is asked for an acknowledgement without the server's having asked for one. */
 const ASK_AFTER = 20;
 
 /** What is to be sent again after a resumption. */
@@ -58,6 +60,8 @@ export class Management {
   #isClientAsked = false;
   #isServerAsked = false;
   #sinceClientAsked = 0;
+  /** Something that no server asks for has gone to the client since it was asked. */
+  #isUnasked = false;
   #sinceServerAsked = 0;
 
   constructor(version: ManagementVersion, lines: ManagementLines, isOwn = false) {
@@ -94,8 +98,9 @@ export class Management {
   sentToClient(what: Sent): void {
     this.toClient.sent(what);
     this.#sinceClientAsked += 1;
-    // A server asks for what it has relayed; where it does not, what is kept is to be acknowledged soon.
-    if (this.isOwn || this.#sinceClientAsked >= ASK_AFTER) this.#askClient();
+    // A server asks for what it has relayed. Nobody else does for what is ours or kept here, and a phone may have vanished long ago.
+    if (typeof what !== 'number' || this.isOwn) this.#isUnasked = true;
+    if (this.#isUnasked || this.#sinceClientAsked >= ASK_AFTER) this.#askClient();
   }
 
   /** `<r/>` of the client: answered at once with what holds; what does not hold yet is asked for. */
@@ -112,6 +117,11 @@ export class Management {
     if (this.toClient.waiting > 0) this.#askClient();
   }
 
+  /** The connection to the server is about to be dropped: what is safe is told unasked. */
+  settleWithServer(): void {
+    if (!this.isOwn && this.fromServer.handled > 0) this.#lines.toServer(`<a xmlns='${this.version}' h='${this.fromServer.h}'/>`);
+  }
+
   /** `<a/>` of the client. */
   clientAcknowledges(stanza: Stanza): Acknowledged {
     this.#isClientAsked = false;
@@ -121,7 +131,7 @@ export class Management {
     if (!tickets) return 'too-high';
     for (const ticket of tickets) this.fromServer.safe(ticket);
     this.#payServer();
-    if (this.isOwn && this.toClient.waiting > 0) this.#askClient();
+    if (this.#isUnasked && this.toClient.waiting > 0) this.#askClient();
     return 'ok';
   }
 
@@ -223,7 +233,9 @@ export class Management {
     if (this.#isClientAsked) return;
     this.#isClientAsked = true;
     this.#sinceClientAsked = 0;
+    this.#isUnasked = false;
     this.#lines.toClient(`<r xmlns='${this.version}'/>`);
+    this.#lines.clientAsked?.();
   }
 
   #askServer(): void {
