@@ -36,6 +36,24 @@ test('a hand-over to a sibling shows the room no leave, and each message arrives
   assert.equal(world.client(b).heard, said);
 });
 
+test('what was said while the only session slept in a room that had been silent is there for the next one', () => {
+  const world = new World();
+  const phone = world.bind();
+  world.join(phone);
+  world.settle();
+  world.now += 60_000;
+  world.input({ kind: 'session-hibernates', session: phone, isDeaf: true });
+  world.settle();
+  const said = world.roomSays();
+  world.now += 60_000;
+  const next = world.bind();
+  world.lose(phone);
+  world.settle();
+  world.join(next);
+  world.settle();
+  assert.equal(world.client(next).heard, [said]);
+});
+
 test('where a nick cannot be shared the account leaves and comes back, and its sessions do not notice', () => {
   const world = new World({ isShared: false });
   const [a, b] = [world.bind(), world.bind()];
