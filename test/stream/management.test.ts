@@ -118,7 +118,7 @@ test('any order of safety and acknowledgement keeps h at the reference, and neve
   );
 });
 
-test('the client is asked at the first stanza of the proxy’s own, then when twenty are on their way; of others the server asks', () => {
+test('the client is asked for each stanza of the proxy’s own, with one request at a time; of others the server asks', () => {
   const sent: string[] = [];
   let asked = 0;
   const management = new Management(NS.sm3, {
@@ -137,10 +137,15 @@ test('the client is asked at the first stanza of the proxy’s own, then when tw
   assert.equal(sent, [request]);
   for (let count = 0; count < 30; count += 1) management.sentToClient(Buffer.from('<message/>'));
   assert.equal(sent, [request], 'one request at a time');
+  acknowledge(2);
+  assert.equal(sent, [request, request], 'of what has gone since');
   acknowledge(5);
+  assert.equal(sent, [request, request], 'asked already');
+  acknowledge(32);
   management.sentToClient(Buffer.from('<message/>'));
-  assert.equal(sent, [request, request]);
-  assert.is(asked, 2);
+  assert.equal(sent, [request, request, request]);
+  acknowledge(33);
+  assert.is(asked, 3);
 });
 
 test('what is safe is told to the server when its connection is about to be dropped', () => {
