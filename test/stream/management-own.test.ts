@@ -75,6 +75,7 @@ class ModelLeg {
   readonly in: string[] = [];
   readonly out: string[] = [];
   congested = false;
+  expectAnswer(): void {}
   isOpen = true;
 
   send(xml: string | Buffer): void {

@@ -17,7 +17,11 @@ import { deliverKept } from './strangers.ts';
 type Hibernates = Extract<Input, { kind: 'session-hibernates' }>;
 
 /** `isDeaf`: the server is to be heard no more either, and what the rooms say is with the server until the resumption. */
-export function sessionHibernates(turn: Turn, session: Session, { isDeaf, isStreamKept = false, unheard }: Hibernates): void {
+export function sessionHibernates(
+  turn: Turn,
+  session: Session,
+  { isDeaf, isStreamKept = false, unheard }: Hibernates,
+): void {
   const { state } = turn;
   session.isHibernating = true;
   session.isStreamKept = isStreamKept;

@@ -119,7 +119,8 @@ export class Management {
 
   /** The connection to the server is about to be dropped: what is safe is told unasked. */
   settleWithServer(): void {
-    if (!this.isOwn && this.fromServer.handled > 0) this.#lines.toServer(`<a xmlns='${this.version}' h='${this.fromServer.h}'/>`);
+    if (!this.isOwn && this.fromServer.handled > 0)
+      this.#lines.toServer(`<a xmlns='${this.version}' h='${this.fromServer.h}'/>`);
   }
 
   /** `<a/>` of the client. */

@@ -14,6 +14,7 @@ import { presence } from './presence.ts';
 import { races } from './races.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
+import { sleeping } from './sleeping.ts';
 import { streams } from './streams.ts';
 
 /** By the name under which a run can ask for them. */
@@ -31,6 +32,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   streams,
   authentication,
   resumption,
+  sleeping,
   lost,
   keeping,
 };

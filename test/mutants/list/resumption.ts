@@ -116,7 +116,7 @@ export const resumption: readonly Mutant[] = [
     file: 'runtime/session-hibernation.ts',
     find: '    if (!legs.isOverfull) return;\n',
     put: '    if (legs.managed || !legs.isOverfull) return;\n',
-    kills: { 'resume-ends': ['X3'] },
+    kills: { 'resume-ends': ['X3'], 'resume-slow': ['X3'] },
   },
   {
     name: 'a count of stanzas that never were is taken for none',
@@ -151,7 +151,7 @@ export const resumption: readonly Mutant[] = [
     file: 'core/rules/hibernation.ts',
     find: '  if (carrier.rooms.size === 0 || !hasOtherCarrier(state, session.carrier)) {',
     put: '  if (carrier.rooms.size >= 0 || !hasOtherCarrier(state, session.carrier)) {',
-    kills: { 'resume-rooms': ['S9 siblings go on'] },
+    kills: { 'resume-rooms': ['S9 siblings go on'], 'resume-expiry': ['L9'] },
   },
   {
     name: 'what the server says is late is history of the room',
