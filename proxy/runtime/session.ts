@@ -234,11 +234,19 @@ export class ClientSession implements SessionPort, CarrierPort {
       this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
     } else if (route === 'relay') {
       if (stanza.name === 'iq') this.#clientState.answered(stanza);
-      if (stanza.ns === NS.streams && stanza.name === 'error' && this.hibernation.isLastWord(stanza)) return;
-      this.relayDownstream(stanza);
+      if (stanza.ns === NS.streams && stanza.name === 'error') this.#serverError(stanza);
+      else this.relayDownstream(stanza);
     } else if (route !== 'drop') {
       this.#deps.metrics.drops.inc({ reason: route });
     }
+  }
+
+  /** A server resumes no session that it has ended by an error, and ejabberd may leave the connection to the client to end. */
+  #serverError(stanza: Stanza): void {
+    if (!this.hibernation.isLastWord(stanza)) this.relayDownstream(stanza);
+    if (this.hibernation.isBeingResumed) return;
+    this.#server.end();
+    this.#serverGone(true);
   }
 
   relayDownstream(stanza: Stanza): void {

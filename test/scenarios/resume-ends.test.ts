@@ -349,4 +349,29 @@ scenario(
   },
 );
 
+scenario(
+  'S9',
+  "a session that the server has ended by a stream error is over, also when its client drops at once, and is nobody's place in a room",
+  async (scene) => {
+    const { room } = scene;
+    const witness = await watch(scene);
+    const device = await openDevice(scene, 'al');
+    const desk = await scene.login('al', { device: 'desk' });
+    await joinRoom(device.client, `${room}/al`);
+    await joinRoom(desk, `${room}/al`);
+    assert.equal(await witness.sees(), ['+al']);
+    const { client } = device;
+    // What ends a stream: ejabberd does not like the first, Prosody not the second.
+    if (scene.server.name === 'ejabberd') client.send(`<iq type='get' id='x' from='other@localhost/x'/>`);
+    else client.send(`<unknown xmlns='urn:example:unknown'/>`);
+    await client.expect(`<stream:error xmlns:stream='${ns.streams}'/>`);
+    await client.drop();
+    await until('the session is gone', () => scene.proxy.app.census().sessions === 1);
+    await desk.fence({ room });
+    desk.send(`<presence type='unavailable' to='${room}'/>`);
+    await witness.client.pick(`<presence type='unavailable' from='${room}/al'/>`);
+  },
+  { except: ['streamManagement'], config: { leave: { grace: '0s' } } },
+);
+
 scenario.run();
