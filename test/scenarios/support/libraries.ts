@@ -254,6 +254,6 @@ function note(heard: string[], from: string, body: string): void {
 
 /** Some have no types, others' are of no use here. */
 // biome-ignore lint/suspicious/noExplicitAny: see above.
-function load(name: string): Promise<any> {
+export function load(name: string): Promise<any> {
   return import(name);
 }
