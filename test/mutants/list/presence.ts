@@ -93,7 +93,7 @@ export const presence: readonly Mutant[] = [
     name: 'when the most active device goes, the room goes on seeing its presence',
     file: 'core/rules/shown.ts',
     find: '  if (room.members.size > 0) showMostActive(turn, room);',
-    put: '  if (room.members.size < 0) showMostActive(turn, room);',
+    put: '  if (room.members.size > 0) return;',
     kills: { presence: ['L6 when the most active device goes'] },
   },
   {
