@@ -35,8 +35,8 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'stanzas that are too large go to the carrier',
     file: 'core/rules/outbound.ts',
-    find: '  if (stanza.length <= most) return true;\n',
-    put: '  if (stanza.length > 0 || most < 0) return true;\n',
+    find: '  return stanza.length <= mostBytes(state);\n',
+    put: '  return stanza.length > 0 || mostBytes(state) < 0;\n',
     kills: { isolation: ['M9a a stanza that is larger'] },
   },
   {

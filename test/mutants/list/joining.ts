@@ -235,4 +235,25 @@ export const joining: readonly Mutant[] = [
     put: '  if (',
     kills: { 'join-answer': ['J3 a session'] },
   },
+  {
+    name: 'members who are away are forgotten with the first answer',
+    file: 'core/occupancy.ts',
+    find: "const isAway = stanza.type === 'unavailable' &&",
+    put: "const isAway = stanza.type === 'error' &&",
+    kills: { 'room-presences': ['J2 members who are away'] },
+  },
+  {
+    name: 'a refusal names the nick as the client has written it',
+    file: 'core/rules/join-answer.ts',
+    find: 'nickKey(resourceOf(from)) === nickKey(wait.nick) ? from : asked;',
+    put: 'nickKey(resourceOf(from)) === nickKey(wait.nick) ? asked : asked;',
+    kills: { 'room-presences': ['J7 a refusal names'] },
+  },
+  {
+    name: 'an occupant can answer the fence of a join',
+    file: 'core/rules/room-stanza.ts',
+    find: "bareKey(from) === room.key && resourceOf(from) === '';",
+    put: "from !== '';",
+    kills: { 'join-silence': ['M4 an occupant who answers'] },
+  },
 ];

@@ -216,8 +216,23 @@ export const leaving: readonly Mutant[] = [
   {
     name: "the account's own presence is shown to one session",
     file: 'core/rules/self-fork.ts',
-    find: '  for (const id of hearerIds(room)) {',
-    put: '  for (const id of hearerIds(room).slice(0, 1)) {',
+    find: '  for (const hearer of hearerIds(room)) {',
+    put: '  for (const hearer of hearerIds(room).slice(0, 1)) {',
     kills: { removal: ["L4 the account's own role"], nick: ['L6 a status update', 'L7 a new nick'] },
+  },
+  {
+    name: 'what the last session says as it leaves is kept from the room',
+    file: 'core/rules/leave.ts',
+    find: 'room.farewell = detach(stanza);',
+    put: 'room.farewell = undefined;',
+    kills: { 'leave-session': ['L2 what the last session says'] },
+  },
+  {
+    name: 'a farewell is said although a rejoin has taken it back',
+    file: 'core/rules/join.ts',
+    find: '  room.farewell = undefined;\n',
+    put: '',
+    cells: 'prosody,account,tcp',
+    kills: { 'leave-session': ['L2 a farewell that a rejoin has taken back'] },
   },
 ];

@@ -141,4 +141,18 @@ export const presence: readonly Mutant[] = [
     put: '',
     kills: { presence: ['L6 a device without siblings'] },
   },
+  {
+    name: 'a presence that the room repeats is taken for the coming or going of a stream',
+    file: 'core/rules/room-presence.ts',
+    find: '  return isMoving || itemCount(previous) !== itemCount(stanza);\n',
+    put: '  return isMoving || itemCount(previous) >= 0;\n',
+    kills: { 'room-presences': ['L4 a room that says the same'] },
+  },
+  {
+    name: 'the answer to a presence probe is shown to every session',
+    file: 'core/rules/room-presence.ts',
+    find: '  if (answersProbe(turn, room, stanza)) return;\n',
+    put: '',
+    kills: { 'room-presences': ['L4 a presence probe'] },
+  },
 ];

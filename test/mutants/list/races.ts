@@ -32,8 +32,8 @@ export const races: readonly Mutant[] = [
   {
     name: 'a refusal comes from the room, and not from the address asked for',
     file: 'core/rules/join-answer.ts',
-    find: 'escapeXml(wait.stanza.to ?? room.name)',
-    put: 'escapeXml(room.name)',
+    find: 'const asked = wait.stanza.to ?? room.name;',
+    put: 'const asked = room.name;',
     kills: { 'join-refused': ['J7 of sessions that wait together', 'J7 a room for members only'] },
   },
   {
