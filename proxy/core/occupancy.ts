@@ -3,6 +3,7 @@
  */
 import { type BareKey, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import { stanzaError } from '../xml/build.ts';
+import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
@@ -99,7 +100,17 @@ export function keyOfNick(nick: string): NickKey {
 export function noteOccupant(roster: Map<NickKey, Occupant>, stanza: Stanza): void {
   const nick = nickOf(stanza);
   if (stanza.type === 'unavailable') roster.delete(keyOfNick(nick));
-  else roster.set(keyOfNick(nick), { nick, presence: detach(stanza) });
+  else roster.set(keyOfNick(nick), { nick, presence: standing(stanza) });
+}
+
+/** The presence as one who joins later is shown it: without the news of who changed what, and why (XEP-0045 section 8.4 and others). */
+export function standing(stanza: Stanza): Stanza {
+  const item = stanza.root.child('x', NS.mucUser)?.child('item');
+  const news = item?.children.filter((child) => child.name === 'actor' || child.name === 'reason') ?? [];
+  if (news.length === 0) return detach(stanza);
+  const edit = new Edit(stanza);
+  for (const child of news) edit.remove(child);
+  return parseStanza(edit.toBuffer(), stanza.declarations);
 }
 
 /**

@@ -56,12 +56,32 @@ function readdressItems(edit: Edit, x: Node, view: SelfView): void {
   let isOwnShown = false;
   for (const item of x.children) {
     if (item.name !== 'item') continue;
+    nameActor(edit, item, view);
     const jid = item.attr('jid');
     if (jid === undefined || !view.carriers.has(jid)) continue;
     if (isOwnShown) edit.remove(item);
     else edit.setAttr(item, 'jid', view.to);
     isOwnShown = true;
   }
+}
+
+/** Who did this to the occupant (a kick, a change of role), by its real JID, where the room tells. */
+export function actorOf(stanza: Stanza): string | undefined {
+  return stanza.root.child('x', NS.mucUser)?.child('item')?.child('actor')?.attr('jid');
+}
+
+/** Another occupant's presence that tells of an act of the account, as one session must see it: the act is its own. */
+export function actedPresenceFor(stanza: Stanza, view: Pick<SelfView, 'to' | 'carriers'>): Buffer {
+  const edit = new Edit(stanza);
+  edit.setAttr(stanza.root, 'to', view.to);
+  for (const item of stanza.root.child('x', NS.mucUser)?.children ?? []) nameActor(edit, item, view);
+  return edit.toBuffer();
+}
+
+/** What was done through a carrier of the account was done, as far as its sessions can see, by the session that is told. */
+function nameActor(edit: Edit, item: Node, { to, carriers }: Pick<SelfView, 'to' | 'carriers'>): void {
+  const actor = item.child('actor');
+  if (actor && carriers.has(actor.attr('jid') ?? '')) edit.setAttr(actor, 'jid', to);
 }
 
 /**

@@ -191,6 +191,36 @@ scenario(
   },
 );
 
+scenario(
+  'J4',
+  'what has no body and is history for the room is so for each session, and nothing else is',
+  async ({ room, login, direct, server }) => {
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bo`);
+    const mark = async (id: string) => {
+      bob.send(
+        `<message type='groupchat' to='${room}' id='${id}'><displayed xmlns='urn:xmpp:chat-markers:0' id='x'/></message>`,
+      );
+      await bob.upTo(`<message type='groupchat' id='${id}'/>`);
+    };
+    await speak(bob, room, ['one']);
+    await mark('early');
+    await speak(bob, room, ['two']);
+    const phone = await login('alice');
+    const witness = await joinRoom(await direct('carol'), `${room}/ca`);
+    assert.equal(past(await joinRoom(phone, `${room}/al`)), past(witness));
+    assert.equal(past(await joinRoom(await login('alice'), `${room}/al`)), past(witness));
+
+    // What is said now is heard live. Only a mark of its archive tells what the room keeps.
+    if (!server.features.mam) return;
+    await mark('late');
+    await speak(bob, room, ['three']);
+    await phone.upTo(`<message type='groupchat' from='${room}/bo'><body>three</body></message>`);
+    const later = await joinRoom(await direct('dave'), `${room}/da`);
+    assert.equal(past(await joinRoom(await login('alice'), `${room}/al`)), past(later));
+  },
+);
+
 scenario('J4', 'chat states, and messages that ask not to be kept, are no history', async (scene) => {
   const { room, login } = scene;
   const { bob, phone } = await spokenRoom(scene, ['kept']);

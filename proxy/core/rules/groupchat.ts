@@ -1,6 +1,7 @@
 /**
  * Groupchat messages (M1, M2, M8): out once, in once to each joined session, unchanged but for the address.
  */
+import { bareKey } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { hearerIds, memberIds } from '../carriers.ts';
@@ -76,15 +77,26 @@ export function isNotice(stanza: Stanza): boolean {
   );
 }
 
-/** What rooms keep as history: messages with a body that do not ask to be forgotten (XEP-0334). */
-function isKept(stanza: Stanza): boolean {
+/**
+ * What rooms keep as history: messages with a body, and what else an occupant says that the room archives (a reaction, a
+ * marker), unless they ask to be forgotten (XEP-0334). What the room replays as history is, whatever it is.
+ */
+export function isKept(stanza: Stanza): boolean {
+  if (delayStamp(stanza) !== undefined) return true;
   const { root } = stanza;
   return (
-    root.child('body') !== undefined &&
+    (root.child('body') !== undefined || isArchived(stanza)) &&
     !isNotice(stanza) &&
+    !isChatState(stanza) &&
     root.child('no-store', NS.hints) === undefined &&
     root.child('no-permanent-store', NS.hints) === undefined
   );
+}
+
+/** An occupant's message that bears the mark of the room's own archive (XEP-0359). */
+function isArchived(stanza: Stanza): boolean {
+  const by = stanza.root.child('stanza-id', NS.stanzaId)?.attr('by');
+  return by !== undefined && nickOf(stanza) !== '' && bareKey(by) === bareKey(stanza.from ?? '');
 }
 
 /** Whom an error with this id will concern. Two sessions may use one id: answers come in the order of sending. */

@@ -7,6 +7,7 @@ import { stanzaError } from '../../xml/build.ts';
 import { Edit } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import { emptied, type Stanza } from '../../xml/stanza.ts';
+import { carrierJids } from '../carriers.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { AccountState, CarrierId, Occupancy, PendingRequest, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
@@ -80,11 +81,22 @@ export function answer(turn: Turn, carrier: CarrierId, stanza: Stanza): boolean 
       if (pending.queryId === null) edit.removeAttr(fin, 'queryid');
       else edit.setAttr(fin, 'queryid', pending.queryId);
     }
+    nameSession(turn, edit, stanza, session);
     out.toSession(session.id, edit.toBuffer(), stanza);
   }
   const room = state.rooms.get(pending.room);
   if (room) tryDepart(turn, room, carrier);
   return true;
+}
+
+/** In a list of occupants (XEP-0045 section 9.8 and others) the account's own address is the session's, not the carrier's. */
+function nameSession({ state }: Turn, edit: Edit, { root }: Stanza, session: Session): void {
+  const query = root.child('query', NS.mucAdmin);
+  if (!query) return;
+  const carriers = carrierJids(state);
+  for (const item of query.children) {
+    if (item.name === 'item' && carriers.has(item.attr('jid') ?? '')) edit.setAttr(item, 'jid', session.jid);
+  }
 }
 
 /** What may answer a request although its carrier is in the room no more: an IQ under an id of ours, a MAM result. */

@@ -26,7 +26,7 @@ import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } f
 import { freshId } from '../state.ts';
 import { flushBehind } from './behind.ts';
 import { takeCursor } from './cursor.ts';
-import { isNotice, isSubject, noteSubject } from './groupchat.ts';
+import { isKept, isNotice, isSubject, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { enter, presentationOf, sendFence, startJoin } from './join.ts';
 import { leaveRoom } from './leave.ts';
@@ -105,7 +105,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     }
     if (isSubject(stanza)) noteSubject(room, stanza, undefined);
     else if (isNotice(stanza)) attempt.notices.push(detach(stanza));
-    else if (stanza.root.child('body')) room.log.add(stanza, now);
+    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now);
     else noteConfigChange(room.codes, stanza);
     return;
   }

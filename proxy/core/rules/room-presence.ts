@@ -5,8 +5,8 @@
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
-import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy } from '../occupancy.ts';
-import { itemCount, selfDigest, statusCodes } from '../self-presence.ts';
+import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
+import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
 import { answersProbe } from './probe.ts';
@@ -34,11 +34,26 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
   }
   if (!isSelf(stanza, room.nick)) {
     noteOccupant(room.roster, stanza);
-    turn.out.fork(hearerIds(room), stanza);
+    forkOther(turn, room, stanza);
     return;
   }
   if (stanza.type === 'unavailable') selfUnavailable(turn, room, stanza);
   else if (stanza.type === undefined) selfAvailable(turn, room, stanza, nick);
+}
+
+/** Another occupant's presence to each joined session. */
+function forkOther({ state, out }: Turn, room: Occupancy, stanza: Stanza): void {
+  const ids = hearerIds(room);
+  const actor = actorOf(stanza);
+  const carriers = actor === undefined ? undefined : carrierJids(state);
+  if (actor === undefined || !carriers?.has(actor)) {
+    out.fork(ids, stanza);
+    return;
+  }
+  for (const id of ids) {
+    const session = state.sessions.get(id);
+    if (session) out.toSession(id, actedPresenceFor(stanza, { to: session.jid, carriers }), stanza);
+  }
 }
 
 function selfUnavailable(turn: Turn, room: Occupancy, stanza: Stanza): void {
@@ -60,7 +75,7 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
     setNick(turn, room, nick);
     room.roster.delete(keyOfNick(nick));
   }
-  room.self = detach(stanza);
+  room.self = standing(stanza);
   const isAsked = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
   presenceSettled(room, nick);
   if (!isAsked && previous && nickOf(previous) === nick && isAboutStreams(turn, room, previous, stanza)) return;

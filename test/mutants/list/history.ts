@@ -89,10 +89,19 @@ export const history: readonly Mutant[] = [
   {
     name: 'messages without a body are history',
     file: 'core/rules/groupchat.ts',
-    find: `    root.child('body') !== undefined &&
-    !isNotice`,
-    put: '    !isNotice',
+    find: `    (root.child('body') !== undefined || isArchived(stanza)) &&
+    !isNotice(stanza) &&
+    !isChatState(stanza) &&`,
+    put: '    !isNotice(stanza) &&',
     kills: { 'join-history': ['J4 chat states'] },
+  },
+  {
+    name: 'only messages with a body are history',
+    file: 'core/rules/groupchat.ts',
+    find: "(root.child('body') !== undefined || isArchived(stanza))",
+    put: "root.child('body') !== undefined",
+    cells: 'prosody,account,tcp',
+    kills: { 'join-history': ['J4 what has no body'] },
   },
   {
     name: 'messages that ask not to be kept are history',

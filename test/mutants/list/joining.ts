@@ -157,7 +157,7 @@ export const joining: readonly Mutant[] = [
   {
     name: 'the account keeps the presence that it had when it came',
     file: 'core/rules/room-presence.ts',
-    find: '  room.self = detach(stanza);\n',
+    find: '  room.self = standing(stanza);\n',
     put: '',
     kills: { 'join-rooms': ['J8 in a moderated room'], removal: ["L4 the account's own role"] },
   },
@@ -203,7 +203,7 @@ export const joining: readonly Mutant[] = [
   {
     name: 'nothing that is said before the first answer is complete is kept',
     file: 'core/rules/join-answer.ts',
-    find: "    else if (stanza.root.child('body')) room.log.add(stanza, now);\n",
+    find: "    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now);\n",
     put: '    else if (now < 0) room.log.add(stanza, now);\n',
     kills: { 'join-answer': ['J2 a session gets'], 'join-steps': ['J2 what is said', 'J4'] },
   },
@@ -217,9 +217,25 @@ export const joining: readonly Mutant[] = [
   {
     name: 'the presence of the room itself is not replayed',
     file: 'core/replay.ts',
-    find: '  if (room.roomPresence) out.fork(to, room.roomPresence);\n',
+    find: '  if (room.roomPresence && !room.isRoomPresenceLast) out.fork(to, room.roomPresence);\n',
     put: '',
     kills: { 'join-steps': ['J2 the presence'] },
+  },
+  {
+    name: 'the presence of the room itself always comes first',
+    file: 'core/rules/join-answer.ts',
+    find: 'room.isRoomPresenceLast = attempt.self !== undefined;',
+    put: 'room.isRoomPresenceLast = false;',
+    cells: 'prosody,account,tcp',
+    kills: { 'join-answer': ["J2 the room's own presence"] },
+  },
+  {
+    name: 'who joins later is told of old acts',
+    file: 'core/occupancy.ts',
+    find: '  if (news.length === 0) return detach(stanza);',
+    put: '  if (news.length >= 0) return detach(stanza);',
+    cells: 'prosody,account,tcp',
+    kills: { acts: ['L4 who has changed a role'] },
   },
   {
     name: 'the presence of the room itself is not shown when it changes',

@@ -202,7 +202,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'what others do is not shown',
     file: 'core/rules/room-presence.ts',
-    find: '    noteOccupant(room.roster, stanza);\n    turn.out.fork(hearerIds(room), stanza);',
+    find: '    noteOccupant(room.roster, stanza);\n    forkOther(turn, room, stanza);',
     put: '    noteOccupant(room.roster, stanza);',
     kills: { removal: ['L4 joins'], inactive: ['S10 of an occupant'], 'join-big': ['J2'] },
   },

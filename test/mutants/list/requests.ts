@@ -131,4 +131,20 @@ export const requests: readonly Mutant[] = [
     put: '    if (isOccupant && state.services.isMuc(splitJid(key).domain) && nick === "") {',
     kills: { iq: ['L8'], abuse: ['a service that says'] },
   },
+  {
+    name: 'lists of occupants show the carrier',
+    file: 'core/rules/iq.ts',
+    find: '    nameSession(turn, edit, stanza, session);\n',
+    put: '',
+    cells: 'prosody,account,tcp',
+    kills: { acts: ['M4 in a list'] },
+  },
+  {
+    name: 'an act of the account is shown as one of the carrier',
+    file: 'core/rules/room-presence.ts',
+    find: '  if (actor === undefined || !carriers?.has(actor)) {',
+    put: '  if (actor === undefined || carriers) {',
+    cells: 'prosody,account,tcp',
+    kills: { acts: ['L4 who has changed a role'] },
+  },
 ];
