@@ -10,7 +10,7 @@ export const keeping: readonly Mutant[] = [
     find: 'return namespaces.has(NS.bind) && !namespaces.has(NS.sm2)',
     put: 'return !namespaces.has(NS.bind) && !namespaces.has(NS.sm2)',
     cells,
-    kills: { 'resume-own': ['S9', 'X3'] },
+    kills: { 'resume-own': ['S9', 'X3'], 'resume-library': ['S9 xmpp.js'] },
   },
   {
     name: 'whoever knows the name of a session that the proxy keeps resumes it',
