@@ -186,7 +186,9 @@ for (const isPolite of [false, true]) {
       const words = [1, 2, 3].map(
         (k) => `<message type='groupchat' id='word${k}' to='${room}'><body>${k}</body></message>`,
       );
-      desk.send(joinPresence(`${room}/al`) + words.join('') + (isPolite ? "<presence type='unavailable'/>" : ''));
+      // Written one behind the other, without waiting: the proxy has them before the room has answered.
+      for (const xml of [joinPresence(`${room}/al`), ...words]) desk.send(xml);
+      if (isPolite) desk.send("<presence type='unavailable'/>");
       await desk.end();
       const seen = await witness.client.upTo(said(room, 'al', 'word3'), { limitMs: 15_000 });
       const own = seen.filter((one) => one.type === 'groupchat' && one.from === `${room}/al`).map(({ id }) => id);
