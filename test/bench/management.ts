@@ -18,7 +18,7 @@ const DEVICES = 16;
 const WINDOW = 8;
 /**
  * CPU with stream management in terms of that without. Of sixteen messages in two writes it makes five: each side's request is
- * answered at once, and again when there is more to say. A bare pipe pays half of that for the same conversation.
+ * answered at once, and again when there is more to say. A bare pipe pays 1.5 times for the same conversation.
  */
 const MOST_RELAY = 3;
 const MOST_FORK = 2;
