@@ -96,7 +96,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'what shows that a carrier has come or gone is shown to the sessions',
     file: 'core/rules/room-presence.ts',
-    find: '  if (!isAsked && isShown && selfDigest(previous, carriers) === selfDigest(stanza, carriers)) return;\n',
+    find: '  if (!isAsked && previous && nickOf(previous) === nick && isAboutStreams(turn, room, previous, stanza)) return;\n',
     put: '',
     kills: { 'leave-gone': ['L3 when the stream of a device breaks off'] },
   },
@@ -125,8 +125,8 @@ export const handover: readonly Mutant[] = [
   {
     name: 'who has gone while nobody heard the room stays',
     file: 'core/rules/differences.ts',
-    find: 'if (!after.has(key)) told.push(goneOccupant(room, nick));',
-    put: 'if (key === undefined) told.push(goneOccupant(room, nick));',
+    find: "if (!after.has(key) && presence.type !== 'unavailable') told",
+    put: 'if (key === undefined && presence) told',
     kills: { 'handover-order': ['L5 the carrier is lost'] },
   },
   {

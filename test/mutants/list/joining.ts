@@ -217,7 +217,7 @@ export const joining: readonly Mutant[] = [
   {
     name: 'the presence of the room itself is not replayed',
     file: 'core/replay.ts',
-    find: '  if (room.roomPresence) out.fork(to, room.roomPresence);\n',
+    find: '  if (room.roomPresence && !room.isRoomPresenceLast) out.fork(to, room.roomPresence);\n',
     put: '',
     kills: { 'join-steps': ['J2 the presence'] },
   },
@@ -234,5 +234,20 @@ export const joining: readonly Mutant[] = [
     find: "  if (state.settings.nickPolicy === 'follow' && ",
     put: '  if (',
     kills: { 'join-answer': ['J3 a session'] },
+  },
+  {
+    name: 'the presence of the room itself stands before all others, wherever the room puts it',
+    file: 'core/rules/join-answer.ts',
+    find: '      room.isRoomPresenceLast = attempt.self !== undefined;\n',
+    put: '      room.isRoomPresenceLast = false;\n',
+    cells: 'borrowed,tcp',
+    kills: { 'join-answer': ["J2 the room's own presence"] },
+  },
+  {
+    name: 'members who are away are not shown',
+    file: 'core/occupancy.ts',
+    find: "const isAway = stanza.type === 'unavailable' && !self",
+    put: "const isAway = stanza.type === '' && !self",
+    kills: { 'room-presences': ['J2'] },
   },
 ];

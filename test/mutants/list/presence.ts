@@ -141,4 +141,18 @@ export const presence: readonly Mutant[] = [
     put: '',
     kills: { presence: ['L6 a device without siblings'] },
   },
+  {
+    name: 'what a room says again of the account is not heard',
+    file: 'core/rules/room-presence.ts',
+    find: '  return isMoving || itemCount(previous) !== itemCount(stanza);',
+    put: '  return isMoving || itemCount(previous) >= 0;',
+    kills: { 'room-presences': ['L4 a room that says the same'] },
+  },
+  {
+    name: "a presence probe goes by the session's own stream",
+    file: 'core/rules/session-stanza.ts',
+    find: "  else if (stanza.type === 'probe') probe(turn, room, session, stanza);\n",
+    put: '',
+    kills: { 'room-presences': ['L4 a presence probe'] },
+  },
 ];

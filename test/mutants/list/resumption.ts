@@ -216,4 +216,12 @@ export const resumption: readonly Mutant[] = [
     put: 'Math.max(state.settings.historyDefault, countBehind(past, undefined))',
     kills: { 'resume-lag': ['S9 a device that could not resume'] },
   },
+  {
+    name: 'a session that the server has ended by an error is kept for its client',
+    file: 'runtime/session.ts',
+    find: '    if (this.hibernation.isBeingResumed) return;\n    this.#server.end();',
+    put: "    if (this.hibernation.isBeingResumed || stanza.ns !== '') return;\n    this.#server.end();",
+    cells: 'prosody,tcp',
+    kills: { 'resume-ends': ['S9 a session that the server has ended'] },
+  },
 ];
