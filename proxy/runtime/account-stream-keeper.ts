@@ -50,20 +50,26 @@ export class AccountStreamKeeper {
       },
       failed: (final) => {
         this.#stream = undefined;
-        // A password that has been seen since may be the right one.
-        const isLatest = this.#credentials === credentials;
-        if (final && isLatest) this.#credentials = undefined;
-        this.#owner.input({ kind: 'account-stream-failed', final: final && isLatest });
+        if (final) this.#refused(credentials);
+        else this.#owner.input({ kind: 'account-stream-failed', final: false });
       },
       stanza: (carrier, stanza) => this.#owner.input({ kind: 'carrier-stanza', carrier, stanza }),
-      lost: (carrier, isConflict, owed) => {
+      lost: (carrier, isConflict, owed, isRefused) => {
         this.#stream = undefined;
         this.#owner.loseCarrier(carrier, isConflict, owed);
+        if (isRefused && this.#credentials === credentials) this.#refused(credentials);
       },
     });
     this.#stream = stream;
     stream.open();
     return true;
+  }
+
+  /** The server does not take that password; one that has been seen since may be the right one. */
+  #refused(credentials: Credentials): void {
+    const isLatest = this.#credentials === credentials;
+    if (isLatest) this.#credentials = undefined;
+    this.#owner.input({ kind: 'account-stream-failed', final: isLatest });
   }
 
   /** Ends the stream and forgets the password. */

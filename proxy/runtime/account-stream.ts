@@ -36,8 +36,11 @@ export interface AccountStreamEvents {
   /** Could not be opened; `final`: trying again is pointless. */
   failed(final: boolean): void;
   stanza(carrier: CarrierId, stanza: Stanza): void;
-  /** Was open, and ended without our doing; `isConflict`: the server has sessions enough of this account. */
-  lost(carrier: CarrierId, isConflict: boolean, owed: Owed): void;
+  /**
+   * Was open, and ended without our doing; `isConflict`: the server has sessions enough of this account; `isRefused`: it does not
+   * take the password any more.
+   */
+  lost(carrier: CarrierId, isConflict: boolean, owed: Owed, isRefused: boolean): void;
 }
 
 export class AccountStream implements CarrierPort {
@@ -141,7 +144,7 @@ export class AccountStream implements CarrierPort {
     const reason = error instanceof Error ? error.message : String(error);
     this.#deps.metrics.accountStreamsFailed.inc({ reason: code });
     this.#deps.log.warn({ code, reason }, 'account stream could not be opened');
-    this.#events.failed(code === 'refused' || code === 'no-mechanism');
+    this.#events.failed(isFinal(code));
   }
 
   #handler(leg: Leg): LegHandler {
@@ -219,7 +222,7 @@ export class AccountStream implements CarrierPort {
       });
       log.warn({ code, condition }, 'account stream could not be resumed');
       this.#isConflict = code === 'conflict';
-      this.#lost(handled);
+      this.#lost(handled, isFinal(code));
     }
   }
 
@@ -244,13 +247,13 @@ export class AccountStream implements CarrierPort {
   }
 
   /** The stream is gone for good; `handled`: what the server had got of it, where it said so. */
-  #lost(handled?: number): void {
+  #lost(handled?: number, isRefused = false): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#deps.leaving.delete(this);
     const { leg } = this.outlet;
     const owed = this.#own?.end(handled) ?? { unsent: this.outlet.close(), unacknowledged: undefined };
-    if (!this.#isLeaving) this.#events.lost(this.id, this.#isConflict, owedMessages(owed, leg.declared));
+    if (!this.#isLeaving) this.#events.lost(this.id, this.#isConflict, owedMessages(owed, leg.declared), isRefused);
   }
 
   wake(): void {}
@@ -286,6 +289,11 @@ export class AccountStream implements CarrierPort {
     if (unsent > 0) this.#deps.metrics.drops.inc({ reason: 'leg-ended' }, unsent);
     this.#leg.end();
   }
+}
+
+/** Trying again with this password is pointless (X4). */
+function isFinal(code: AccountConnectError['code']): boolean {
+  return code === 'refused' || code === 'no-mechanism';
 }
 
 function asConnectError(error: unknown): AccountConnectError {

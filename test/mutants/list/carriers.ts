@@ -35,8 +35,8 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'stanzas that are too large go to the carrier',
     file: 'core/rules/outbound.ts',
-    find: '  return stanza.length <= mostBytes(state);\n',
-    put: '  return stanza.length > 0 || mostBytes(state) < 0;\n',
+    find: '  if (isSmallEnough(turn, stanza)) return true;\n',
+    put: '  if (isSmallEnough(turn, stanza) || stanza.length > 0) return true;\n',
     kills: { isolation: ['M9a a stanza that is larger'] },
   },
   {
@@ -88,7 +88,7 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'an old password is tried again and again',
     file: 'runtime/account-stream.ts',
-    find: "this.#events.failed(code === 'refused' || code === 'no-mechanism');",
+    find: 'this.#events.failed(isFinal(code));',
     put: 'this.#events.failed(false);',
     kills: { 'input-password': ['X4'] },
   },
@@ -133,5 +133,12 @@ export const carriers: readonly Mutant[] = [
     find: "    if (stanza.type === 'get' || stanza.type === 'set') out.toCarrier(carrier, answerForAbsent(stanza));\n    else",
     put: "    if (stanza.type !== 'get' && stanza.type !== 'set')",
     kills: { 'handover-order': ['L3 a stream that is held'] },
+  },
+  {
+    name: 'a password that was refused for a resumption is tried once more',
+    file: 'runtime/account-stream-keeper.ts',
+    find: '        if (isRefused && this.#credentials === credentials) this.#refused(credentials);\n',
+    put: '',
+    kills: { 'input-password': ['X4'] },
   },
 ];

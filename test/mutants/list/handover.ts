@@ -96,8 +96,8 @@ export const handover: readonly Mutant[] = [
   {
     name: 'what shows that a carrier has come or gone is shown to the sessions',
     file: 'core/rules/room-presence.ts',
-    find: '  return isMoving || itemCount(previous) !== itemCount(stanza);\n',
-    put: '  return isMoving && itemCount(previous) < 0;\n',
+    find: '  if (!isAsked && previous && nickOf(previous) === nick && isAboutStreams(turn, room, previous, stanza)) return;\n',
+    put: '',
     kills: { 'leave-gone': ['L3 when the stream of a device breaks off'] },
   },
   {
@@ -126,7 +126,7 @@ export const handover: readonly Mutant[] = [
     name: 'who has gone while nobody heard the room stays',
     file: 'core/rules/differences.ts',
     find: "if (!after.has(key) && presence.type !== 'unavailable') told",
-    put: "if (key === undefined && presence.type !== 'unavailable') told",
+    put: 'if (key === undefined && presence) told',
     kills: { 'handover-order': ['L5 the carrier is lost'] },
   },
   {

@@ -56,7 +56,7 @@ export const leaving: readonly Mutant[] = [
     name: 'the account leaves also where it never shall',
     file: 'core/rules/leave.ts',
     find: "  if (settings.leaveWhen === 'never') {",
-    put: "  if (settings.leaveWhen !== 'never') {",
+    put: '  if (settings.graceMs < 0) {',
     kills: { 'leave-session': ['L2 leave.when never'] },
   },
   {
@@ -221,18 +221,18 @@ export const leaving: readonly Mutant[] = [
     kills: { removal: ["L4 the account's own role"], nick: ['L6 a status update', 'L7 a new nick'] },
   },
   {
-    name: 'what the last session says as it leaves is kept from the room',
+    name: 'what the last session says as it leaves is not passed on',
     file: 'core/rules/leave.ts',
-    find: 'room.farewell = detach(stanza);',
-    put: 'room.farewell = undefined;',
+    find: '  if (stanza && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);\n',
+    put: '',
     kills: { 'leave-session': ['L2 what the last session says'] },
   },
   {
-    name: 'a farewell is said although a rejoin has taken it back',
+    name: 'a farewell is said later, although its session has come back',
     file: 'core/rules/join.ts',
     find: '  room.farewell = undefined;\n',
     put: '',
     cells: 'prosody,account,tcp',
-    kills: { 'leave-session': ['L2 a farewell that a rejoin has taken back'] },
+    kills: { 'leave-session': ['L2 a farewell'] },
   },
 ];

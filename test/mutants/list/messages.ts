@@ -146,10 +146,8 @@ export const messages: readonly Mutant[] = [
   {
     name: "a client's presence errors go to the room",
     file: 'core/rules/session-stanza.ts',
-    find: `  else if (stanza.type === 'error') turn.out.drop('client-error-reply');
-  else if (stanza.type === 'probe')`,
-    put: `  else if (stanza.type === 'error') turn.out.toCarrier(room.carrier as never, stanza.bytes);
-  else if (stanza.type === 'probe')`,
+    find: "  else if (stanza.type === 'error') turn.out.drop('client-error-reply');\n  else if (stanza.type === 'probe')",
+    put: "  else if (stanza.type === 'error') turn.out.toCarrier(room.carrier as never, stanza.bytes);\n  else if (stanza.type === 'probe')",
     cells: 'prosody,tcp',
     kills: { iq: ['M10'] },
   },

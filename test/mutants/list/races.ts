@@ -32,8 +32,8 @@ export const races: readonly Mutant[] = [
   {
     name: 'a refusal comes from the room, and not from the address asked for',
     file: 'core/rules/join-answer.ts',
-    find: 'const asked = wait.stanza.to ?? room.name;',
-    put: 'const asked = room.name;',
+    find: 'const address = bareKey(from) === room.key',
+    put: "const address = from !== '' || asked !== '' ? room.name : bareKey(from) === room.key",
     kills: { 'join-refused': ['J7 of sessions that wait together', 'J7 a room for members only'] },
   },
   {
@@ -280,5 +280,19 @@ export const races: readonly Mutant[] = [
     find: "    if (stanza.root.child('captcha', NS.captcha)) out.setTimer(`join ${room.key}`, CHALLENGE_MS);\n",
     put: '',
     kills: { 'join-steps': ['J8'] },
+  },
+  {
+    name: 'a refusal names the nick as the client has written it',
+    file: 'core/rules/join-answer.ts',
+    find: ' ? from : asked;',
+    put: ' && from === asked ? from : asked;',
+    kills: { 'room-presences': ['J7'] },
+  },
+  {
+    name: 'an answer under the id of the fence is taken for the end of the join, whoever gives it',
+    file: 'core/rules/room-stanza.ts',
+    find: "return stanza.id === attempt.fenceId && bareKey(from) === room.key && resourceOf(from) === '';",
+    put: "return stanza.id === attempt.fenceId && (bareKey(from) === room.key || resourceOf(from) === '');",
+    kills: { 'join-silence': ['M4'] },
   },
 ];

@@ -217,11 +217,11 @@ export const resumption: readonly Mutant[] = [
     kills: { 'resume-lag': ['S9 a device that could not resume'] },
   },
   {
-    name: 'a session that the server has ended waits to be resumed',
+    name: 'a session that the server has ended by an error is kept for its client',
     file: 'runtime/session.ts',
-    find: '    if (this.hibernation.isBeingResumed) return;\n    this.#server.end();\n    this.#serverGone(true);\n',
-    put: '',
-    cells: 'ejabberd,borrowed,tcp',
+    find: '    if (this.hibernation.isBeingResumed) return;\n    this.#server.end();',
+    put: "    if (this.hibernation.isBeingResumed || stanza.ns !== '') return;\n    this.#server.end();",
+    cells: 'prosody,tcp',
     kills: { 'resume-ends': ['S9 a session that the server has ended'] },
   },
 ];

@@ -110,8 +110,8 @@ export const streams: readonly Mutant[] = [
   {
     name: "a server's stream error ends at the proxy",
     file: 'runtime/session.ts',
-    find: 'if (!this.hibernation.isLastWord(stanza)) this.relayDownstream(stanza);',
-    put: 'this.hibernation.isLastWord(stanza);',
+    find: "if (stanza.ns === NS.streams && stanza.name === 'error') this.#serverError(stanza);\n      else",
+    put: "if (stanza.ns !== NS.streams || stanza.name !== 'error')",
     kills: {
       'stream-ends': ["S8 the server's stream error"],
       'stream-peers': ["S8 a server's stream error"],
