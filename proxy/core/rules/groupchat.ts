@@ -77,7 +77,7 @@ export function isNotice(stanza: Stanza): boolean {
 }
 
 /** What rooms keep as history: messages with a body that do not ask to be forgotten (XEP-0334). */
-function isKept(stanza: Stanza): boolean {
+export function isKept(stanza: Stanza): boolean {
   const { root } = stanza;
   return (
     root.child('body') !== undefined &&
