@@ -4,7 +4,7 @@ import { keyOfNick } from './occupancy.ts';
 import { messageKey } from './overlap.ts';
 import { presenceDigest, selfDigest } from './self-presence.ts';
 import { entryStanza } from './stanza-log.ts';
-import type { Carrier, Member, NickKey, Occupancy, Session, SessionId } from './state.ts';
+import type { Carrier, Member, NickKey, Occupancy, SentMessage, Session, SessionId } from './state.ts';
 import type { RoomFacts } from './watch.ts';
 
 export interface Arrival {
@@ -26,6 +26,8 @@ export interface KnownRoom {
   readonly roster: ReadonlyMap<NickKey, { readonly nick: string; readonly digest: string }>;
   readonly self: string;
   readonly subject: string;
+  /** What they have said and the room has not shown. */
+  readonly said: readonly Pick<SentMessage, 'id' | 'session' | 'to' | 'at'>[];
   /** The last messages, oldest first, by what tells them apart; the stanza of those that others might not have heard. */
   readonly heard: readonly { readonly key: string; readonly at: number; readonly stanza: Stanza | undefined }[];
 }
@@ -54,7 +56,8 @@ export function knownRoom(
     heard.push({ key: messageKey(stanza), at: entry.at, stanza: entry.at >= now - RECENT_MS ? stanza : undefined });
   }
   const self = room.self ? shorten(selfDigest(room.self, own)) : '';
-  return { facts, members: room.members, roster, self, subject: subjectText(room), heard };
+  const said = room.sent.map(({ id, session, to, at }) => ({ id, session, to, at }));
+  return { facts, members: room.members, roster, self, subject: subjectText(room), said, heard };
 }
 
 export function subjectText(room: Occupancy): string {

@@ -14,13 +14,16 @@ import {
   noteOccupant,
 } from './occupancy.ts';
 import { messageKey } from './overlap.ts';
-import { isKept, isSubject, noteSubject } from './rules/groupchat.ts';
+import { isKept, isSubject, noteReflected, noteSubject } from './rules/groupchat.ts';
 import { delayStamp } from './stanza-log.ts';
-import type { CarrierId, Occupancy, Settings } from './state.ts';
+import type { CarrierId, Occupancy, SessionId, Settings } from './state.ts';
 
 /** Messages that are kept of a room: those that another home might not have heard, and some more. */
 const MOST_KEPT = 100;
 const MOST_KEPT_BYTES = 128 * 1024;
+
+/** Messages that the room has not shown, of all sessions here. */
+const MOST_SAID = 256;
 
 /** What a home says of a room that a node's sessions have joined, or that a stream of the node carries. */
 export interface RoomFacts {
@@ -62,9 +65,18 @@ export function applyFacts(room: Occupancy, facts: RoomFacts): void {
   room.carrier = facts.carrier;
 }
 
+/** A session here has said something to the room, which has not shown it. Beyond a number the oldest counts as shown. */
+export function noteSaid(room: Occupancy, session: SessionId, stanza: Stanza, now: number): void {
+  const { id, to = room.name } = stanza;
+  const carrier = room.carrier ?? ('' as CarrierId);
+  room.sent.push({ id, session, carrier, to, isGroupchat: true, at: now, isStranded: false });
+  if (room.sent.length > MOST_SAID) room.sent.shift();
+}
+
 /** Nobody here hears the room any more. */
 export function stopWatching(room: Occupancy, settings: Settings): void {
   forgetRoomState(room, settings);
+  room.sent = [];
 }
 
 /** Something of the room was shown to sessions here. */
@@ -83,6 +95,7 @@ function notePresence(room: Occupancy, stanza: Stanza): void {
 }
 
 function noteMessage(room: Occupancy, stanza: Stanza, now: number): void {
+  noteReflected(room, stanza);
   if (isSubject(stanza)) noteSubject(room, stanza, delayStamp(stanza) === undefined ? now : undefined);
   else if (!isKept(stanza)) noteConfigChange(room.codes, stanza);
   else if (!isReplayed(room, stanza, now)) room.log.add(stanza, now);

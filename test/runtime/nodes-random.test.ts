@@ -139,6 +139,11 @@ async function check(world: NodesWorld, hasFaults: boolean): Promise<void> {
     }
     assert.is(new Set(heard).size, heard.length, `${jid} has heard nothing twice: ${heard}`);
   }
+  assert.is(new Set(world.said).size, world.said.length, `nothing was said twice: ${world.said}`);
+  for (const { jid, spoken, refused } of clients) {
+    for (const body of spoken)
+      assert.ok(world.said.includes(body) || refused.has(body), `${jid}: ${body} came to something`);
+  }
   const isAnyIn = clients.some(({ place }) => place === 'in');
   if (isAnyIn) assert.is(world.room.inside.size, 1, 'one occupant');
 }

@@ -103,6 +103,11 @@ export class NodesWorld {
     return all.length > 0;
   }
 
+  /** Only what is between nodes goes on. */
+  busOnly(): void {
+    this.#bus.shift()?.();
+  }
+
   #atRoom(jid: string, queue: Stanza[]): void {
     const stanza = queue.shift();
     if (!stanza || !this.streams.has(jid)) return;
@@ -239,6 +244,9 @@ export class TestClient implements SessionPort, CarrierPort {
   /** Bodies of messages heard since the last join. */
   heard: string[] = [];
   errors = 0;
+  /** What it has said to the room, and what of it came back as an error. */
+  readonly spoken: string[] = [];
+  readonly refused = new Set<string>();
   isReplaced = false;
   /** Its stream does not take what is sent. */
   isCongested = false;
@@ -300,6 +308,7 @@ export class TestClient implements SessionPort, CarrierPort {
   }
 
   say(body: string): void {
+    this.spoken.push(body);
     this.says(`<message type='groupchat' id='${body}' to='${ROOM}'><body>${body}</body></message>`);
   }
 
@@ -391,8 +400,10 @@ export class TestClient implements SessionPort, CarrierPort {
     else if (stanza.name === 'presence') {
       if (stanza.type === 'unavailable') this.sees.delete(nick);
       else this.sees.add(nick);
-    } else if (stanza.type === 'error') this.errors += 1;
-    else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
+    } else if (stanza.type === 'error') {
+      this.errors += 1;
+      this.refused.add(stanza.id ?? '');
+    } else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
       this.heard.push(stanza.root.child('body')?.text() ?? '');
     }
   }

@@ -183,6 +183,27 @@ test('C2: the home is killed: the others go on, hear all and nothing twice', asy
   noFault(world);
 });
 
+test('M4: what the lost home had taken and the room has not shown gets an error; what the room has shown does not', async (context) => {
+  const { world, clients, nodes: all } = await joined(2, context);
+  const [a, b] = clients;
+  assert.ok(world.room.inside.has(a.jid), 'the lost home has the carrier');
+  b.say('shown');
+  await world.settle();
+  b.say('taken');
+  // It is at the home, and no further than its stream.
+  while (!world.up.get(a.jid)?.some((stanza) => `${stanza}`.includes('taken'))) {
+    world.busOnly();
+    await world.breathe();
+  }
+  world.up.delete(a.jid);
+  await world.kill(all[0]);
+  await world.settle(400);
+  assert.equal(b.heard, ['shown']);
+  assert.is(b.errors, 1);
+  assert.is(b.told.at(-1)?.id, 'taken');
+  noFault(world);
+});
+
 test('C2: a node that is not the home is killed: its sessions are gone, the rest notices nothing', async (context) => {
   const { world, clients, nodes: all } = await joined(2, context);
   const [a] = clients;

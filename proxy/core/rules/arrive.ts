@@ -6,14 +6,16 @@ import { splitJid } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Arrival, KnownRoom } from '../arrival.ts';
 import { availability, freeIfDone } from '../carriers.ts';
-import { createOccupancy, recordOccupancy, serviceOf } from '../occupancy.ts';
-import type { Carrier, Occupancy, Turn } from '../state.ts';
+import { createOccupancy, keyOfNick, nickOf, recordOccupancy, serviceOf } from '../occupancy.ts';
+import { entryStanza } from '../stanza-log.ts';
+import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { applyFacts } from '../watch.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { sendLeave } from './leave.ts';
 import { reconcile, startMove } from './move.ts';
 import { retire } from './sessions.ts';
 import { presenceContent } from './shown.ts';
+import { bePatient, settleStranded } from './stranded.ts';
 
 /** What sessions of another node that have heard nothing of a room may have missed (ms). */
 const UNHEARD_MS = 60_000;
@@ -43,7 +45,12 @@ function takeOn(turn: Turn, room: Occupancy): void {
   const carrier = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   // What only other nodes' sessions hear is not known here, although the stream is.
   const isWhole = carrier?.rooms.has(room.key) === true && room.members.size > 0 && room.self !== undefined;
-  if (!isWhole) room.carrier = undefined;
+  if (!isWhole) {
+    room.carrier = undefined;
+    // Whether they have been said, the room will tell.
+    for (const sent of room.sent) sent.isStranded = true;
+    if (room.sent.length > 0) bePatient(turn, room);
+  }
   const { self } = room;
   if (self) room.shown = { content: presenceContent(self), presence: self, rank: availability(showOf(self)), at: 0 };
   recordOccupancy(turn, room);
@@ -56,6 +63,20 @@ function takeOn(turn: Turn, room: Occupancy): void {
     session.rooms.add(room.key);
     out.push({ kind: 'store-join', room: room.key, session: id });
   }
+}
+
+/** What they have said to the lost home: it is among what the room has shown, will be, or gets an error. */
+function noteSaid(turn: Turn, room: Occupancy, { said, facts }: KnownRoom): void {
+  const shown = new Set<string | undefined>();
+  for (const entry of room.log.entries(turn.now)) {
+    const stanza = entryStanza(entry);
+    if (keyOfNick(nickOf(stanza)) === keyOfNick(facts.nick)) shown.add(stanza.id);
+  }
+  const carrier = facts.carrier ?? ('' as CarrierId);
+  for (const one of said) {
+    if (!shown.has(one.id)) room.sent.push({ ...one, carrier, isGroupchat: true, isStranded: true });
+  }
+  if (room.sent.some(({ isStranded }) => isStranded)) bePatient(turn, room);
 }
 
 function showOf(presence: Stanza): string {
@@ -84,7 +105,11 @@ function takeIn(turn: Turn, known: KnownRoom): void {
     room.members.set(id, { asked, presentation, lag: undefined, lacks: known });
     out.push({ kind: 'store-join', room: room.key, session: id });
   }
-  if (room.phase === 'joined' && room.carrier !== undefined && !room.move) bringUpToDate(turn, room);
+  noteSaid(turn, room, known);
+  if (room.phase === 'joined' && room.carrier !== undefined && !room.move) {
+    bringUpToDate(turn, room);
+    settleStranded(turn, room);
+  }
 }
 
 /** A stream that is in rooms: as their carrier it stays, from others it goes. */

@@ -29,6 +29,7 @@ interface RoomItem {
   readonly roster: readonly (readonly [string, { readonly nick: string; readonly digest: string }])[];
   readonly self: string;
   readonly subject: string;
+  readonly said: KnownRoom['said'];
   readonly heard: readonly { readonly key: string; readonly at: number; readonly stanza: TextRef | undefined }[];
 }
 
@@ -52,7 +53,7 @@ export function writeKnowledge(mirror: Mirror, hasCredentials: boolean, now: num
 }
 
 function writeRoom(payload: Payload<KnowledgeItem>, known: KnownRoom): RoomItem {
-  const { facts, members, roster, self, subject, heard } = known;
+  const { facts, members, roster, self, subject, said, heard } = known;
   return {
     kind: 'room',
     facts,
@@ -63,6 +64,7 @@ function writeRoom(payload: Payload<KnowledgeItem>, known: KnownRoom): RoomItem 
     roster: [...roster],
     self,
     subject,
+    said,
     heard: heard.map(({ key, at, stanza }) => ({ key, at, stanza: stanza && payload.stanza(stanza) })),
   };
 }
@@ -87,7 +89,7 @@ function readSession(reading: Reading<KnowledgeItem>, plain: Plain): Session {
 }
 
 function readRoom(reading: Reading<KnowledgeItem>, item: RoomItem): KnownRoom {
-  const { facts, roster, self, subject } = item;
+  const { facts, roster, self, subject, said } = item;
   const members = new Map<SessionId, Member>();
   for (const { session, asked, stanza, ...presentation } of item.members) {
     members.set(session, {
@@ -102,5 +104,5 @@ function readRoom(reading: Reading<KnowledgeItem>, item: RoomItem): KnownRoom {
     at,
     stanza: stanza === undefined ? undefined : reading.stanza(stanza),
   }));
-  return { facts, members, roster: new Map(roster), self, subject, heard };
+  return { facts, members, roster: new Map(roster), self, subject, said, heard };
 }

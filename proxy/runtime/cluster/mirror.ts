@@ -7,7 +7,15 @@ import type { Services } from '../../core/services.ts';
 import { entryStanza } from '../../core/stanza-log.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, Session, SessionId, Settings } from '../../core/state.ts';
 import type { AccountView } from '../../core/view.ts';
-import { applyFacts, factsOf, noteShown, type RoomFacts, stopWatching, watchedRoom } from '../../core/watch.ts';
+import {
+  applyFacts,
+  factsOf,
+  noteSaid,
+  noteShown,
+  type RoomFacts,
+  stopWatching,
+  watchedRoom,
+} from '../../core/watch.ts';
 import { type BareKey, bareKey, resourceOf, splitJid } from '../../xml/address.ts';
 import { emptied, parseStanza, type Stanza } from '../../xml/stanza.ts';
 import type { Ports } from '../ports.ts';
@@ -191,7 +199,10 @@ export class Mirror implements AccountView {
       // Bounded as at the home, which refuses what is beyond.
       if (asked.length < MOST_ASKED) asked.push(copy(stanza));
     } else if (stanza.name === 'iq') this.#noteRequest(id, stanza);
-    else if (stanza.name === 'presence' && stanza.type === undefined) {
+    else if (stanza.type === 'groupchat') {
+      const room = this.watched.get(key);
+      if (room?.members.has(id)) noteSaid(room, id, stanza, this.#now());
+    } else if (stanza.name === 'presence' && stanza.type === undefined) {
       const member = this.watched.get(key)?.members.get(id);
       if (member) member.presentation = presentationOf(copy(stanza), this.#now());
     }
@@ -223,10 +234,19 @@ export class Mirror implements AccountView {
   noteSentTo(session: SessionId, text: Buffer): void {
     const isPresence = text[1] === 0x70;
     const isIq = text[1] === 0x69;
-    if (!isPresence && !(isIq && this.#requests.size > 0)) return;
+    if (isIq && this.#requests.size === 0) return;
     const stanza = parseStanza(text);
     if (isPresence) this.noteShown(stanza);
-    else if (stanza.type === 'result' || stanza.type === 'error') this.#requests.delete(`${session} ${stanza.id}`);
+    else if (isIq) {
+      if (stanza.type === 'result' || stanza.type === 'error') this.#requests.delete(`${session} ${stanza.id}`);
+    } else if (stanza.type === 'error') this.forgetSaid(session, stanza.from, stanza.id);
+  }
+
+  /** A message of the session is answered for. `address`: that of the room. */
+  forgetSaid(session: SessionId, address: string | undefined, id: string | undefined): void {
+    const room = this.watched.get(bareKey(address ?? '') ?? ('' as BareKey));
+    const index = room?.sent.findIndex((sent) => sent.session === session && sent.id === id) ?? -1;
+    if (index >= 0) room?.sent.splice(index, 1);
   }
 
   /** A stream here is in rooms. */
@@ -274,6 +294,7 @@ export class Mirror implements AccountView {
       return;
     }
     for (const [key, occupant] of room.roster) watched.roster.set(key, occupant);
+    watched.sent = room.sent.filter(({ session, isGroupchat }) => isGroupchat && ports.sessions.has(session));
     watched.joinedAt = room.joinedAt;
     watched.self = room.self;
     watched.subject = room.subject;

@@ -179,7 +179,13 @@ export class Residency {
     for (const one of mirror.takeRequests()) {
       if (!isUntaken(one.session, one.stanza)) this.#part.refuse({ kind: 'session-stanza', ...one });
     }
-    for (const one of untaken) waiting.add(one.kind === 'session-stanza' ? { ...one, isUnsure: true } : one);
+    for (const one of untaken) {
+      if (one.kind !== 'session-stanza') waiting.add(one);
+      else {
+        mirror.forgetSaid(one.session, one.stanza.to, one.stanza.id);
+        waiting.add({ ...one, isUnsure: true });
+      }
+    }
     this.seek(delayMs);
   }
 
