@@ -166,9 +166,13 @@ test('C4: a node that stops hands over first: the room sees nothing, nobody miss
 test('C2: the home is killed: the others go on, hear all and nothing twice', async (context) => {
   const { world, clients, nodes: all } = await joined(3, context);
   const [, b, c] = clients;
+  world.tell(world.room.other('carl', true));
   const said = [world.roomSays()];
   await world.settle();
   await world.kill(all[0]);
+  // Nobody of the account is there to see this.
+  world.tell(world.room.other('carl', false));
+  world.tell(world.room.other('dora', true));
   said.push(world.roomSays());
   await world.settle(400);
   said.push(world.roomSays());
@@ -176,7 +180,7 @@ test('C2: the home is killed: the others go on, hear all and nothing twice', asy
   for (const client of [b, c]) {
     assert.is(client.place, 'in');
     assert.equal(client.heard, said);
-    assert.equal([...client.sees], ['bob']);
+    assert.equal([...client.sees], ['bob', 'dora']);
   }
   assert.is(world.homes.length, 1);
   assert.is(world.room.inside.size, 1);
@@ -192,6 +196,12 @@ test('M4: what the lost home had taken and the room has not shown gets an error;
   b.say('taken');
   // It is at the home, and no further than its stream.
   while (!world.up.get(a.jid)?.some((stanza) => `${stanza}`.includes('taken'))) {
+    world.busOnly();
+    await world.breathe();
+  }
+  // And the other node has been told that it is.
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  for (let count = 0; count < 10; count += 1) {
     world.busOnly();
     await world.breathe();
   }

@@ -12,27 +12,12 @@ import { type BareKey, splitJid } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Elsewhere } from '../account-runner.ts';
 import { ChannelEnd } from './channel.ts';
-import { Payload, Reading } from './envelope.ts';
+import { Reading } from './envelope.ts';
+import { Guest } from './guest.ts';
 import type { HomeLink } from './home-link.ts';
-import { type EffectItem, type InputItem, readInput, writeEffect } from './items.ts';
+import { type InputItem, readInput, writeEffect } from './items.ts';
 import type { Message } from './messages.ts';
 import type { MovedGuest } from './moving-house.ts';
-import { ViewSent } from './view-sent.ts';
-
-/** How long the other end may wait to be told that something was taken (ms). */
-const SEEN_MS = 100;
-
-/** A node with sessions of the account. */
-export interface Guest {
-  node: string;
-  readonly channel: ChannelEnd;
-  readonly sessions: Set<SessionId>;
-  readonly carriers: Set<CarrierId>;
-  readonly view: ViewSent;
-  payload: Payload<EffectItem>;
-  hasCredentials: boolean;
-  seenTimer: NodeJS.Timeout | undefined;
-}
 
 export class Guests implements Elsewhere {
   readonly #link: HomeLink;
@@ -44,14 +29,6 @@ export class Guests implements Elsewhere {
 
   constructor(link: HomeLink) {
     this.#link = link;
-  }
-
-  get size(): number {
-    return this.#guests.size;
-  }
-
-  all(): Iterable<Guest> {
-    return this.#guests.values();
   }
 
   // From the account's rules.
@@ -167,66 +144,27 @@ export class Guests implements Elsewhere {
   /** Sends what has come together. */
   flush(): void {
     if (this.#isOver) return;
-    for (const guest of this.#guests.values()) this.#flush(guest);
-  }
-
-  #flush(guest: Guest): void {
-    const view = guest.view.changes(this.#link.state, guest.sessions, guest.channel.seen);
-    const { payload } = guest;
-    if (payload.isEmpty && !view) {
-      this.#tellSeen(guest);
-      return;
+    for (const guest of [...this.#guests.values()]) {
+      guest.flush();
+      // It has not taken anything for long: it begins anew with what it knows.
+      if (!guest.channel.isOverfull) continue;
+      guest.refuse('no-channel');
+      this.#remove(guest);
     }
-    guest.payload = new Payload();
-    if (view) payload.add(view);
-    const sealed = payload.seal();
-    this.#send(guest, guest.channel.push(sealed), sealed);
-    if (guest.channel.isOverfull) this.#giveUp(guest);
   }
 
-  #send(guest: Guest, number: number, payload: Buffer): void {
-    const { id } = guest.channel;
-    const { account, epoch } = this.#link;
-    this.#link.send(
-      guest.node,
-      { kind: 'data', account, channel: id, epoch, number, seen: this.#told(guest) },
-      payload,
-    );
-  }
-
-  #told(guest: Guest): number {
-    clearTimeout(guest.seenTimer);
-    guest.seenTimer = undefined;
-    return guest.channel.tell();
-  }
-
-  /** Says what was taken, soon or now. */
-  #tellSeen(guest: Guest): void {
-    const { untold } = guest.channel;
-    if (untold === 'no') return;
-    if (untold === 'soon') this.#sendSeen(guest);
-    else if (!guest.seenTimer) guest.seenTimer = setTimeout(() => this.#sendSeen(guest), SEEN_MS).unref();
-  }
-
-  #sendSeen(guest: Guest): void {
-    if (this.#isOver) return;
-    const { account, epoch } = this.#link;
-    const seen = this.#told(guest);
-    this.#link.send(guest.node, { kind: 'seen', account, channel: guest.channel.id, epoch, seen });
-  }
-
-  /** It has not taken anything for long: it begins anew with what it knows. */
-  #giveUp(guest: Guest): void {
-    const { account } = this.#link;
-    this.#link.send(guest.node, { kind: 'refused', account, channel: guest.channel.id, reason: 'no-channel' });
-    this.#remove(guest);
+  /** Nothing is left of the account: what was decided last is said, and whoever has something new looks for another home. */
+  farewell(): void {
+    this.flush();
+    for (const guest of this.#guests.values()) guest.refuse('no-home');
+    this.close();
   }
 
   // From other nodes.
 
   /** A node attaches, anew or once more. */
   attach(from: string, message: Extract<Message, { kind: 'attach' }>, payload: Buffer): void {
-    const { account, epoch } = this.#link;
+    const { account } = this.#link;
     const { channel, seen, knows } = message;
     let guest = this.#guests.get(channel);
     if (!guest && !knows) {
@@ -236,13 +174,12 @@ export class Guests implements Elsewhere {
     const isNew = !guest;
     if (!guest) {
       for (const other of [...this.#guests.values()]) if (other.node === from) this.#remove(other);
-      guest = createGuest(from, new ChannelEnd(channel));
+      guest = new Guest(this.#link, from, new ChannelEnd(channel));
       this.#guests.set(channel, guest);
     }
     guest.node = from;
     guest.channel.acknowledge(seen);
-    this.#link.send(from, { kind: 'attached', account, channel, epoch, seen: this.#told(guest) });
-    for (const sent of guest.channel.unseen) this.#send(guest, sent.number, sent.payload);
+    guest.confirm(true);
     if (isNew) this.#link.arrive(guest, payload);
     else this.turnsOver();
   }
@@ -276,11 +213,7 @@ export class Guests implements Elsewhere {
     guest.channel.acknowledge(message.seen);
     if (message.kind === 'seen') return;
     const how = guest.channel.take(message.number);
-    if (how === 'early') {
-      const { account, epoch } = this.#link;
-      const { id } = guest.channel;
-      this.#link.send(guest.node, { kind: 'attached', account, channel: id, epoch, seen: this.#told(guest) });
-    }
+    if (how === 'early') guest.confirm(false);
     if (how !== 'next') return;
     const reading = new Reading<InputItem>(payload);
     for (const item of reading.items) {
@@ -354,7 +287,7 @@ export class Guests implements Elsewhere {
   }
 
   #remove(guest: Guest): void {
-    clearTimeout(guest.seenTimer);
+    guest.close();
     this.#guests.delete(guest.channel.id);
     const { sessions, carriers } = guest;
     for (const id of [...sessions, ...carriers]) this.#places.delete(id);
@@ -391,24 +324,17 @@ export class Guests implements Elsewhere {
   /** Sends again what may be lost. */
   resume(): void {
     this.refuseLate('no-channel');
-    const { account, epoch } = this.#link;
-    for (const guest of this.#guests.values()) {
-      const { id } = guest.channel;
-      this.#link.send(guest.node, { kind: 'attached', account, channel: id, epoch, seen: this.#told(guest) });
-      for (const sent of guest.channel.unseen) this.#send(guest, sent.number, sent.payload);
-    }
+    for (const guest of this.#guests.values()) guest.confirm(true);
   }
 
   /** All of it, for another home. */
-  moved(): MovedGuest[] {
-    return [...this.#guests.values()].map(({ node, channel, sessions, carriers, hasCredentials }) => {
-      return { node, channel: channel.state, sessions: [...sessions], carriers: [...carriers], hasCredentials };
-    });
+  get moved(): MovedGuest[] {
+    return [...this.#guests.values()].map((guest) => guest.moved);
   }
 
   /** As another home has had it. It is told all that can be seen of the account. */
   restore({ node, channel, sessions, carriers, hasCredentials }: MovedGuest): void {
-    const guest = createGuest(node, ChannelEnd.restore(channel));
+    const guest = new Guest(this.#link, node, ChannelEnd.restore(channel));
     guest.hasCredentials = hasCredentials;
     this.#guests.set(channel.id, guest);
     for (const session of sessions) {
@@ -420,19 +346,6 @@ export class Guests implements Elsewhere {
 
   close(): void {
     this.#isOver = true;
-    for (const guest of this.#guests.values()) clearTimeout(guest.seenTimer);
+    for (const guest of this.#guests.values()) guest.close();
   }
-}
-
-function createGuest(node: string, channel: ChannelEnd): Guest {
-  return {
-    node,
-    channel,
-    sessions: new Set(),
-    carriers: new Set(),
-    view: new ViewSent(),
-    payload: new Payload(),
-    hasCredentials: false,
-    seenTimer: undefined,
-  };
 }

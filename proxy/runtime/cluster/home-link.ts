@@ -1,7 +1,7 @@
 /** What an account's home needs to serve the sessions that are on other nodes. */
 import type { Input } from '../../core/inputs.ts';
 import type { AccountState } from '../../core/state.ts';
-import type { Guest } from './guests.ts';
+import type { Guest } from './guest.ts';
 import type { Message } from './messages.ts';
 
 export interface HomeLink {

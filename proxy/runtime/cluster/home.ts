@@ -1,9 +1,11 @@
 /** A node's part in an account that is at home here: the rules run here, for the sessions of all nodes. */
 import type { Input } from '../../core/inputs.ts';
-import type { AccountState } from '../../core/state.ts';
+import type { AccountState, CarrierId, SessionId } from '../../core/state.ts';
 import type { Fence } from '../../store/store.ts';
 import { AccountRunner } from '../account-runner.ts';
-import { type Guest, Guests } from './guests.ts';
+import type { Ports } from '../ports.ts';
+import type { Guest } from './guest.ts';
+import { Guests } from './guests.ts';
 import { readKnowledge } from './knowledge.ts';
 import type { Part } from './part.ts';
 
@@ -58,6 +60,15 @@ export class Home {
     guest.hasCredentials = hasCredentials;
     this.runner.input({ kind: 'arrive', arrival });
     if (hasCredentials) this.runner.input({ kind: 'credentials', known: true });
+  }
+
+  /** Sessions and streams that have gone while the account was on its way here, or whose node has. */
+  sweep({ sessions, carriers }: Ports): void {
+    const isHere = (id: SessionId | CarrierId): boolean =>
+      sessions.has(id as SessionId) || carriers.has(id as CarrierId) || this.guests.guestOf(id) !== undefined;
+    const { state } = this;
+    for (const carrier of state.carriers.keys()) if (!isHere(carrier)) this.input({ kind: 'carrier-lost', carrier });
+    for (const session of state.sessions.keys()) if (!isHere(session)) this.input({ kind: 'session-gone', session });
   }
 
   /** Handles nothing any more; streams stay as they are. */

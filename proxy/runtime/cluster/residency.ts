@@ -3,18 +3,16 @@
  * claim in the store; it is lost with its node, given up when another node is the better one, and looked up anew when this node
  * cannot be sure.
  */
-import { entered } from '../../core/entry.ts';
-import { type AccountState, type CarrierId, createAccountState, type SessionId } from '../../core/state.ts';
+import { type AccountState, createAccountState, type SessionId } from '../../core/state.ts';
 import type { AccountView } from '../../core/view.ts';
 import type { Fence } from '../../store/store.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { carryOut } from './carry-out.ts';
 import { ChannelEnd } from './channel.ts';
 import { Home } from './home.ts';
-import { readInput } from './items.ts';
 import { writeKnowledge } from './knowledge.ts';
 import { type House, type MovedGuest, packHouse, unpackHouse } from './moving-house.ts';
-import type { Happening, Part } from './part.ts';
+import type { Part } from './part.ts';
 import { findHome, sleep } from './seek.ts';
 import { Visit } from './visit.ts';
 
@@ -79,8 +77,7 @@ export class Residency {
     const { node, key } = this.#part;
     const home: Home = new Home(fence, this.#part, state, {
       onIdle: () => {
-        // What has just been decided is still to be done elsewhere.
-        home.guests.flush();
+        home.guests.farewell();
         node.release(key, home.fence);
         this.#part.over();
       },
@@ -132,18 +129,11 @@ export class Residency {
     this.#visit = visit;
     this.reseat();
     visit.attach(isKnown ? undefined : writeKnowledge(mirror, accountStream.hasCredentials, deps.now()));
-    for (const happening of waiting.take()) this.tell(visit, happening);
+    for (const happening of waiting.take()) visit.input(happening);
     const impatient = setTimeout(() => {
       if (this.#visit === visit && !visit.isAttached) this.lostHome();
     }, ATTACH_MS);
     impatient.unref();
-  }
-
-  /** Tells the home. */
-  tell(visit: Visit, happening: Happening): void {
-    visit.input(happening);
-    const room = happening.kind === 'session-stanza' ? entered(happening.stanza) : undefined;
-    if (happening.kind === 'session-stanza' && room !== undefined) visit.presume(happening.session, room);
   }
 
   /** Its sessions look at what counts now. */
@@ -167,7 +157,7 @@ export class Residency {
     visit.close();
     // Who was to rest for a stream elsewhere would not be told to go on.
     for (const session of this.#part.ports.sessions.values()) session.resume();
-    const untaken = happeningsOf(visit);
+    const untaken = visit.untaken();
     const isUntaken = (session: SessionId, stanza: Stanza): boolean =>
       untaken.some(
         (one) => 'session' in one && one.session === session && 'stanza' in one && `${one.stanza}` === `${stanza}`,
@@ -332,7 +322,7 @@ export class Residency {
     };
     const late = home.runner.takeQueue();
     const due = late.flatMap((one) => (one.kind === 'timer' ? [{ key: one.key, ms: 0 }] : []));
-    const guests = home.guests.moved();
+    const guests = home.guests.moved;
     const house: House = { state: home.state, timers: [...home.runner.timers, ...due], guests: [...guests, own] };
     const { epoch, node: to } = fence;
     node.send(to, { kind: 'home', account: key, bare, epoch }, packHouse(house, deps.now()));
@@ -346,7 +336,7 @@ export class Residency {
     for (const one of late) {
       if (!visit || one.kind === 'timer' || one.kind === 'arrive') continue;
       mirror.note(one);
-      this.tell(visit, one);
+      visit.input(one);
     }
     deps.metrics.homes.inc({ event: 'moved' });
     deps.log.debug({ account: bare, to, epoch }, 'the home has moved');
@@ -375,24 +365,13 @@ export class Residency {
       } else if (guest.node !== node.id) home.guests.restore(guest);
     }
     home.runner.restore(timers);
-    this.#sweep(home);
+    home.sweep(this.#part.ports);
     this.reseat();
     home.runner.thaw();
-    const untaken = visit ? happeningsOf(visit, seen) : [];
-    for (const happening of [...untaken, ...waiting.take()]) home.input(happening);
+    for (const happening of [...(visit?.untaken(seen) ?? []), ...waiting.take()]) home.input(happening);
     this.#offerCredentials(home);
     home.guests.resume();
     home.input({ kind: 'record' });
-  }
-
-  /** Sessions and streams that have gone while the house was on its way, or whose node has. */
-  #sweep(home: Home): void {
-    const { sessions, carriers } = this.#part.ports;
-    const isHere = (id: SessionId | CarrierId): boolean =>
-      sessions.has(id as SessionId) || carriers.has(id as CarrierId) || home.guests.guestOf(id) !== undefined;
-    const { state } = home;
-    for (const carrier of state.carriers.keys()) if (!isHere(carrier)) home.input({ kind: 'carrier-lost', carrier });
-    for (const session of state.sessions.keys()) if (!isHere(session)) home.input({ kind: 'session-gone', session });
   }
 
   /** This node is about to stop: what it carries goes to nodes that stay, and the home with it. */
@@ -402,7 +381,7 @@ export class Residency {
     accountStream.forget();
     const carriers = [...ports.carriers.keys()];
     const home = this.#home;
-    if (this.#visit) this.tell(this.#visit, { kind: 'carriers-leave', carriers, mayOpen: true });
+    if (this.#visit) this.#visit.input({ kind: 'carriers-leave', carriers, mayOpen: true });
     else if (home && home.guests.sessionCount > 0) {
       home.input({ kind: 'carriers-leave', carriers, mayOpen: home.guests.hasCredentials });
       this.#considerMove();
@@ -422,10 +401,4 @@ export class Residency {
     this.#visit?.close();
     this.#home?.stop();
   }
-}
-
-/** What the home has not taken, or, as far as the next home knows, the last one had not. */
-function happeningsOf(visit: Visit, seen = 0): Happening[] {
-  const all = visit.untaken(seen).flatMap((reading) => reading.items.map((item) => readInput(reading, item)));
-  return all.filter((one): one is Happening => one.kind !== 'arrive');
 }

@@ -95,7 +95,7 @@ export class SharedAccount implements Account, Part {
     else if (home) this.#inputWhilePaused(home, input);
     else {
       this.mirror.note(input);
-      if (visit) this.#residency.tell(visit, input);
+      if (visit) visit.input(input);
       else this.waiting.add(input);
     }
   }
@@ -239,6 +239,10 @@ export class SharedAccount implements Account, Part {
   #refused({ channel, reason }: Extract<Message, { kind: 'refused' }>): void {
     const { visit } = this.#residency;
     if (visit?.channel.id !== channel) return;
+    if (this.ports.sessions.size + this.ports.carriers.size === 0) {
+      this.over();
+      return;
+    }
     // A home that moves may be announced before it has arrived.
     if (reason === 'no-home' && visit.isFollowing) setTimeout(() => visit.attach(), REFUSED_MS).unref();
     else this.#residency.lostHome(REFUSED_MS);

@@ -1,12 +1,13 @@
 /** A node's part in an account that is at home on another one: inputs go there, effects come from there. */
-import type { Input } from '../../core/inputs.ts';
+import { entered } from '../../core/entry.ts';
 import type { SessionId } from '../../core/state.ts';
 import type { Fence } from '../../store/store.ts';
 import type { BareKey } from '../../xml/address.ts';
 import type { ChannelEnd } from './channel.ts';
 import { Payload, Reading } from './envelope.ts';
-import { type EffectItem, type InputItem, writeInput } from './items.ts';
+import { type EffectItem, type InputItem, readInput, writeInput } from './items.ts';
 import type { Message } from './messages.ts';
+import type { Happening } from './part.ts';
 
 /** How long the home may wait to be told that something was taken (ms). */
 const SEEN_MS = 100;
@@ -50,19 +51,19 @@ export class Visit {
     for (const { number, payload } of this.channel.unseen) this.#send(number, payload);
   }
 
-  input(input: Exclude<Input, { kind: 'arrive' }>): void {
+  /** Tells the home. A session that wants to enter a room counts as one that is in it until the home has seen to it. */
+  input(input: Happening): void {
     writeInput(this.#payload, input);
+    const room = input.kind === 'session-stanza' ? entered(input.stanza) : undefined;
+    if (input.kind === 'session-stanza' && room !== undefined) {
+      this.#joins.set(`${input.session} ${room}`, this.channel.next);
+    }
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     queueMicrotask(() => {
       this.#isFlushing = false;
       this.flush();
     });
-  }
-
-  /** The session wants to enter the room: it counts as one that is in it until the home has seen to it. */
-  presume(session: SessionId, room: BareKey): void {
-    this.#joins.set(`${session} ${room}`, this.channel.next);
   }
 
   /** Sends what has come together. */
@@ -134,8 +135,14 @@ export class Visit {
     this.#owner.send(node, { kind: 'seen', account, channel: this.channel.id, epoch, seen });
   }
 
-  /** Inputs that the home has not taken (`seen`: as far as another one knows), for another one. */
-  untaken(seen = 0): Reading<InputItem>[] {
+  /** What the home has not taken (`seen`: as far as another one knows), for another one. */
+  untaken(seen = 0): Happening[] {
+    const readings = this.#unread(seen);
+    const all = readings.flatMap((reading) => reading.items.map((item) => readInput(reading, item)));
+    return all.filter((one): one is Happening => one.kind !== 'arrive');
+  }
+
+  #unread(seen: number): Reading<InputItem>[] {
     const all = this.channel.unseen
       .filter(({ number }) => number > seen)
       .map(({ payload }) => new Reading<InputItem>(payload));
