@@ -191,6 +191,8 @@ export class TestNode {
   /** The store cannot be reached from here. */
   isCut = false;
   isDead = false;
+  /** It stands still, as far as the store goes. */
+  isStill = false;
 
   constructor(world: NodesWorld, name: string) {
     this.world = world;
@@ -198,7 +200,8 @@ export class TestNode {
     const { log } = world;
     let serial = 0;
     let ids = 0;
-    const store = cuttable(world.store, () => this.isCut);
+    const isStill = (): boolean => this.isStill;
+    const store = cuttable(world.store, () => this.isCut, isStill);
     this.node = new ClusterNode({
       store,
       log,

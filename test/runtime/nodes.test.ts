@@ -295,4 +295,33 @@ test('C5: a home that stood still until it was taken for dead gives way, and its
   noFault(world);
 });
 
+test('C5: a home that stood still sends nothing before it has looked, and then what others have left to be sent', async (context) => {
+  const { world, clients, nodes: all } = await joined(2, context, { lifeMs: 300 });
+  const [a, b] = clients;
+  const still = world.homes[0] as TestNode;
+  const other = all.find((node) => node !== still) as TestNode;
+  assert.ok(world.room.inside.has(a.jid));
+  still.isStill = true;
+  await new Promise((resolve) => setTimeout(resolve, 350));
+  a.say('mine');
+  assert.equal(world.up.get(a.jid) ?? [], [], 'nothing is sent');
+  const said = [world.roomSays()];
+  while (world.arrive());
+  assert.equal(a.heard, [], 'nothing is handled');
+  world.storeMs += 400;
+  await other.node.beat();
+  await world.settle(400);
+  assert.ok(world.homes.includes(other), 'the other has taken over');
+  assert.equal(b.heard, said);
+  still.isStill = false;
+  await world.settle(600);
+  assert.equal(world.homes, [other]);
+  said.push('mine');
+  for (const client of [a, b]) assert.equal(client.heard, said);
+  assert.equal(world.said, ['mine']);
+  assert.is(world.room.inside.size, 1);
+  assert.is(world.room.witnessed, '+');
+  noFault(world);
+});
+
 test.run();

@@ -2,8 +2,11 @@
 import type { Envelope } from '../../proxy/store/bus.ts';
 import { type Store, StoreError } from '../../proxy/store/store.ts';
 
-/** The same store; while `isCut` says so every step rejects with `unavailable`, and what comes for the node waits. */
-export function cuttable(store: Store, isCut: () => boolean): Store {
+/**
+ * The same store; while `isCut` says so every step rejects with `unavailable`, and what comes for the node waits. While `isStill`
+ * says so nothing goes either way, as for a process that has been stopped.
+ */
+export function cuttable(store: Store, isCut: () => boolean, isStill = (): boolean => false): Store {
   const refuse = (): void => {
     if (isCut()) throw new StoreError('unavailable', 'cut off');
   };
@@ -12,6 +15,7 @@ export function cuttable(store: Store, isCut: () => boolean): Store {
       get: (target, name) => {
         const step = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>;
         return async (...args: unknown[]) => {
+          while (isStill()) await new Promise((resolve) => setTimeout(resolve, 5));
           refuse();
           return step.apply(target, args);
         };
@@ -28,7 +32,7 @@ export function cuttable(store: Store, isCut: () => boolean): Store {
         refuse();
         const held: Envelope[] = [];
         const pass = (): void => {
-          while (held.length > 0 && !isCut()) handler.envelope(held.shift() as Envelope);
+          while (held.length > 0 && !isCut() && !isStill()) handler.envelope(held.shift() as Envelope);
         };
         const timer = setInterval(pass, 5);
         timer.unref();

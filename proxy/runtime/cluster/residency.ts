@@ -130,10 +130,9 @@ export class Residency {
     this.reseat();
     visit.attach(isKnown ? undefined : writeKnowledge(mirror, accountStream.hasCredentials, deps.now()));
     for (const happening of waiting.take()) visit.input(happening);
-    const impatient = setTimeout(() => {
+    setTimeout(() => {
       if (this.#visit === visit && !visit.isAttached) this.lostHome();
-    }, ATTACH_MS);
-    impatient.unref();
+    }, ATTACH_MS).unref();
   }
 
   /** Its sessions look at what counts now. */
