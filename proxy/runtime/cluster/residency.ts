@@ -300,13 +300,10 @@ export class Residency {
       deps.log.debug({ error }, 'a home could not be moved');
     }
     if (this.#home !== home) return;
-    if (fence) {
-      this.#moveOut(home, fence);
-      return;
-    }
     this.#isMoving = false;
-    this.#isInDoubt = true;
-    await this.#verify(home);
+    this.#isInDoubt = fence === undefined;
+    if (fence) this.#moveOut(home, fence);
+    else await this.#verify(home);
   }
 
   #moveOut(home: Home, fence: Fence): void {
