@@ -1,9 +1,11 @@
 /**
- * Two nodes that share a store, in front of real servers (C1 to C4): devices of an account are spread over them, nodes stop, die
+ * Nodes that share a Redis, in front of real servers (C1 to C4): devices of an account are spread over them, nodes stop, die
  * and lose the store, and neither the room nor the devices that stay notice. All other scenarios play on two nodes with TEST_NODES=2.
  */
-import { createMemoryStore } from '../../proxy/store/memory.ts';
-import type { Store } from '../../proxy/store/store.ts';
+import { silentLog } from '../../proxy/ops/log.ts';
+import { createMetrics } from '../../proxy/ops/metrics.ts';
+import { createRedisStore } from '../../proxy/store/redis.ts';
+import { type RedisServer, startRedis } from '../servers/index.ts';
 import { cuttable } from '../support/cut-store.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import { type Breakable, breakable } from './support/breakable.ts';
@@ -23,16 +25,32 @@ interface Node {
 }
 
 async function nodes(scene: Scene, count = 2): Promise<Node[]> {
-  const store = createMemoryStore({ now: () => performance.now() });
+  const redis = await shared(scene);
   const made: Node[] = [];
-  for (let index = 0; index < count; index += 1) made.push(await startNode(scene, store));
+  for (let index = 0; index < count; index += 1) made.push(await startNode(scene, redis));
   return made;
 }
 
-async function startNode(scene: Scene, store: Store): Promise<Node> {
+async function shared(scene: Scene): Promise<RedisServer> {
+  const redis = await startRedis();
+  scene.after(() => redis.stop());
+  return redis;
+}
+
+async function startNode(scene: Scene, redis: RedisServer): Promise<Node> {
   let isCut = false;
   const upstream = await breakable(scene.server.ports.plain);
   scene.after(() => upstream.stop());
+  const nodesOfRedis = [{ host: '127.0.0.1', port: redis.port }];
+  const unnamed = { tls: undefined, username: undefined, password: undefined };
+  const store = createRedisStore({
+    target: { nodes: nodesOfRedis, isCluster: false, ...unnamed, database: 0 },
+    prefix: 'test:',
+    log: silentLog,
+    metrics: createMetrics(),
+  });
+  scene.after(() => store.close());
+  await store.connected();
   const own = cuttable(store, () => isCut);
   const proxy = await scene.startProxy(config, { upstream: upstream.upstream, store: own });
   return {
@@ -121,13 +139,13 @@ scenario(
   async (scene) => {
     const { room } = scene;
     const witness = await watch(scene);
-    const store = createMemoryStore({ now: () => performance.now() });
+    const redis = await shared(scene);
     let old = await startNode(scene, store);
     let device = await scene.login('alice', { device: 'd0', through: old.proxy });
     await joinRoom(device, `${room}/al`);
     assert.equal(await witness.sees(), ['+al']);
     for (let round = 1; round <= 3; round += 1) {
-      const next = await startNode(scene, store);
+      const next = await startNode(scene, redis);
       const successor = await scene.login('alice', { device: `d${round}`, through: next.proxy });
       await joinRoom(successor, `${room}/al`);
       const id = await witness.say(`round ${round}`);
