@@ -140,7 +140,7 @@ scenario(
     const { room } = scene;
     const witness = await watch(scene);
     const redis = await shared(scene);
-    let old = await startNode(scene, store);
+    let old = await startNode(scene, redis);
     let device = await scene.login('alice', { device: 'd0', through: old.proxy });
     await joinRoom(device, `${room}/al`);
     assert.equal(await witness.sees(), ['+al']);
