@@ -1,4 +1,6 @@
 /** An account on several nodes: what its sessions and the room see of that is nothing. */
+
+import { BARE } from '../core/world.ts';
 import { assert, suite, type TestContext } from '../support/suite.ts';
 import { NodesWorld, type TestClient, type TestNode } from './nodes-world.ts';
 
@@ -267,6 +269,17 @@ test('C3: the store is away: sessions at home go on, the others wait; on return 
   assert.equal(a.heard, said);
   assert.equal(b.heard, said);
   assert.is(world.room.witnessed, '+');
+  noFault(world);
+});
+
+test('a claim that was left behind where nothing of the account is does not keep others out', async (context) => {
+  const { world, nodes: both } = await nodes(2, context);
+  await world.store.homes.claim(BARE, both[0].node.id, 3_600_000);
+  const client = world.bind(both[1]);
+  client.join();
+  await world.settle(150);
+  assert.is(client.place, 'in');
+  assert.equal(world.homes, [both[1]]);
   noFault(world);
 });
 

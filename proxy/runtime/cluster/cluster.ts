@@ -81,6 +81,7 @@ export class Cluster implements NodeHandler {
       // Also who was attached to a home that is none any more must look for another.
       const { account: name, channel } = message;
       this.node.send(from, { kind: 'refused', account: name, channel, reason: 'no-home' });
+      void this.node.renounce(name, () => !this.#accounts.has(name));
     }
   }
 

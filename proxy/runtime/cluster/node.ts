@@ -227,6 +227,16 @@ export class ClusterNode {
     return epoch === undefined ? undefined : { node: to, epoch };
   }
 
+  /** Gives the account up if this node has claimed it; `isUnused`: there still is nobody here who wants it. */
+  async renounce(account: string, isUnused: () => boolean): Promise<void> {
+    try {
+      const fence = await this.#options.store.homes.holder(account);
+      if (fence?.node === this.#id && isUnused()) this.release(account, fence);
+    } catch (error) {
+      this.#options.log.debug({ error }, 'a home could not be given up');
+    }
+  }
+
   /** Gives the account up. */
   release(account: string, fence: Fence): void {
     this.#options.store.homes.release(account, fence).catch((error: unknown) => {

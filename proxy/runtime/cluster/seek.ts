@@ -17,9 +17,8 @@ export async function findHome(
   for (let pause = PAUSE_MS; isWanted(); pause = Math.min(pause * 2, MOST_PAUSE_MS)) {
     try {
       const fence = await node.claim(account);
-      if (isWanted()) return fence;
-      if (fence.node === node.id) node.release(account, fence);
-      return undefined;
+      // A claim that nobody wants any more is given up when somebody else asks for the home here.
+      return isWanted() ? fence : undefined;
     } catch (error) {
       log.debug({ error }, 'no home was found');
     }
