@@ -44,6 +44,8 @@ export class NodesWorld {
   storeMs = 0;
   readonly lifeMs: number;
   readonly settings: Settings;
+  /** Sender, receiver and kind of each envelope so far. */
+  readonly envelopes: string[] = [];
   /** Deliveries of the bus that wait. */
   readonly #bus: (() => void)[] = [];
   readonly store: Store;
@@ -61,7 +63,15 @@ export class NodesWorld {
     this.lifeMs = lifeMs;
     this.room = new ModelRoom({ room: ROOM, isShared });
     const bus = createMemoryBus({ defer: (run) => void this.#bus.push(run) });
-    this.store = createMemoryStore({ now: () => this.storeMs, bus });
+    const counted: Store['bus'] = {
+      open: (node, handler) => bus.open(node, handler),
+      send: (from, to, body) => {
+        const [head = ''] = body.toString().split('\n', 1);
+        this.envelopes.push(`${from} ${to} ${(JSON.parse(head) as { kind: string }).kind}`);
+        return bus.send(from, to, body);
+      },
+    };
+    this.store = createMemoryStore({ now: () => this.storeMs, bus: counted });
   }
 
   async addNode(): Promise<TestNode> {

@@ -51,6 +51,28 @@ test('J1: sessions on two nodes are one occupant, and each hears each message on
   noFault(world);
 });
 
+test('what a room says costs one envelope for each other node, however many sessions are there', async (context) => {
+  const { world, nodes: all } = await joined(3, context);
+  const more = all.flatMap((node) => [world.bind(node), world.bind(node)]);
+  await world.settle();
+  for (const client of more) client.join();
+  await world.settle(150);
+  const [home] = world.homes;
+  const others = all.filter((node) => node !== home);
+  world.envelopes.length = 0;
+  for (let count = 0; count < 10; count += 1) {
+    world.roomSays();
+    await world.settle();
+  }
+  for (const other of others) {
+    const way = `${home?.node.id} ${other.node.id} data`;
+    assert.is(world.envelopes.filter((one) => one === way).length, 10);
+  }
+  await world.settle(150);
+  assert.ok(world.envelopes.length <= 24, 'and some word now and then of what was taken');
+  noFault(world);
+});
+
 test('J6: joins that race on two nodes are one join', async (context) => {
   const { world, nodes: both } = await nodes(2, context);
   const clients = both.map((node) => world.bind(node));

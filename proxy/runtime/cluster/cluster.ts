@@ -110,7 +110,9 @@ export class Cluster implements NodeHandler {
   /** Before a stop: what hangs on this node goes to nodes that stay, as far as that is done within the time. */
   async drain(timeoutMs: number): Promise<void> {
     for (const account of [...this.#accounts.values()]) account.drain();
-    await this.#until(() => [...this.#accounts.values()].every(({ isDrained }) => isDrained), timeoutMs);
+    const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
+    // Without the store nothing can be given to anybody.
+    await this.#until(() => isDone() || !this.node.isReached, timeoutMs);
   }
 
   /** All sessions of this node have ended: the others have been told, or cannot be. */
