@@ -13,6 +13,7 @@ export interface AppStore {
   settle(): Promise<void>;
   /** Why it does not do its work, a sentence without secrets; undefined when it does. */
   trouble(): string | undefined;
+  close(): Promise<void>;
 }
 
 /** How long a start-up waits for the store (ms); then it goes on, not ready. */
@@ -22,11 +23,16 @@ const SETTLE_MS = 3000;
 export function openStore(config: StoreConfig, log: Log, metrics: Metrics): AppStore {
   if (config.kind === 'memory') {
     const store = createMemoryStore({ now: () => performance.now() });
-    return { store, settle: async () => {}, trouble: () => undefined };
+    return { ...givenStore(store), close: () => store.close() };
   }
   const store = openRedis(config, log, metrics);
   metrics.onScrape(() => metrics.redisUp.set(store.trouble === undefined ? 1 : 0));
-  return { store, settle: () => settle(store), trouble: () => store.trouble };
+  return { store, settle: () => settle(store), trouble: () => store.trouble, close: () => store.close() };
+}
+
+/** One that others have opened, and close. */
+export function givenStore(store: Store): AppStore {
+  return { store, settle: async () => {}, trouble: () => undefined, close: async () => {} };
 }
 
 function openRedis(config: Extract<StoreConfig, { kind: 'redis' }>, log: Log, metrics: Metrics): RedisStore {

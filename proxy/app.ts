@@ -3,7 +3,7 @@
  * several can run in one process.
  */
 import { randomBytes } from 'node:crypto';
-import { type AppStore, openStore } from './app-store.ts';
+import { type AppStore, givenStore, openStore } from './app-store.ts';
 import type { Config, HostConfig, ListenerConfig } from './config.ts';
 import { Services } from './core/services.ts';
 import type { Settings } from './core/state.ts';
@@ -18,6 +18,8 @@ import { createLog, type Log } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { Accounts } from './runtime/accounts.ts';
 import { carrierStanzaBytes } from './runtime/carrier-profile.ts';
+import { Cluster } from './runtime/cluster/cluster.ts';
+import { ClusterNode } from './runtime/cluster/node.ts';
 import type { AccountDeps } from './runtime/deps.ts';
 import { MembershipRecorder } from './runtime/membership-recorder.ts';
 import { type Negotiation, type NegotiationDeps, negotiate } from './runtime/negotiation.ts';
@@ -36,6 +38,8 @@ export interface AppAddress {
 export interface AppDeps {
   /** Made from the configuration unless given. */
   readonly log?: Log;
+  /** One that other apps use too: accounts are shared with them. */
+  readonly store?: Store | undefined;
 }
 
 export interface App {
@@ -68,7 +72,7 @@ const CERTIFICATE_WATCH_MS = 60_000;
 const STOP_MS = 5000;
 /** Creates an app that does nothing until `start`. */
 export function createApp(config: Config, deps: AppDeps = {}): App {
-  return new ProxyApp(config, deps.log ?? createLog(config.log));
+  return new ProxyApp(config, deps.log ?? createLog(config.log), deps.store);
 }
 
 class ProxyApp implements App {
@@ -81,6 +85,7 @@ class ProxyApp implements App {
   readonly #store: Store;
   readonly #storeState: AppStore;
   readonly #accounts: Accounts;
+  readonly #cluster: Cluster | undefined;
   readonly #negotiations = new Set<Negotiation>();
   readonly #listeners: { readonly listener: Listener; readonly config: ListenerConfig }[] = [];
   /** Hosts whose server could not be reached when last tried, with the reason. */
@@ -89,7 +94,7 @@ class ProxyApp implements App {
   #ops: OpsServer | undefined;
   #isStopping = false;
 
-  constructor(config: Config, log: Log) {
+  constructor(config: Config, log: Log, shared: Store | undefined) {
     this.#config = config;
     this.#log = log;
     const { metrics } = this;
@@ -103,14 +108,20 @@ class ProxyApp implements App {
       turn: this.#context.turn,
     });
     this.#dialer = new Dialer(this.#upstreamContext);
-    this.#storeState = openStore(config.store, log, metrics);
+    this.#storeState = shared ? givenStore(shared) : openStore(config.store, log, metrics);
     this.#store = this.#storeState.store;
-    this.#accounts = new Accounts(this.#accountDeps());
+    const isShared = shared !== undefined || config.store.kind !== 'memory';
+    const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs: config.cluster.lifeMs, newId: token });
+    const accountDeps = this.#accountDeps(node, isShared);
+    this.#cluster = isShared ? new Cluster(node, accountDeps) : undefined;
+    this.#accounts = new Accounts(accountDeps, this.#cluster);
     metrics.onScrape(() => this.#updateGauges());
   }
 
-  #accountDeps(): AccountDeps {
+  #accountDeps(node: ClusterNode, isShared: boolean): AccountDeps {
     let serial = 0;
+    // Names of sessions and streams must not be those of another node.
+    const prefix = isShared ? `${token()}.` : '';
     return {
       config: this.#config,
       settingsFor: (host, serverHeader) => settingsOf(this.#config, host, serverHeader),
@@ -119,7 +130,7 @@ class ProxyApp implements App {
       metrics: this.metrics,
       store: new MembershipRecorder({
         store: this.#store,
-        node: token(),
+        node: () => node.id,
         log: this.#log,
         cursorMs: this.#config.history.ageMs,
       }),
@@ -129,7 +140,7 @@ class ProxyApp implements App {
       token,
       serial: () => {
         serial += 1;
-        return serial.toString(36);
+        return `${prefix}${serial.toString(36)}`;
       },
       dial: (host, options) => this.#dial(host, options.signal),
       openTimeoutMs: this.#config.limits.handshakeTimeoutMs,
@@ -151,6 +162,7 @@ class ProxyApp implements App {
     const config = this.#config;
     try {
       await this.#storeState.settle();
+      await this.#cluster?.start();
       if (config.listeners.some((listener) => listener.tls !== 'none')) await this.#loadCertificates();
       for (const listener of config.listeners) {
         this.#listeners.push({ listener: await this.#listen(listener), config: listener });
@@ -204,6 +216,7 @@ class ProxyApp implements App {
       openTimeoutMs: this.#config.limits.handshakeTimeoutMs,
       serverTls: () => this.#serverTls(),
       newStreamId: token,
+      prepare: (hint) => this.#accounts.prepare(hint),
       resourceFor: (request) => this.#accounts.resourceFor(request),
       offerStreamManagement: this.#config.streamManagement,
       resume: (request) => this.#accounts.prepareResume(request),
@@ -252,6 +265,7 @@ class ProxyApp implements App {
     if (this.#listeners.length < this.#config.listeners.length) reasons.push('Not all listeners are open.');
     const trouble = this.#storeState.trouble();
     if (trouble !== undefined) reasons.push(trouble);
+    else if (this.#cluster?.node.isReached === false) reasons.push('The store cannot be reached.');
     for (const [host, reason] of this.#unreachable)
       reasons.push(`The server of ${host} could not be reached: ${reason}.`);
     return { ready: reasons.length === 0, reasons };
@@ -265,10 +279,14 @@ class ProxyApp implements App {
     for (const negotiation of [...this.#negotiations]) {
       negotiation.end({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     }
+    await this.#cluster?.drain(this.#config.drain.timeoutMs);
     this.#accounts.shutDown();
+    await this.#cluster?.farewell();
+    this.#cluster?.close();
     await this.#untilClosed();
     await this.#ops?.stop();
-    await this.#store.close();
+    await this.#cluster?.stop();
+    await this.#storeState.close();
   }
 
   async #untilClosed(): Promise<void> {
@@ -324,6 +342,7 @@ class ProxyApp implements App {
       pending += runner.state.requests.size;
       for (const kind of runner.carrierKinds) kinds[kind] += 1;
     }
+    this.metrics.peers.set(this.#cluster?.node.peers.size ?? 0);
     accounts.set(this.#accounts.size);
     occupancies.set(rooms);
     iqPending.set(pending);

@@ -33,6 +33,8 @@ export function convert(settings: Settings): Config | Conflict[] {
     hibernation: { timeMs: settings.hibernation.time },
     join: { timeoutMs: settings.join.timeout },
     iq: { timeoutMs: settings.iq.timeout },
+    cluster: { lifeMs: settings.cluster.lease },
+    drain: { timeoutMs: settings.drain.timeout },
     history: {
       stanzas: settings.history.stanzas,
       ageMs: settings.history.age,

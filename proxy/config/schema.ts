@@ -68,6 +68,8 @@ export const schema = z.strictObject({
   hibernation: section({ time: key(duration('1s', '7d'), '5min') }),
   join: section({ timeout: key(duration('1s', '10 min'), '30s') }),
   iq: section({ timeout: key(duration('1s', '1h'), '60s') }),
+  cluster: section({ lease: key(duration('500ms', '5 min'), '10s') }),
+  drain: section({ timeout: key(duration('0', '10 min'), '25s') }),
   history: section({
     stanzas: key(integer(0, 1_000_000), 500),
     age: key(longDuration, '7d'),

@@ -159,6 +159,10 @@ export interface Config {
   readonly join: { readonly timeoutMs: number };
   /** Requests sent through a carrier for a session. */
   readonly iq: { readonly timeoutMs: number };
+  /** How long the other nodes believe this one alive without a sign of life. */
+  readonly cluster: { readonly lifeMs: number };
+  /** How long a stop may take to hand rooms over to other nodes. */
+  readonly drain: { readonly timeoutMs: number };
   readonly history: HistoryConfig;
   /** Domains of services, and rooms, that are relayed only (J9); lower case. */
   readonly exclude: readonly string[];

@@ -7,11 +7,19 @@ import type { Effect } from './effects.ts';
 import { Effects } from './effects.ts';
 import type { Input } from './inputs.ts';
 import { notePush, payNudge } from './nudge.ts';
-import { forgetOccupancy } from './occupancy.ts';
-import { accountStreamFailed, carrierLost, carrierReady, credentials, reopen } from './rules/carrier-events.ts';
+import { forgetOccupancy, recordOccupancy } from './occupancy.ts';
+import { arrive } from './rules/arrive.ts';
+import {
+  accountStreamFailed,
+  carrierLost,
+  carrierReady,
+  carriersLeave,
+  credentials,
+  reopen,
+} from './rules/carrier-events.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
-import { lateAnswer, requestTimeout } from './rules/iq.ts';
+import { failRequestsOf, lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, settleTimer } from './rules/join-answer.ts';
 import { sessionLags } from './rules/lag.ts';
 import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.ts';
@@ -47,7 +55,7 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'session-stanza': {
       const session = state.sessions.get(input.session);
-      if (session) sessionStanza(turn, session, input.stanza);
+      if (session) sessionStanza(turn, session, input.stanza, input.isUnsure);
       // A session that joins may be the first to hear a room whose carrier hibernates.
       if (input.stanza.name === 'presence') reconcile(turn);
       return;
@@ -108,6 +116,21 @@ function dispatch(turn: Turn, input: Input): void {
     case 'account-stream-failed':
       accountStreamFailed(turn, input.final);
       return;
+    case 'arrive':
+      arrive(turn, input.arrival);
+      return;
+    case 'carriers-leave':
+      carriersLeave(turn, input.carriers, input.mayOpen);
+      return;
+    case 'session-rests':
+      turn.out.push({ kind: 'rest-session', session: input.session, rests: input.rests });
+      return;
+    case 'home-lost':
+      for (const id of state.carriers.keys()) failRequestsOf(turn, id);
+      return;
+    case 'record':
+      record(turn);
+      return;
     case 'timer':
       timer(turn, input.key);
       reconcile(turn);
@@ -149,6 +172,15 @@ function isOwn({ idPrefix }: AccountState, { id }: Stanza): boolean {
 function isHeard({ sessions }: AccountState, session: SessionId, key: BareKey, { name, type }: Stanza): boolean {
   const isOccupants = name === 'presence' ? type === undefined || type === 'unavailable' : type === 'groupchat';
   return isOccupants && sessions.get(session)?.rooms.has(key) === true;
+}
+
+/** All that the store knows of occupancies, once more. */
+function record(turn: Turn): void {
+  for (const room of turn.state.rooms.values()) {
+    if (room.phase !== 'joined') continue;
+    recordOccupancy(turn, room);
+    for (const session of room.members.keys()) turn.out.push({ kind: 'store-join', room: room.key, session });
+  }
 }
 
 /** Whether the room waits for a carrier that this turn may have brought about. */

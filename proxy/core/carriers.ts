@@ -58,13 +58,15 @@ function rankOf(state: AccountState, carrier: Carrier, asking: SessionId | undef
 
 /** The sessions that have joined the room. */
 export function memberIds(room: Occupancy): SessionId[] {
-  return [...room.members.keys()];
+  const ids: SessionId[] = [];
+  for (const [id, { lacks }] of room.members) if (!lacks) ids.push(id);
+  return ids;
 }
 
-/** Those of them that hear it, to fork to: the others are told from its log when they are resumed. */
+/** Those of them that hear it, to fork to: the others are told what they lack when they are resumed, or the room is known again. */
 export function hearerIds(room: Occupancy): SessionId[] {
   const ids: SessionId[] = [];
-  for (const [id, member] of room.members) if (member.lag === undefined) ids.push(id);
+  for (const [id, member] of room.members) if (member.lag === undefined && !member.lacks) ids.push(id);
   return ids;
 }
 

@@ -55,6 +55,10 @@ export type Effect =
   | { readonly kind: 'suspend-carrier'; readonly carrier: CarrierId }
   /** The stream carries no room any more: what was withheld on it may be sent; without a client it may be closed. */
   | { readonly kind: 'carrier-free'; readonly carrier: CarrierId }
+  /** Another connection of the same client has taken the session's place: it ends with `conflict` (RFC 6120 section 7.7.2.2). */
+  | { readonly kind: 'replace-session'; readonly session: SessionId }
+  /** Nothing more is to be read from the session's client for now, or again (M9a). */
+  | { readonly kind: 'rest-session'; readonly session: SessionId; readonly rests: boolean }
   | { readonly kind: 'set-timer'; readonly key: string; readonly ms: number }
   | { readonly kind: 'clear-timer'; readonly key: string }
   | { readonly kind: 'drop'; readonly reason: DropReason }

@@ -3,6 +3,7 @@
  */
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
+import type { Arrival } from './arrival.ts';
 import type { CarrierId, CarrierKind, Cursor, SessionId } from './state.ts';
 
 /** What is known of the stanzas that a lost stream was given last, each in the order of sending. */
@@ -19,6 +20,8 @@ export type Input =
       readonly kind: 'session-bound';
       readonly session: SessionId;
       readonly jid: string;
+      /** See `Session`. */
+      readonly asked: string;
       readonly carrier: CarrierId;
       /** See `Session`. */
       readonly device?: string | undefined;
@@ -69,7 +72,13 @@ export type Input =
   /** The server has taken or ended the session's request for push notifications (XEP-0357). */
   | { readonly kind: 'session-push'; readonly session: SessionId; readonly enabled: boolean }
   /** A stanza from the client that concerns a room (see rules/route.ts for which do). */
-  | { readonly kind: 'session-stanza'; readonly session: SessionId; readonly stanza: Stanza }
+  | {
+      readonly kind: 'session-stanza';
+      readonly session: SessionId;
+      readonly stanza: Stanza;
+      /** Another home may have handled it before it was lost. */
+      readonly isUnsure?: boolean;
+    }
   /** A stanza from a room that this carrier occupies; on a stream without a client (account stream, held): any stanza. */
   | { readonly kind: 'carrier-stanza'; readonly carrier: CarrierId; readonly stanza: Stanza }
   /** What is needed to open an account stream is known, or known no longer. */
@@ -87,5 +96,15 @@ export type Input =
     }
   /** The account stream could not be opened; `final` when a new try is pointless (password refused, service limit). */
   | { readonly kind: 'account-stream-failed'; readonly final: boolean }
+  /** The account is to do without these streams, whose node is about to stop. `mayOpen`: another node can open an account stream. */
+  | { readonly kind: 'carriers-leave'; readonly carriers: readonly CarrierId[]; readonly mayOpen: boolean }
+  /** A stream on another node than the session has enough of it for now, or can take more (M9a). */
+  | { readonly kind: 'session-rests'; readonly session: SessionId; readonly rests: boolean }
+  /** This home is none any more: what is waited for here will not be answered. */
+  | { readonly kind: 'home-lost' }
+  /** The store has lost what was written about the account. */
+  | { readonly kind: 'record' }
+  /** Sessions that are on another node, or were, come to this home with what they know. */
+  | { readonly kind: 'arrive'; readonly arrival: Arrival }
   /** A timer that an effect had set has run out. */
   | { readonly kind: 'timer'; readonly key: string };

@@ -11,6 +11,18 @@ export class Overlap {
   readonly #passed = new Map<string, number>();
   readonly #heard = new Map<string, number>();
 
+  static restore({ passed, heard }: Overlap['state']): Overlap {
+    const overlap = new Overlap();
+    for (const [key, count] of passed) overlap.#passed.set(key, count);
+    for (const [key, count] of heard) overlap.#heard.set(key, count);
+    return overlap;
+  }
+
+  /** What has been counted. */
+  get state(): { readonly passed: ReadonlyMap<string, number>; readonly heard: ReadonlyMap<string, number> } {
+    return { passed: this.#passed, heard: this.#heard };
+  }
+
   /** Whether this message is heard for the first time; to be called for each message of the room while two streams hear it. */
   isNew(carrier: CarrierId, stanza: Stanza): boolean {
     const key = messageKey(stanza);

@@ -37,6 +37,15 @@ export class StanzaLog {
     this.#limits = limits;
   }
 
+  /** One that holds these, oldest first, with `end` as the place behind them. */
+  static restore(limits: LogLimits, entries: readonly LogEntry[], end: number): StanzaLog {
+    const log = new StanzaLog(limits);
+    log.#entries = [...entries];
+    log.#added = end;
+    log.#bytes = entries.reduce((sum, { text }) => sum + text.length, 0);
+    return log;
+  }
+
   get size(): number {
     return this.#entries.length - this.#head;
   }

@@ -3,6 +3,7 @@
  */
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
+import type { KnownRoom } from './arrival.ts';
 import type { Effects } from './effects.ts';
 import type { Overlap } from './overlap.ts';
 import type { RoomSet } from './room-set.ts';
@@ -59,6 +60,8 @@ export interface Cursor {
 export interface Session {
   readonly id: SessionId;
   readonly jid: string;
+  /** The resource that its client asked for and knows itself by, or that the server chose. */
+  readonly asked: string;
   /** What its client is known by when it comes back: the resource that it asks for. Undefined: it asks for none. */
   readonly device: string | undefined;
   /** How far the device had come in rooms that it has not joined again yet. */
@@ -204,6 +207,8 @@ export interface QueuedStanza {
   readonly stanza: Stanza;
   /** It was given to a stream that did not bring it to the server; the siblings have been shown it. */
   readonly isAgain?: boolean;
+  /** Another home may have sent it before it was lost. */
+  readonly isUnsure?: boolean;
 }
 
 export interface Member {
@@ -212,6 +217,8 @@ export interface Member {
   presentation: Presentation;
   /** Undefined: it hears the room. */
   lag: Lag | undefined;
+  /** What it was shown by another home: it is to be brought up to date before it is shown anything else. */
+  lacks?: KnownRoom | undefined;
 }
 
 /** What a session that hears a room no more was last told of it. */

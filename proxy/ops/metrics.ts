@@ -98,6 +98,12 @@ export interface Metrics {
   readonly redisErrors: Count<{ reason: string }>;
   /** 1: Redis is there and does what it is asked; 0: it is not. Without Redis it stays 0. */
   readonly redisUp: PlainLevel;
+  /** Envelopes to other nodes. */
+  readonly envelopes: Count<{ kind: string }>;
+  /** What has become of accounts' homes on this node. */
+  readonly homes: Count<{ event: 'claimed' | 'taken-over' | 'moved' | 'gave-way' }>;
+  /** Other nodes that live. */
+  readonly peers: PlainLevel;
 
   /** Called before each scrape: the place to set gauges from what is true now. */
   onScrape(update: () => void): void;
@@ -183,6 +189,13 @@ export function createMetrics(): Metrics {
       leg: oneOf('downstream', 'upstream'),
     }),
     violations: count('violations_total', 'Streams ended for bad XML or a limit.', { condition: conditionLabel }),
+    envelopes: count('bus_envelopes_total', 'Envelopes sent to other nodes, by what they hold.', {
+      kind: createGuard(),
+    }),
+    homes: count('homes_total', 'Accounts that have come to be at home here, or have left.', {
+      event: oneOf('claimed', 'taken-over', 'moved', 'gave-way'),
+    }),
+    peers: plainLevel('cluster_peers', 'Other nodes that live.'),
     iqTimeouts: plainCount('iq_timeouts_total', 'Requests sent through a carrier that were never answered.'),
     redisSeconds: timing('redis_command_seconds', 'Time until Redis has answered, by step.', {
       command: createGuard(),

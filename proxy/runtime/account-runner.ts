@@ -9,6 +9,7 @@ import type { Effect } from '../core/effects.ts';
 import type { Input, Owed } from '../core/inputs.ts';
 import { type AccountState, type CarrierId, createAccountState, type SessionId, type Settings } from '../core/state.ts';
 import type { Seat } from '../core/view.ts';
+import type { Fence } from '../store/store.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
@@ -26,13 +27,18 @@ export interface Elsewhere {
   openAccountStream(): boolean;
   /** The inputs at hand have been handled. */
   turnsOver(): void;
+  /** Nothing may be done before it is known whether this is the account's home still: what happens waits. */
+  mustWait(): boolean;
 }
 
 /** What an account is given that has sessions on several nodes. */
 export interface Shared {
   readonly elsewhere: Elsewhere;
-  /** The state as another home has left it. */
-  readonly state?: AccountState | undefined;
+  readonly ports: Ports;
+  readonly accountStream: AccountStreamKeeper;
+  readonly state: AccountState;
+  /** The proof of being home, for the store. */
+  readonly fence: () => Fence;
 }
 
 /** Node's timers take no more; longer ones are set again. */
@@ -44,9 +50,11 @@ export class AccountRunner implements Account {
   readonly #deps: AccountDeps;
   readonly #onIdle: () => void;
   readonly #elsewhere: Elsewhere | undefined;
+  readonly #fence: (() => Fence) | undefined;
   readonly #timers = new Map<string, { readonly timeout: NodeJS.Timeout; readonly dueAt: number }>();
   readonly #queue: Input[] = [];
   #isRunning = false;
+  #isFrozen = false;
   #isOver = false;
   readonly #accountStream: AccountStreamKeeper;
 
@@ -55,16 +63,17 @@ export class AccountRunner implements Account {
     this.#deps = deps;
     this.#onIdle = onIdle;
     this.#elsewhere = shared?.elsewhere;
+    this.#fence = shared?.fence;
     this.state = shared?.state ?? createAccountState(bare, `m${deps.token()}-`, settings, deps.services);
-    this.ports = new Ports(deps.metrics, (room) => this.state.rooms.get(room)?.nick);
-    this.#accountStream = new AccountStreamKeeper(bare, deps, this.ports, this);
+    this.ports = shared?.ports ?? new Ports(deps.metrics, (room) => this.state.rooms.get(room)?.nick);
+    this.#accountStream = shared?.accountStream ?? new AccountStreamKeeper(bare, deps, this.ports, this);
   }
 
   /** Handles one input now, or behind those that are being handled. */
   input(input: Input): void {
     if (this.#isOver) return;
     this.#queue.push(input);
-    if (this.#isRunning) return;
+    if (this.#isRunning || this.#isFrozen || this.#elsewhere?.mustWait()) return;
     this.#isRunning = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#turn(next);
     this.#isRunning = false;
@@ -85,7 +94,8 @@ export class AccountRunner implements Account {
   addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): Seat {
     this.ports.sessions.set(session.id, session);
     this.ports.carriers.set(carrier, port);
-    this.input({ kind: 'session-bound', session: session.id, jid: session.jid, carrier, device });
+    const { id, jid, asked } = session;
+    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device });
     this.#deps.store.addSession(this.state.bare, session.id, session.jid, this.#deps.now());
     return this.seat(session.id, carrier);
   }
@@ -117,10 +127,46 @@ export class AccountRunner implements Account {
     return [...this.state.carriers.values()].filter(({ rooms }) => rooms.size > 0).map(({ kind }) => kind);
   }
 
+  /** Handles nothing for now: what happens waits. */
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  /** Goes on with what has waited. */
+  thaw(): void {
+    this.#isFrozen = false;
+    const [first] = this.#queue.splice(0, 1);
+    if (!first) return;
+    const rest = this.#queue.splice(0);
+    this.input(first);
+    for (const one of rest) this.input(one);
+  }
+
+  /** What has waited, taken away. */
+  takeQueue(): Input[] {
+    return this.#queue.splice(0);
+  }
+
+  /** What is to happen, and in how many ms. */
+  get timers(): { readonly key: string; readonly ms: number }[] {
+    const now = this.#deps.now();
+    return [...this.#timers].map(([key, { dueAt }]) => ({ key, ms: Math.max(0, dueAt - now) }));
+  }
+
+  /** Sets timers as another home has had them. */
+  restore(timers: readonly { readonly key: string; readonly ms: number }[]): void {
+    for (const { key, ms } of timers) this.#setTimer(key, ms);
+  }
+
   /** Ends the account stream and all timers, at the end of the process. */
   close(): void {
-    this.#isOver = true;
     this.#accountStream.close();
+    this.stop();
+  }
+
+  /** Handles nothing any more; streams stay as they are. */
+  stop(): void {
+    this.#isOver = true;
     for (const { timeout } of this.#timers.values()) clearTimeout(timeout);
     this.#timers.clear();
   }
@@ -185,6 +231,19 @@ export class AccountRunner implements Account {
         port?.free();
         return;
       }
+      case 'replace-session': {
+        const session = this.ports.sessions.get(effect.session);
+        if (session) session.replace();
+        else this.#elsewhere?.effect(effect);
+        return;
+      }
+      case 'rest-session': {
+        const session = this.ports.sessions.get(effect.session);
+        if (!session) this.#elsewhere?.effect(effect);
+        else if (effect.rests) session.rest();
+        else session.resume();
+        return;
+      }
       case 'set-timer':
         this.#setTimer(effect.key, effect.ms);
         return;
@@ -206,19 +265,19 @@ export class AccountRunner implements Account {
         metrics.iqTimeouts.inc();
         return;
       case 'store-join':
-        this.#deps.store.join(this.state.bare, effect.room, effect.session);
+        this.#deps.store.join(this.state.bare, effect.room, effect.session, this.#fence?.());
         this.#elsewhere?.effect(effect);
         return;
       case 'store-leave':
-        this.#deps.store.leave(this.state.bare, effect.room, effect.session);
+        this.#deps.store.leave(this.state.bare, effect.room, effect.session, this.#fence?.());
         this.#elsewhere?.effect(effect);
         return;
       case 'store-occupancy':
-        this.#deps.store.setOccupancy(this.state.bare, effect.room, effect.name, effect.nick, effect.carrier);
+        this.#deps.store.setOccupancy(this.state.bare, effect, this.#fence?.());
         this.#elsewhere?.effect(effect);
         return;
       case 'store-end':
-        this.#deps.store.endOccupancy(this.state.bare, effect.room);
+        this.#deps.store.endOccupancy(this.state.bare, effect.room, this.#fence?.());
         this.#elsewhere?.effect(effect);
         return;
       case 'session-behind':

@@ -74,8 +74,24 @@ export class AccountStreamKeeper {
 
   /** Ends the stream and forgets the password. */
   close(): void {
+    this.forget();
+    this.end();
+  }
+
+  /** Forgets the password; the stream stays. */
+  forget(): void {
     this.#credentials = undefined;
+  }
+
+  /** Ends the stream; with the password another can be opened. */
+  end(): void {
+    if (this.#stream) this.#ports.carriers.delete(this.#stream.id);
     this.#stream?.close();
     this.#stream = undefined;
+  }
+
+  /** The stream is open, or is being opened. */
+  get isInUse(): boolean {
+    return this.#stream !== undefined;
   }
 }

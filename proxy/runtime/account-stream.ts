@@ -262,7 +262,9 @@ export class AccountStream implements CarrierPort {
 
   hold(): void {}
 
-  free(): void {}
+  free(): void {
+    this.close();
+  }
 
   suspend(): void {}
 

@@ -2,12 +2,15 @@
  * The accounts of this node and their sessions; what happens when a client is bound, and when it comes back while its old
  * connection lingers (DESIGN "Resources").
  */
-import type { SessionId } from '../core/state.ts';
+
+import type { AccountView } from '../core/view.ts';
 import type { Leg } from '../net/leg.ts';
 import { accountKey, type BareKey, bareKey, bareOf, nickKey, resourceOf, splitJid } from '../xml/address.ts';
+import type { Account } from './account.ts';
 import { AccountRunner } from './account-runner.ts';
+import type { Cluster } from './cluster/cluster.ts';
 import type { AccountDeps } from './deps.ts';
-import type { BoundSession, ResourceRequest, ResumedSession, ResumeRequest } from './negotiation.ts';
+import type { BoundSession, Hint, ResourceRequest, ResumedSession, ResumeRequest } from './negotiation.ts';
 import { ClientSession } from './session.ts';
 
 /** Renamed resources whose binding has not come yet; beyond this many the oldest is forgotten. */
@@ -22,46 +25,47 @@ export class Accounts {
   /** Sessions that can be resumed, by the name that the server gave them. */
   readonly #resumable = new Map<string, ClientSession>();
   readonly #resumeKeys = new WeakMap<ClientSession, string>();
-  /** The resource that each session's client knows itself by. */
-  readonly #asked = new WeakMap<ClientSession, string>();
+  /** Shares the accounts with other nodes. */
+  readonly #cluster: Cluster | undefined;
 
-  constructor(deps: AccountDeps) {
+  constructor(deps: AccountDeps, cluster?: Cluster) {
     this.#deps = deps;
+    this.#cluster = cluster;
   }
 
   get size(): number {
-    return this.#runners.size;
+    return this.#cluster?.size ?? this.#runners.size;
   }
 
   get sessionCount(): number {
     return this.#sessions.size;
   }
 
-  runners(): Iterable<AccountRunner> {
-    return this.#runners.values();
+  /** Of the accounts that are at home here. */
+  *runners(): Iterable<AccountRunner> {
+    yield* this.#runners.values();
+    for (const { runner } of this.#cluster?.accounts() ?? []) if (runner) yield runner;
   }
 
   /** A client has bound a resource. Both legs are held until what is known of its device has been read. */
   async bound(bound: BoundSession): Promise<void> {
     const bare = bareOf(bound.jid);
-    const runner = this.#runner(accountKey(bare), bare, bound);
-    const session: ClientSession = new ClientSession(bound, runner, this.#deps, {
+    const account = this.#account(accountKey(bare), bare, bound);
+    const session: ClientSession = new ClientSession(bound, this.#askedFor(bound), account, this.#deps, {
       over: () => this.#over(session),
       resumable: (previd) => this.#noteResumable(session, resumeKey(bound.host.name, previd)),
     });
     this.#sessions.add(session);
-    if (bound.password) runner.offerCredentials(bound.password, bound.host);
-    this.#endGhost(session);
-    await this.#recall(runner, session.id);
+    if (bound.password) account.offerCredentials(bound.password, bound.host);
+    await this.#recall(account, session);
     session.start();
   }
 
   /** How far the session's device had come, its ghost's way included. */
-  async #recall(runner: AccountRunner, id: SessionId): Promise<void> {
-    const device = runner.state.sessions.get(id)?.device;
+  async #recall(account: Account, { id, bare, device }: ClientSession): Promise<void> {
     if (device === undefined) return;
-    const cursors = await this.#deps.store.readCursors(runner.state.bare, device);
-    if (cursors.size > 0) runner.input({ kind: 'session-cursors', session: id, cursors });
+    const cursors = await this.#deps.store.readCursors(bare, device);
+    if (cursors.size > 0) account.input({ kind: 'session-cursors', session: id, cursors });
   }
 
   #over(session: ClientSession): void {
@@ -116,7 +120,8 @@ export class Accounts {
     session.hibernation.resumedHere(h, client);
   }
 
-  #runner(key: BareKey, bare: string, { host, serverHeader }: BoundSession): AccountRunner {
+  #account(key: BareKey, bare: string, { host, serverHeader }: BoundSession): Account {
+    if (this.#cluster) return this.#cluster.account(key, bare, this.#deps.settingsFor(host, serverHeader));
     let runner = this.#runners.get(key);
     if (!runner) {
       const created = new AccountRunner(bare, this.#deps.settingsFor(host, serverHeader), this.#deps, () => {
@@ -128,6 +133,14 @@ export class Accounts {
     return runner;
   }
 
+  /** What `resourceFor` looks at may be on another node: it is fetched, which takes a bounded time. */
+  prepare({ userHint, domain, serverHeader }: Hint): Promise<void> | undefined {
+    const host = this.#deps.config.hosts[domain];
+    if (!this.#cluster || userHint === undefined || !host || !serverHeader) return undefined;
+    const named = `${splitJid(userHint).local || userHint}@${domain}`;
+    return this.#cluster.prepare(accountKey(named), named, () => this.#deps.settingsFor(host, serverHeader));
+  }
+
   /**
    * A client that asks for the resource of a stream which carries rooms gets another one: the server would end that stream,
    * and other occupants would see the account leave. The user name is a hint: it decides a name, never access.
@@ -137,8 +150,8 @@ export class Accounts {
     if (asked === undefined || asked === '' || userHint === undefined) return asked;
     const local = splitJid(userHint).local || userHint;
     const named = `${local}@${domain}`;
-    const runner = this.#runners.get(accountKey(named)) ?? this.#runners.get(bareKey(named) ?? ('' as BareKey));
-    if (!runner || !this.#carriesRooms(runner, asked)) return asked;
+    const view = this.#view(accountKey(named)) ?? this.#view(bareKey(named) ?? ('' as BareKey));
+    if (!view || !carriesRooms(view, asked)) return asked;
     // As the server will write it, so that the session is known again when it is bound.
     const own = nickKey(asked) ?? asked;
     const given = `${own}-${this.#deps.token().slice(0, 6)}`;
@@ -150,29 +163,16 @@ export class Accounts {
     return given;
   }
 
-  #carriesRooms(runner: AccountRunner, resource: string): boolean {
-    const { carriers, services } = runner.state;
-    // The server has normalised what it bound, and will do so with what is asked for now.
-    const asked = nickKey(resource);
-    for (const carrier of carriers.values()) {
-      if (nickKey(resourceOf(carrier.jid)) !== asked) continue;
-      for (const room of carrier.rooms) {
-        // Where a nick cannot be shared, binding the same resource anew is what clears the ghost out of the room.
-        if (!services.facts(splitJid(room).domain).refusesSharedNick) return true;
-      }
-    }
-    return false;
+  #view(key: BareKey): AccountView | undefined {
+    return this.#runners.get(key)?.state ?? this.#cluster?.find(key)?.view;
   }
 
-  /** The session's earlier connections, whatever the resource that they were given, make way for it (RFC 6120 section 7.7.2.2). */
-  #endGhost(session: ClientSession): void {
-    const given = resourceOf(session.jid);
+  /** The resource by which the client knows itself, whatever it was given. */
+  #askedFor(bound: BoundSession): string {
+    const given = resourceOf(bound.jid);
     const asked = this.#renamed.get(given) ?? given;
     this.#renamed.delete(given);
-    this.#asked.set(session, asked);
-    for (const other of this.#sessions) {
-      if (other !== session && other.bare === session.bare && this.#asked.get(other) === asked) other.replace();
-    }
+    return asked;
   }
 
   /** Ends every session and account stream, at the end of the process. */
@@ -182,6 +182,19 @@ export class Accounts {
     this.#runners.clear();
     for (const stream of this.#deps.leaving) stream.abort();
   }
+}
+
+function carriesRooms({ carriers, services }: AccountView, resource: string): boolean {
+  // The server has normalised what it bound, and will do so with what is asked for now.
+  const asked = nickKey(resource);
+  for (const carrier of carriers.values()) {
+    if (nickKey(resourceOf(carrier.jid)) !== asked) continue;
+    for (const room of carrier.rooms) {
+      // Where a nick cannot be shared, binding the same resource anew is what clears the ghost out of the room.
+      if (!services.facts(splitJid(room).domain).refusesSharedNick) return true;
+    }
+  }
+  return false;
 }
 
 /** A domain has no space in it. */

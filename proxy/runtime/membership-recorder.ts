@@ -4,22 +4,31 @@
  */
 import type { Log } from '../ops/log.ts';
 import type { CursorRecord, Cursors } from '../store/cursors.ts';
-import type { CarrierKind, Memberships, Store } from '../store/store.ts';
+import { type CarrierKind, type Fence, type Memberships, type Store, StoreError } from '../store/store.ts';
 import { type BareKey, resourceOf } from '../xml/address.ts';
 
 export interface RecorderOptions {
   readonly store: Pick<Store, 'memberships' | 'cursors'>;
-  /** This node's id. */
-  readonly node: string;
+  /** This node's id, which may change. */
+  readonly node: () => string;
   readonly log: Log;
   /** How long a device's cursors are kept (ms): a room that keeps messages no longer has none that it could have missed. */
   readonly cursorMs: number;
 }
 
+/** The account is in a room. */
+export interface Occupied {
+  readonly room: string;
+  /** As it is written. */
+  readonly name: string;
+  readonly nick: string;
+  readonly carrier: CarrierKind;
+}
+
 export class MembershipRecorder {
   readonly #memberships: Memberships;
   readonly #cursors: Cursors;
-  readonly #node: string;
+  readonly #node: () => string;
   readonly #log: Log;
   readonly #cursorMs: number;
 
@@ -31,30 +40,32 @@ export class MembershipRecorder {
     this.#cursorMs = cursorMs;
   }
 
-  /** `id` is unique in this process; the store's ids are unique over all nodes. */
+  /** `id`: unique over all nodes that share the store. */
   addSession(account: string, id: string, jid: string, since: number): void {
-    const record = { id: this.#global(id), jid, resource: resourceOf(jid), node: this.#node, since };
+    const record = { id, jid, resource: resourceOf(jid), node: this.#node(), since };
     this.#done(this.#memberships.addSession(account, record));
   }
 
   removeSession(account: string, id: string): void {
-    this.#done(this.#memberships.removeSession(account, this.#global(id)));
+    this.#done(this.#memberships.removeSession(account, id));
   }
 
-  join(account: string, room: string, id: string): void {
-    this.#done(this.#memberships.join(account, room, this.#global(id)));
+  join(account: string, room: string, id: string, fence?: Fence): void {
+    this.#done(this.#memberships.join(account, room, id, fence));
   }
 
-  leave(account: string, room: string, id: string): void {
-    this.#done(this.#memberships.leave(account, room, this.#global(id)));
+  leave(account: string, room: string, id: string, fence?: Fence): void {
+    this.#done(this.#memberships.leave(account, room, id, fence));
   }
 
-  setOccupancy(account: string, room: string, address: string, nick: string, carrier: CarrierKind): void {
-    this.#done(this.#memberships.setOccupancy(account, { room, address, nick, carrier, bookmarked: false }));
+  setOccupancy(account: string, occupancy: Occupied, fence?: Fence): void {
+    const { room, name, nick, carrier } = occupancy;
+    const record = { room, address: name, nick, carrier, bookmarked: false };
+    this.#done(this.#memberships.setOccupancy(account, record, fence));
   }
 
-  endOccupancy(account: string, room: string): void {
-    this.#done(this.#memberships.endOccupancy(account, room));
+  endOccupancy(account: string, room: string, fence?: Fence): void {
+    this.#done(this.#memberships.endOccupancy(account, room, fence));
   }
 
   /** How far a device that has gone had come. */
@@ -73,11 +84,12 @@ export class MembershipRecorder {
     }
   }
 
-  #global(id: string): string {
-    return `${this.#node}.${id}`;
-  }
-
   #done(step: Promise<unknown>): void {
-    step.catch((error: unknown) => this.#log.error({ error }, 'the store refused a step'));
+    step.catch((error: unknown) => {
+      const code = error instanceof StoreError ? error.code : undefined;
+      // Another home writes instead; or the node says that the store is away, and writes anew when it is back.
+      const isExpected = code === 'stale-home' || code === 'unavailable';
+      this.#log[isExpected ? 'debug' : 'error']({ error }, 'the store refused a step');
+    });
   }
 }

@@ -9,7 +9,7 @@ import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { ServerFeatures } from '../stream/features.ts';
 import type { BoundStream, Effect, Input, ResourceRequest, ResumeRequest, Side } from '../stream/negotiation/io.ts';
-import { NegotiationMachine } from '../stream/negotiation/machine.ts';
+import { type Hint, NegotiationMachine } from '../stream/negotiation/machine.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import { readStreamError } from '../stream/stream-error.ts';
 import type { Violation } from '../xml/framer.ts';
@@ -18,6 +18,7 @@ import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, type UpstreamDeps, UpstreamError
 
 export type { ServerFeatures } from '../stream/features.ts';
 export type { ResourceRequest, ResumeRequest } from '../stream/negotiation/io.ts';
+export type { Hint } from '../stream/negotiation/machine.ts';
 export type { Credentials } from '../stream/sasl-relay.ts';
 
 /** What a negotiation needs from the rest of the process. One object serves all connections. */
@@ -34,6 +35,8 @@ export interface NegotiationDeps extends UpstreamDeps {
    * hint only. Undefined: the server chooses. Absent: what the client asks for is passed on untouched.
    */
   readonly resourceFor?: (request: ResourceRequest) => string | undefined;
+  /** Somebody has authenticated as this user: what `resourceFor` must know is to be found out. Until then the client waits. */
+  readonly prepare?: (hint: Hint) => Promise<void> | undefined;
   /** The `<resume/>` for the server that belongs to a client's; undefined: the session is not known here. */
   readonly resume?: (request: ResumeRequest) => string | undefined;
   /** The server has granted what `resume` asked for. Both legs are held, as in `onBound`. */
@@ -117,6 +120,8 @@ class Runner implements Negotiation {
   #onOver: ((reason: string) => void) | undefined;
   #server: Leg | undefined;
   #dialing: AbortController | undefined;
+  /** What must be known before the client binds is being found out. */
+  #prepared: Promise<void> | undefined;
   #authTimer: NodeJS.Timeout | undefined;
   #openTimer: NodeJS.Timeout | undefined;
 
@@ -166,9 +171,14 @@ class Runner implements Negotiation {
 
   #carryOut(effect: Effect): void {
     switch (effect.do) {
-      case 'header':
-        this.#leg(effect.to)?.header(effect.attributes, effect.header?.declarations);
+      case 'header': {
+        const say = (): void => this.#leg(effect.to)?.header(effect.attributes, effect.header?.declarations);
+        const prepared = effect.to === 'server' ? this.#prepared : undefined;
+        // The client is held until the server's features come: what it pipelines waits too.
+        if (prepared !== undefined) void prepared.then(say);
+        else say();
         break;
+      }
       case 'forward':
         this.#leg(effect.to)?.forward(effect.stanza);
         break;
@@ -211,6 +221,7 @@ class Runner implements Negotiation {
       case 'sasl':
         this.#log.debug({ mechanism: effect.mechanism, result: effect.result }, 'authentication');
         this.#deps.metrics.sasl.inc({ mechanism: effect.mechanism, result: effect.result });
+        if (effect.result === 'success') this.#prepare();
         break;
       case 'bound':
         this.#hand(effect.session);
@@ -228,6 +239,13 @@ class Runner implements Negotiation {
         this.#finish(effect.reason);
         break;
     }
+  }
+
+  #prepare(): void {
+    const prepared = this.#deps.prepare?.(this.#machine.hint);
+    this.#prepared = prepared?.finally(() => {
+      this.#prepared = undefined;
+    });
   }
 
   #leg(side: Side): Leg | undefined {

@@ -11,6 +11,8 @@ import type { Outlet, OutletSource } from './outlet.ts';
 export interface SessionPort extends OutletSource {
   readonly id: SessionId;
   readonly jid: string;
+  /** The resource that its client asked for and knows itself by, or that the server chose. */
+  readonly asked: string;
   /** What texts for it must declare. */
   readonly declared: Declarations | 'websocket';
   /** A stanza whose declarations are right for `declared`. */
@@ -23,6 +25,8 @@ export interface SessionPort extends OutletSource {
   send(xml: string | Buffer, origin?: Stanza): void;
   /** What it is owed is not to be had any more: it hibernates, and cannot be resumed without a loss. */
   fallBehind(): void;
+  /** Another connection of the same client has taken its place. */
+  replace(): void;
   /** A stanza that does not concern rooms, on the session's own upstream stream. */
   relayUpstream(stanza: Stanza): void;
 }
@@ -49,6 +53,8 @@ export class Ports {
   readonly carriers = new Map<CarrierId, CarrierPort>();
   readonly #hot: Metrics['hot'];
   readonly #nickIn: NickIn;
+  /** A session of another node, as a source for streams that are here. */
+  sourceElsewhere: ((id: SessionId) => OutletSource) | undefined;
 
   constructor(metrics: Pick<Metrics, 'hot'>, nickIn: NickIn) {
     this.#hot = metrics.hot;
@@ -94,7 +100,7 @@ export class Ports {
     const port = this.carriers.get(id);
     if (!port) return false;
     port.wake();
-    const from = source === undefined ? undefined : this.sessions.get(source);
+    const from = source === undefined ? undefined : (this.sessions.get(source) ?? this.sourceElsewhere?.(source));
     const { outlet } = port;
     if (origin && origin.outerPrefixes.length > 0) {
       const stanza = parseStanza(asBuffer(xml), origin.declarations);

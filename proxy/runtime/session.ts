@@ -28,6 +28,9 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly id: SessionId;
   readonly carrierId: CarrierId;
   readonly jid: string;
+  readonly asked: string;
+  /** See `Session`. */
+  readonly device: string | undefined;
   readonly bare: string;
   readonly #legs: SessionLegs;
   readonly #account: Account;
@@ -52,10 +55,11 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** What the client broke, which its stream at the server ends with too (S8). */
   #broken: StreamErrorToSend | undefined;
 
-  constructor(bound: BoundSession, account: Account, deps: AccountDeps, events: SessionEvents) {
+  constructor(bound: BoundSession, asked: string, account: Account, deps: AccountDeps, events: SessionEvents) {
     this.id = `s${deps.serial()}` as SessionId;
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
+    this.asked = asked;
     this.bare = bareOf(bound.jid);
     const own = ownTerms(bound, deps);
     this.#legs = new SessionLegs(bound.client, bound.server, () => this.hibernation.mindQueue(), own);
@@ -67,7 +71,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#isManaged = deps.offerStreamManagement && (own !== undefined || hasManagement(bound.features));
     this.#log = deps.log.child({ session: this.id, client: bound.client.id, server: bound.server.id });
     this.#rate = SessionRate.create(deps.config.rate, this.client);
-    const seat = account.addSession(this, this.carrierId, this, deviceOf(bound.asked));
+    this.device = deviceOf(bound.asked);
+    const seat = account.addSession(this, this.carrierId, this, this.device);
     this.#seat = seat;
     this.#view = { seat, exclude: deps.config.exclude };
     const relay = (stanza: Stanza): void => this.relayUpstream(stanza);

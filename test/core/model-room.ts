@@ -18,6 +18,8 @@ export class ModelRoom {
   readonly #options: RoomOptions;
   /** Full JIDs of the account's streams in the room, with their nick. */
   readonly inside = new Map<string, string>();
+  /** Nicks of other accounts' occupants. */
+  readonly others = new Set(['bob']);
   readonly #history: { readonly xml: (to: string, delay: string) => string; readonly at: number }[] = [];
   /** What an independent occupant has seen of the account: `+` it came, `-` it left. */
   witnessed = '';
@@ -45,6 +47,19 @@ export class ModelRoom {
   say(now: number): { serial: number; told: Told[] } {
     this.#serial += 1;
     return { serial: this.#serial, told: this.#broadcast('bob', `b${this.#serial}`, String(this.#serial), now) };
+  }
+
+  /** An occupant of another account comes, or goes. */
+  other(nick: string, isHere: boolean): Told[] {
+    if (isHere) this.others.add(nick);
+    else this.others.delete(nick);
+    const type = isHere ? '' : " type='unavailable'";
+    return [...this.inside.keys()].map((to) => ({ to, xml: this.#other(to, nick, type) }));
+  }
+
+  #other(to: string, nick: string, type: string): string {
+    const item = `<item affiliation='owner' role='${type === '' ? 'moderator' : 'none'}'/>`;
+    return `<presence from='${this.#options.room}/${nick}' to='${to}'${type}><x xmlns='${NS.mucUser}'>${item}</x></presence>`;
   }
 
   /** A moderator kicks the account's nick (XEP-0045 section 8.2). */
@@ -90,10 +105,7 @@ export class ModelRoom {
     const most = Number(history?.attr('maxstanzas') ?? '100');
     const past = this.#history.filter(({ at }) => at >= since);
     const told: Told[] = [
-      {
-        to: from,
-        xml: `<presence from='${room}/bob' to='${from}'><x xmlns='${NS.mucUser}'><item affiliation='owner' role='moderator'/></x></presence>`,
-      },
+      ...[...this.others].map((other) => ({ to: from, xml: this.#other(from, other, '') })),
       { to: from, xml: this.#self(from, nick, '', stanza.id ?? '') },
     ];
     for (const { xml, at } of most === 0 ? [] : past.slice(-most)) {

@@ -104,7 +104,7 @@ export class World {
       told: [],
     });
     this.#streams.set(jid, carrier);
-    this.input({ kind: 'session-bound', session: id, jid, carrier, device });
+    this.input({ kind: 'session-bound', session: id, jid, asked: `r${this.#serial}`, carrier, device });
     this.input({ kind: 'session-presence', session: id, available: true, show: '', priority: 0 });
     return id;
   }

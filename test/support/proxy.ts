@@ -2,6 +2,7 @@
 import { type App, type AppAddress, createApp } from '../../proxy/app.ts';
 import { parseConfig } from '../../proxy/config.ts';
 import { createLog } from '../../proxy/ops/log.ts';
+import type { Store } from '../../proxy/store/store.ts';
 import type { Access, Server } from '../servers/index.ts';
 import type { Target } from './client.ts';
 
@@ -18,6 +19,8 @@ export interface ProxyOptions {
   access?: Access;
   /** Keys of the configuration file that are added, or that replace what stands there. */
   config?: ConfigFile;
+  /** Shared with other proxies of this process: they are nodes of one service. */
+  store?: Store;
   /** Adds listeners with TLS (STARTTLS, direct, wss) that use this certificate. */
   certificate?: { cert: string; key: string };
 }
@@ -42,7 +45,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
   if (Array.isArray(config)) throw new Error(config.map((error) => error.message).join('\n'));
   const lines: string[] = [];
   const log = createLog({ level: config.log.level, destination: { write: (line) => void lines.push(line.trimEnd()) } });
-  const app = createApp(config, { log });
+  const app = createApp(config, { log, store: options.store });
   await app.start();
   return {
     target: (transport, { tls = false } = {}) => targetAt(app.addresses, accessOf(transport, tls)),

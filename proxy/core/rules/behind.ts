@@ -5,7 +5,8 @@
 import { resourceOf } from '../../xml/address.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { keyOfNick } from '../occupancy.ts';
+import { keyOfNick, nickOf, refuseQueued } from '../occupancy.ts';
+import { entryStanza } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, QueuedStanza, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { isWord } from './forsaken.ts';
@@ -27,11 +28,26 @@ export function flushQueue(turn: Turn, room: Occupancy): void {
   for (const queued of room.queue.splice(0)) flush(turn, room, queued);
 }
 
-function flush(turn: Turn, room: Occupancy, { session, stanza, isAgain }: QueuedStanza): void {
+function flush(turn: Turn, room: Occupancy, queued: QueuedStanza): void {
+  const { session, stanza, isAgain, isUnsure } = queued;
   const sender = turn.state.sessions.get(session);
-  if (!sender) sayFor(turn, room, stanza);
+  const doubt = isUnsure ? doubtOf(turn, room, stanza) : 'unsent';
+  if (doubt === 'unknown') refuseQueued(turn, room, [queued]);
+  else if (doubt === 'sent') return;
+  else if (!sender) sayFor(turn, room, stanza);
   else if (isAgain) sendAgain(turn, room, sender, stanza);
   else sessionStanza(turn, sender, stanza);
+}
+
+/** Whether a message that another home may have sent has reached the room, as far as the room's history tells. */
+function doubtOf(turn: Turn, room: Occupancy, { name, type, id }: Stanza): 'sent' | 'unsent' | 'unknown' {
+  if (name !== 'message') return 'unsent';
+  if (type !== 'groupchat' || id === undefined) return 'unknown';
+  const entries = room.log.entries(turn.now);
+  const isSaid = (said: Stanza): boolean => said.id === id && keyOfNick(nickOf(said)) === keyOfNick(room.nick);
+  if (entries.map(entryStanza).some(isSaid)) return 'sent';
+  // A room that gives no history says nothing by its silence: an error is better than a doubled message.
+  return entries.some(({ delayed }) => delayed) ? 'unsent' : 'unknown';
 }
 
 /** In the account's name: its sender has gone, and nobody waits for an answer. */

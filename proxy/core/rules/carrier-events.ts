@@ -8,6 +8,7 @@ import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile } from './move.ts';
+import { retire } from './sessions.ts';
 import { strand } from './stranded.ts';
 
 /** Pause before a lost account stream is opened again (ms): doubled at each failure in a row, up to the most. */
@@ -87,6 +88,17 @@ export function carrierLost(turn: Turn, id: CarrierId, isConflict: boolean, owed
     reopenLater(turn, isConflict ? CONFLICT_MS : 0);
   }
   reconcile(turn);
+}
+
+/** Their node is about to stop: what they carry is handed over, while they still can be heard. */
+export function carriersLeave(turn: Turn, ids: readonly CarrierId[], mayOpen: boolean): void {
+  const { state } = turn;
+  for (const id of ids) {
+    const carrier = state.carriers.get(id);
+    if (!carrier) continue;
+    if (carrier.kind === 'account-stream') state.accountStream = mayOpen ? 'possible' : 'off';
+    retire(turn, carrier);
+  }
 }
 
 function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {

@@ -54,7 +54,7 @@ function itemJids(self: Stanza | undefined): string[] {
   return items.map((item) => item.attr('jid')).filter((jid) => jid !== undefined);
 }
 
-function goneOccupant(room: Occupancy, nick: string): Stanza {
+export function goneOccupant(room: Occupancy, nick: string): Stanza {
   return parseStanza(
     `<presence xmlns='${NS.client}' type='unavailable' from='${escapeXml(`${room.name}/${nick}`)}'>` +
       `<x xmlns='${NS.mucUser}'><item affiliation='none' role='none'/></x></presence>`,

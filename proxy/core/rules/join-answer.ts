@@ -25,6 +25,7 @@ import type { LogEntry } from '../stanza-log.ts';
 import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { flushBehind } from './behind.ts';
+import { bringUpToDate } from './catch-up.ts';
 import { takeCursor } from './cursor.ts';
 import { isKept, isNotice, isSubject, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
@@ -182,6 +183,7 @@ function settle(turn: Turn, room: Occupancy): void {
     const cursor = takeCursor(session, room);
     replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, notices, liveFrom, cursor });
   }
+  bringUpToDate(turn, room);
   showIfMore(turn, room);
   for (const wait of waiting) flushBehind(turn, room, wait);
 }

@@ -21,6 +21,7 @@ import { Overlap } from '../overlap.ts';
 import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { flushQueue } from './behind.ts';
+import { bringUpToDate } from './catch-up.ts';
 import { beginDepart } from './depart.ts';
 import { tellDifferences } from './differences.ts';
 import { isNotice } from './groupchat.ts';
@@ -136,7 +137,7 @@ function leaveThenJoin(turn: Turn, room: Occupancy, current: Carrier): void {
   sendLeave(turn, room, current.id);
 }
 
-function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | undefined): void {
+export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | undefined): void {
   const { state, out } = turn;
   const move: Move = {
     carrier: to.id,
@@ -260,6 +261,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.isReplaced = false;
   askAgain(turn, room);
   if (move.isBlind) settleStranded(turn, room);
+  bringUpToDate(turn, room);
   flushQueue(turn, room);
   showMostActive(turn, room);
 }

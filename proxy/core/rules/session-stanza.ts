@@ -26,7 +26,8 @@ const MOST_WAITING = 200;
 /** Their bytes. */
 const MOST_WAITING_BYTES = 512 * 1024;
 
-export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): void {
+/** `isUnsure`: another home may have sent it on before it was lost. */
+export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUnsure = false): void {
   const key = bareKey(stanza.to ?? '');
   if (key === undefined) {
     turn.out.push({ kind: 'relay-upstream', session: session.id, stanza });
@@ -53,9 +54,10 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza): voi
     else refuseFull(turn, session, stanza);
     return;
   }
-  if (room?.members.has(session.id)) {
-    if (isLeave || !mustWait(turn, room, stanza)) memberStanza(turn, room, session, stanza);
-    else waitForCarrier(turn, room, session, stanza);
+  const member = room?.members.get(session.id);
+  if (room && member) {
+    if (isLeave || !(member.lacks || mustWait(turn, room, stanza))) memberStanza(turn, room, session, stanza);
+    else waitForCarrier(turn, room, session, stanza, isUnsure);
     return;
   }
   strangerStanza(turn, key, session, stanza);
@@ -71,14 +73,14 @@ function mustWait(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
   return nick !== '' && keyOfNick(nick) !== keyOfNick(room.nick);
 }
 
-function waitForCarrier(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+function waitForCarrier(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, isUnsure: boolean): void {
   const waiting = room.queue.map((entry) => entry.stanza);
   if (!hasPlace(waiting, stanza)) {
     refuseFull(turn, session, stanza);
     return;
   }
   if (waiting.every(({ name }) => name === 'presence')) bePatient(turn, room);
-  room.queue.push({ session: session.id, stanza: detach(stanza) });
+  room.queue.push({ session: session.id, stanza: detach(stanza), ...(isUnsure && { isUnsure }) });
 }
 
 function hasPlace(waiting: readonly Stanza[], stanza: Stanza): boolean {

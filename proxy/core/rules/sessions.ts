@@ -18,11 +18,16 @@ import { deliverKept } from './strangers.ts';
 
 type Bound = Extract<Input, { kind: 'session-bound' }>;
 
-export function sessionBound(turn: Turn, { session: id, jid, carrier, device }: Bound): void {
+export function sessionBound(turn: Turn, { session: id, jid, asked, carrier, device }: Bound): void {
   const { state, out } = turn;
+  // Its client's earlier connections, whatever resource they were given, make way for it.
+  for (const other of state.sessions.values()) {
+    if (other.asked === asked && other.id !== id) out.push({ kind: 'replace-session', session: other.id });
+  }
   state.sessions.set(id, {
     id,
     jid,
+    asked,
     device,
     cursors: new Map(),
     carrier,
@@ -99,7 +104,7 @@ export function sessionPresence(
 }
 
 /** The stream must be freed of its rooms; it is free at once when it has none. */
-function retire(turn: Turn, carrier: Carrier): void {
+export function retire(turn: Turn, carrier: Carrier): void {
   const { state, out } = turn;
   carrier.status = 'retiring';
   const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);

@@ -57,6 +57,14 @@ const table: Readonly<Record<Phase, Moves>> = {
 /** Phases in which a server that is silent is taken for unreachable, long before the client's time is over. */
 const opening: ReadonlySet<Phase> = new Set(['greeting', 'features']);
 
+/** Who has authenticated, as far as was seen. */
+export interface Hint {
+  /** The user name in the exchange. */
+  readonly userHint: string | undefined;
+  readonly domain: string;
+  readonly serverHeader: StreamHeader | undefined;
+}
+
 export class NegotiationMachine {
   readonly #state: State;
 
@@ -69,6 +77,12 @@ export class NegotiationMachine {
   }
 
   /** The server has been connected to, and has not opened its stream yet. */
+  /** Who the client has said it is, once authenticated: user name as seen and domain. A hint, never proof. */
+  get hint(): Hint {
+    const { sasl, host, serverHeader } = this.#state;
+    return { userHint: sasl?.userHint, domain: host, serverHeader };
+  }
+
   get isOpening(): boolean {
     return opening.has(this.#state.phase);
   }

@@ -5,8 +5,8 @@ export const accounts: readonly Mutant[] = [
   {
     name: 'all accounts are one',
     file: 'runtime/accounts.ts',
-    find: 'const runner = this.#runner(accountKey(bare), bare, bound);',
-    put: "const runner = this.#runner('all' as BareKey, bare, bound);",
+    find: 'const account = this.#account(accountKey(bare), bare, bound);',
+    put: "const account = this.#account('all' as BareKey, bare, bound);",
     kills: { groupchat: ['M9'], 'join-rooms': ['J8 a room with a password'] },
   },
   {
@@ -62,14 +62,14 @@ export const accounts: readonly Mutant[] = [
   {
     name: 'resources are compared as they are written',
     file: 'runtime/accounts.ts',
-    find: '      if (nickKey(resourceOf(carrier.jid)) !== asked) continue;\n',
-    put: '      if (resourceOf(carrier.jid) !== resource || asked === undefined) continue;\n',
+    find: '    if (nickKey(resourceOf(carrier.jid)) !== asked) continue;\n',
+    put: '    if (resourceOf(carrier.jid) !== resource || asked === undefined) continue;\n',
     kills: { abuse: ['a client that asks for its resource'] },
   },
   {
     name: 'who has joined what is not written to the store',
     file: 'runtime/membership-recorder.ts',
-    find: '    this.#done(this.#memberships.join(account, room, this.#global(id)));\n',
+    find: '    this.#done(this.#memberships.join(account, room, id, fence));\n',
     put: '',
     kills: { 'store-redis': ['C1'] },
   },

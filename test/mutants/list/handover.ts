@@ -37,7 +37,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'what a device says while its room has no carrier is lost',
     file: 'core/rules/session-stanza.ts',
-    find: '  room.queue.push({ session: session.id, stanza: detach(stanza) });\n',
+    find: '  room.queue.push({ session: session.id, stanza: detach(stanza), ...(isUnsure && { isUnsure }) });\n',
     put: '',
     cells: 'jabberd2,borrowed,tcp',
     kills: { handover: ['L9 what a device says'] },
@@ -52,8 +52,8 @@ export const handover: readonly Mutant[] = [
   {
     name: 'a client that comes back is bound to the resource of its carrier',
     file: 'runtime/accounts.ts',
-    find: '    if (!runner || !this.#carriesRooms(runner, asked)) return asked;\n',
-    put: '    if (!runner || asked !== "") return asked;\n',
+    find: '    if (!view || !carriesRooms(view, asked)) return asked;\n',
+    put: '    if (!view || asked !== "") return asked;\n',
     kills: {
       handover: ['L9 a device that comes back', 'L9 the only device'],
       'stream-sasl': ['S7 a client that comes back while'],
@@ -63,15 +63,15 @@ export const handover: readonly Mutant[] = [
   {
     name: 'a client that comes back is bound to another resource, rooms or none',
     file: 'runtime/accounts.ts',
-    find: '    if (!runner || !this.#carriesRooms(runner, asked)) return asked;\n',
-    put: '    if (!runner) return asked;\n',
+    find: '    if (!view || !carriesRooms(view, asked)) return asked;\n',
+    put: '    if (!view) return asked;\n',
     kills: { 'stream-sasl': ['S7 a client that comes back without rooms'] },
   },
   {
     name: 'the old connection of a client that comes back lives on',
-    file: 'runtime/accounts.ts',
-    find: '    this.#endGhost(session);\n',
-    put: '',
+    file: 'core/rules/sessions.ts',
+    find: '    if (other.asked === asked && other.id !== id) ',
+    put: '    if (other.asked === asked && other.id === id) ',
     kills: {
       handover: ['L9 a device that comes back', 'L9 the only device'],
       'stream-sasl': ['S7 a client that comes back while'],

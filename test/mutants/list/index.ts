@@ -10,6 +10,7 @@ import { keeping } from './keeping.ts';
 import { leaving } from './leaving.ts';
 import { lost } from './lost.ts';
 import { messages } from './messages.ts';
+import { nodes } from './nodes.ts';
 import { presence } from './presence.ts';
 import { races } from './races.ts';
 import { requests } from './requests.ts';
@@ -35,6 +36,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   sleeping,
   lost,
   keeping,
+  nodes,
 };
 
 export const mutants: readonly Mutant[] = Object.values(themes).flat();

@@ -11,10 +11,24 @@ export interface Program {
   ended: Promise<number | null>;
 }
 
-/** Starts it in front of `upstream`, with a trusted TCP and a trusted WebSocket listener; it is killed behind the test. */
-export async function startProgram({ after }: Pick<TestContext, 'after'>, upstream: string): Promise<Program> {
+/** Starts it in front of `upstream`, with a trusted TCP and a trusted WebSocket listener, and `more` flags; it is killed behind the test. */
+export async function startProgram(
+  { after }: Pick<TestContext, 'after'>,
+  upstream: string,
+  more: readonly string[] = [],
+): Promise<Program> {
   const listeners = ['--listen', 'tcp://127.0.0.1:0?tls=none', '--listen', 'ws://127.0.0.1:0'];
-  const args = ['--import', 'tsx', 'proxy/main.ts', ...listeners, '--host', 'localhost', '--upstream', upstream];
+  const args = [
+    '--import',
+    'tsx',
+    'proxy/main.ts',
+    ...listeners,
+    '--host',
+    'localhost',
+    '--upstream',
+    upstream,
+    ...more,
+  ];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MINIMIX_')));
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   after(() => child.kill('SIGKILL'));

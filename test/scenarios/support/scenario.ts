@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import process from 'node:process';
+import { createMemoryStore } from '../../../proxy/store/memory.ts';
 import { type Server, type ServerName, serverNames, sharedServers } from '../../servers/index.ts';
 import { type Client, type LoginOptions, login } from '../../support/client.ts';
 import { type ConfigFile, type ProxyOptions, startProxy, type TestProxy, type Transport } from '../../support/proxy.ts';
@@ -164,7 +165,14 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
   let rooms = 0;
   const newRoom = () => `room${++rooms}-${tag}@${server.mucDomain}`;
   const mechanism = mechanismOf(cell);
-  const proxy = await begin({ config });
+  const nodes = Number(process.env.TEST_NODES ?? '1');
+  const shared = nodes > 1 ? { store: createMemoryStore({ now: () => performance.now() }) } : {};
+  const proxies: TestProxy[] = [];
+  for (let count = 0; count < nodes; count += 1) proxies.push(await begin({ config, ...shared }));
+  const proxy = together(proxies as [TestProxy, ...TestProxy[]]);
+  // Devices of an account are spread over the nodes.
+  let logins = 0;
+  const next = (): TestProxy => proxies[logins++ % proxies.length] ?? proxy;
   const { plain, ws } = server.ports;
   const scene: Scene = {
     ...cell,
@@ -180,7 +188,7 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
     },
     jid: async (role) => `${await account(role)}@${server.host}`,
     login: (role, options = {}) => {
-      const { transport = cell.transport, through = proxy } = options;
+      const { transport = cell.transport, through = next() } = options;
       return open(role, through.target(transport), { mechanism, ...options });
     },
     direct: (role, options = {}) => {
@@ -195,9 +203,32 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
   try {
     await body(scene);
   } catch (error) {
-    if (error instanceof Error) error.stack = `${error.stack}\n${transcript(clients, proxy.log)}`;
+    if (error instanceof Error)
+      error.stack = `${error.stack}\n${transcript(
+        clients,
+        proxies.flatMap(({ log }) => log),
+      )}`;
     throw error;
   }
+}
+
+/** The first of several nodes, which counts what all of them hold. */
+function together(proxies: readonly [TestProxy, ...TestProxy[]]): TestProxy {
+  const [first] = proxies;
+  if (proxies.length === 1) return first;
+  const census = () => {
+    const all = proxies.map(({ app }) => app.census());
+    const names = Object.keys(first.app.census()) as (keyof (typeof all)[number])[];
+    return Object.fromEntries(names.map((name) => [name, all.reduce((sum, one) => sum + one[name], 0)]));
+  };
+  const app = new Proxy(first.app, {
+    get: (target, name) => {
+      if (name === 'census') return census;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ...first, app };
 }
 
 /** With PLAIN the proxy knows the password and opens an account stream; with the others it cannot. */

@@ -1,0 +1,140 @@
+/** The accounts of a node that shares them with other nodes, and what the nodes have to say to each other. */
+import type { Settings } from '../../core/state.ts';
+import type { BareKey } from '../../xml/address.ts';
+import type { AccountDeps } from '../deps.ts';
+import type { Message } from './messages.ts';
+import { readHouseSettings } from './moving-house.ts';
+import { CLAIM_MS, type ClusterNode, type NodeHandler } from './node.ts';
+import { SharedAccount } from './shared-account.ts';
+
+/** How long a node that stops waits for others to take leave of its sessions (ms), and how often it looks. */
+const FAREWELL_MS = 1000;
+const STEP_MS = 5;
+
+export class Cluster implements NodeHandler {
+  readonly node: ClusterNode;
+  readonly #deps: AccountDeps;
+  readonly #accounts = new Map<string, SharedAccount>();
+  #renewal: NodeJS.Timeout | undefined;
+
+  constructor(node: ClusterNode, deps: AccountDeps) {
+    this.node = node;
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    await this.node.start(this);
+    this.#renewal = setInterval(() => void this.#renew(), CLAIM_MS / 3);
+    this.#renewal.unref();
+  }
+
+  /** One after the other, so that the store is not asked all at once. */
+  async #renew(): Promise<void> {
+    for (const account of [...this.#accounts.values()]) {
+      try {
+        await account.renew();
+      } catch (error) {
+        this.#deps.log.debug({ error }, 'a home could not be renewed');
+      }
+    }
+  }
+
+  accounts(): Iterable<SharedAccount> {
+    return this.#accounts.values();
+  }
+
+  get size(): number {
+    return this.#accounts.size;
+  }
+
+  find(key: BareKey): SharedAccount | undefined {
+    return this.#accounts.get(key);
+  }
+
+  /** The account as this node has it; there is one from now on. */
+  account(key: BareKey, bare: string, settings: Settings): SharedAccount {
+    const known = this.#accounts.get(key);
+    if (known) return known;
+    const created: SharedAccount = new SharedAccount(key, bare, settings, this.#deps, this.node, () => {
+      if (this.#accounts.get(key) === created) this.#accounts.delete(key);
+    });
+    this.#accounts.set(key, created);
+    return created;
+  }
+
+  /** A session of the account is about to come: what other nodes have of it is wanted here by then, if it can be had soon. */
+  async prepare(key: BareKey, bare: string, settings: () => Settings): Promise<void> {
+    try {
+      const known = this.#accounts.get(key);
+      if (known) await known.warm();
+      else if (await this.node.isElsewhere(key)) await this.account(key, bare, settings()).warm();
+    } catch (error) {
+      this.#deps.log.debug({ error }, 'nothing could be found out before a client binds');
+    }
+  }
+
+  message(from: string, message: Message, payload: Buffer): void {
+    const account = this.#accounts.get(message.account);
+    if (account) account.message(from, message, payload);
+    else if (message.kind === 'home') this.#moveIn(from, message, payload);
+    else if (message.kind === 'attach' || message.kind === 'data') {
+      // Also who was attached to a home that is none any more must look for another.
+      const { account: name, channel } = message;
+      this.node.send(from, { kind: 'refused', account: name, channel, reason: 'no-home' });
+      void this.node.renounce(name, () => !this.#accounts.has(name));
+    }
+  }
+
+  /** An account comes to this node that has nothing of it any more; it had when it was sent. */
+  #moveIn(from: string, message: Extract<Message, { kind: 'home' }>, payload: Buffer): void {
+    const { account, bare } = message;
+    this.account(account as BareKey, bare, readHouseSettings(payload)).message(from, message, payload);
+  }
+
+  gap(): void {
+    this.recovered(false);
+  }
+
+  lost(node: string): void {
+    for (const account of [...this.#accounts.values()]) account.lost(node);
+  }
+
+  unreachable(node: string): void {
+    for (const account of [...this.#accounts.values()]) account.unreachable(node);
+  }
+
+  recovered(isRenamed: boolean): void {
+    for (const account of [...this.#accounts.values()]) account.recovered(isRenamed);
+  }
+
+  /** Before a stop: what hangs on this node goes to nodes that stay, as far as that is done within the time. */
+  async drain(timeoutMs: number): Promise<void> {
+    for (const account of [...this.#accounts.values()]) account.drain();
+    const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
+    // Without the store nothing can be given to anybody.
+    await this.#until(() => isDone() || !this.node.isReached, timeoutMs);
+  }
+
+  /** All sessions of this node have ended: the others have been told, or cannot be. */
+  async farewell(): Promise<void> {
+    const isSaid = (): boolean => [...this.#accounts.values()].every(({ isHeard }) => isHeard);
+    await this.#until(() => isSaid() || !this.node.isReached, FAREWELL_MS);
+  }
+
+  async #until(isDone: () => boolean, mostMs: number): Promise<void> {
+    const end = performance.now() + mostMs;
+    while (!isDone() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, STEP_MS).unref());
+  }
+
+  /** Ends the account streams of all accounts. */
+  close(): void {
+    for (const account of [...this.#accounts.values()]) account.close();
+    this.#accounts.clear();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#renewal);
+    this.close();
+    await this.node.stop();
+  }
+}

@@ -1,0 +1,365 @@
+/** What a node that is not an account's home knows of the account: enough to route its own sessions' stanzas. */
+import { entered } from '../../core/entry.ts';
+import type { Input } from '../../core/inputs.ts';
+import { RoomSet } from '../../core/room-set.ts';
+import { presentationOf } from '../../core/rules/join.ts';
+import type { Services } from '../../core/services.ts';
+import { entryStanza } from '../../core/stanza-log.ts';
+import type { AccountState, Carrier, CarrierId, Occupancy, Session, SessionId, Settings } from '../../core/state.ts';
+import type { AccountView } from '../../core/view.ts';
+import {
+  applyFacts,
+  factsOf,
+  noteSaid,
+  noteShown,
+  type RoomFacts,
+  stopWatching,
+  watchedRoom,
+} from '../../core/watch.ts';
+import { type BareKey, bareKey, resourceOf, splitJid } from '../../xml/address.ts';
+import { emptied, parseStanza, type Stanza } from '../../xml/stanza.ts';
+import type { Ports } from '../ports.ts';
+import type { ViewItem } from './items.ts';
+
+export class Mirror implements AccountView {
+  readonly bare: string;
+  readonly settings: Settings;
+  readonly services: Services;
+  /** Whether the account is in any room is not worth telling. */
+  readonly rooms = { size: 1 };
+  /** Sessions of this node. */
+  readonly sessions = new Map<SessionId, Session>();
+  /** All streams of the account. Those of this node are what is said here, in whatever state the home is. */
+  readonly carriers = new Map<CarrierId, Carrier>();
+  /** Streams that are on this node. */
+  readonly own = new Set<CarrierId>();
+  /** Ids are known by their start, which nobody can guess. */
+  readonly requests = { size: 1, has: (id: string): boolean => this.nextId > 0 && id.startsWith(this.idPrefix) };
+  /** Rooms that sessions here have joined, or streams here carry. */
+  readonly watched = new Map<BareKey, Occupancy>();
+  /** What was sent to rooms that have not answered the join yet, the join first, by session and room. */
+  readonly #asked = new Map<string, Stanza[]>();
+  /** What the last message was when the first session here came in. */
+  readonly #before = new Map<BareKey, string | undefined>();
+  /** Requests to rooms that are not answered, without what is in them, by session and id. */
+  readonly #requests = new Map<string, { readonly session: SessionId; readonly stanza: Stanza }>();
+  idPrefix = '';
+  nextId = 0;
+  accountStream: AccountState['accountStream'] = 'off';
+
+  readonly #now: () => number;
+
+  constructor(bare: string, settings: Settings, services: Services, now: () => number) {
+    this.#now = now;
+    this.bare = bare;
+    this.settings = settings;
+    this.services = services;
+  }
+
+  addSession(
+    { id, jid, asked }: Pick<Session, 'id' | 'jid' | 'asked'>,
+    carrier: CarrierId,
+    device: string | undefined,
+  ): { session: Session; carrier: Carrier } {
+    const session: Session = {
+      id,
+      jid,
+      asked,
+      device,
+      cursors: new Map(),
+      carrier,
+      available: false,
+      show: '',
+      priority: 0,
+      carbons: false,
+      push: undefined,
+      isHibernating: false,
+      isLagging: false,
+      isStreamKept: false,
+      rooms: new RoomSet(),
+    };
+    this.sessions.set(id, session);
+    return { session, carrier: this.addCarrier(carrier, 'borrowed', jid, id) };
+  }
+
+  addCarrier(id: CarrierId, kind: Carrier['kind'], jid: string, session: SessionId | undefined): Carrier {
+    const carrier: Carrier = { id, kind, jid, session, status: 'ready', rooms: new RoomSet(), heardAt: 0 };
+    this.carriers.set(id, carrier);
+    this.own.add(id);
+    return carrier;
+  }
+
+  dropCarrier(id: CarrierId): void {
+    this.carriers.delete(id);
+    this.own.delete(id);
+  }
+
+  /** The home has told what can be seen of the account. */
+  get isTold(): boolean {
+    return this.idPrefix !== '';
+  }
+
+  /** The home's account of it. `isPresumed`: a join is on its way to the home, which had not seen it. */
+  apply(item: ViewItem, isPresumed: (session: SessionId, room: BareKey) => boolean): void {
+    this.idPrefix = item.idPrefix;
+    this.nextId = item.hasIds ? 1 : 0;
+    this.accountStream = item.accountStream as AccountState['accountStream'];
+    for (const { id, entered, left } of item.sessions) {
+      const session = this.sessions.get(id);
+      if (!session) continue;
+      for (const room of entered) session.rooms.add(room);
+      for (const room of left) {
+        if (isPresumed(id, room)) continue;
+        session.rooms.delete(room);
+        this.#asked.delete(`${id} ${room}`);
+      }
+    }
+    for (const { id, jid, kind, status, entered, left } of item.carriers) {
+      let carrier = this.carriers.get(id);
+      if (!carrier) {
+        // A stream of this node that is gone here is gone there soon.
+        carrier = { id, kind, jid, session: undefined, status, rooms: new RoomSet(), heardAt: 0 };
+        this.carriers.set(id, carrier);
+      }
+      carrier.status = status;
+      for (const room of entered) carrier.rooms.add(room);
+      for (const room of left) {
+        carrier.rooms.delete(room);
+        this.#forgetIfOver(room);
+      }
+    }
+    for (const id of item.gone) if (!this.own.has(id)) this.carriers.delete(id);
+  }
+  dropSession(id: SessionId): void {
+    const rooms = this.sessions.get(id)?.rooms ?? [];
+    this.sessions.delete(id);
+    for (const room of rooms) {
+      this.#asked.delete(`${id} ${room}`);
+      this.left(room, id);
+    }
+  }
+
+  /** Something has happened to sessions and streams here. */
+  note(input: Input): void {
+    const session = 'session' in input ? this.sessions.get(input.session) : undefined;
+    switch (input.kind) {
+      case 'session-presence':
+        if (session) Object.assign(session, { available: input.available, show: input.show, priority: input.priority });
+        return;
+      case 'session-carbons':
+        if (session) session.carbons = input.enabled;
+        return;
+      case 'session-push':
+        if (session) session.push = input.enabled ? { owed: undefined, count: 0, at: 0 } : undefined;
+        return;
+      case 'session-hibernates':
+        if (session) Object.assign(session, { isHibernating: true, isStreamKept: input.isStreamKept === true });
+        return;
+      case 'session-cursors':
+        for (const [room, cursor] of input.cursors) session?.cursors.set(room, cursor);
+        return;
+      case 'session-awakes':
+        if (session) Object.assign(session, { isHibernating: false, isStreamKept: false });
+        return;
+      case 'session-stanza': {
+        const room = entered(input.stanza);
+        // What the client sends behind its join is for the room.
+        if (room !== undefined) session?.rooms.add(room);
+        this.#noteSent(input.session, input.stanza, room !== undefined);
+        return;
+      }
+      case 'carrier-ready':
+        this.addCarrier(input.carrier, input.type, input.jid, undefined);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** All that is known of rooms, for a home that is here; nothing is watched any more. */
+  takeWatched(): Occupancy[] {
+    const all = [...this.watched.values()];
+    this.watched.clear();
+    this.#before.clear();
+    this.#asked.clear();
+    this.#requests.clear();
+    return all;
+  }
+
+  // Rooms.
+
+  /** A session here has sent something to a room. */
+  #noteSent(id: SessionId, stanza: Stanza, isJoin: boolean): void {
+    const key = bareKey(stanza.to ?? '');
+    if (key === undefined) return;
+    const name = `${id} ${key}`;
+    const asked = this.#asked.get(name);
+    if (isJoin) this.#asked.set(name, [copy(stanza), ...(asked ?? []).slice(1)]);
+    else if (asked) {
+      // Bounded as at the home, which refuses what is beyond.
+      if (asked.length < MOST_ASKED) asked.push(copy(stanza));
+    } else if (stanza.name === 'iq') this.#noteRequest(id, stanza);
+    else if (stanza.type === 'groupchat') {
+      const room = this.watched.get(key);
+      if (room?.members.has(id)) noteSaid(room, id, stanza, this.#now());
+    } else if (stanza.name === 'presence' && stanza.type === undefined) {
+      const member = this.watched.get(key)?.members.get(id);
+      if (member) member.presentation = presentationOf(copy(stanza), this.#now());
+    }
+  }
+
+  /** What a session has sent to rooms that have not answered its join. */
+  *unanswered(): Iterable<{ readonly session: SessionId; readonly stanza: Stanza }> {
+    for (const [name, stanzas] of this.#asked) {
+      const session = name.slice(0, name.indexOf(' ')) as SessionId;
+      for (const stanza of stanzas) yield { session, stanza };
+    }
+  }
+
+  #noteRequest(session: SessionId, stanza: Stanza): void {
+    if (stanza.type !== 'get' && stanza.type !== 'set') return;
+    // More than the home lets a session have unanswered are refused there.
+    if (this.#requests.size < MOST_REQUESTS)
+      this.#requests.set(`${session} ${stanza.id}`, { session, stanza: emptied(stanza) });
+  }
+
+  /** What the rooms have not answered and, with the home, cannot answer any more. */
+  takeRequests(): { readonly session: SessionId; readonly stanza: Stanza }[] {
+    const all = [...this.#requests.values()];
+    this.#requests.clear();
+    return all;
+  }
+
+  /** The home has a session here sent this. */
+  noteSentTo(session: SessionId, text: Buffer): void {
+    const isPresence = text[1] === 0x70;
+    const isIq = text[1] === 0x69;
+    if (isIq && this.#requests.size === 0) return;
+    const stanza = parseStanza(text);
+    if (isPresence) this.noteShown(stanza);
+    else if (isIq) {
+      if (stanza.type === 'result' || stanza.type === 'error') this.#requests.delete(`${session} ${stanza.id}`);
+    } else if (stanza.type === 'error') this.forgetSaid(session, stanza.from, stanza.id);
+  }
+
+  /** A message of the session is answered for. `address`: that of the room. */
+  forgetSaid(session: SessionId, address: string | undefined, id: string | undefined): void {
+    const room = this.watched.get(bareKey(address ?? '') ?? ('' as BareKey));
+    const index = room?.sent.findIndex((sent) => sent.session === session && sent.id === id) ?? -1;
+    if (index >= 0) room?.sent.splice(index, 1);
+  }
+
+  /** A stream here is in rooms. */
+  get isCarrying(): boolean {
+    for (const id of this.own) if ((this.carriers.get(id)?.rooms.size ?? 0) > 0) return true;
+    return false;
+  }
+
+  /** What this node has known as the account's home, as far as its own sessions and streams go. */
+  adopt(state: AccountState, ports: Ports): void {
+    this.idPrefix = state.idPrefix;
+    this.nextId = state.nextId;
+    this.accountStream = state.accountStream;
+    const known = new Map(this.carriers);
+    this.carriers.clear();
+    this.own.clear();
+    this.watched.clear();
+    this.#before.clear();
+    for (const carrier of state.carriers.values()) this.carriers.set(carrier.id, carrier);
+    for (const id of ports.carriers.keys()) {
+      // One that has come just now is known here alone.
+      const carrier = this.carriers.get(id) ?? known.get(id);
+      if (!carrier) continue;
+      this.carriers.set(id, carrier);
+      this.own.add(id);
+    }
+    for (const id of ports.sessions.keys()) {
+      const session = state.sessions.get(id);
+      if (session) this.sessions.set(id, session);
+    }
+    for (const room of state.rooms.values()) this.#adoptRoom(room, ports);
+  }
+
+  #adoptRoom(room: Occupancy, ports: Ports): void {
+    for (const { session, stanza, behind } of room.waiting) {
+      if (ports.sessions.has(session)) this.#asked.set(`${session} ${room.key}`, [stanza, ...behind]);
+    }
+    if (room.phase !== 'joined') return;
+    const { refusesSharedNick } = this.services.facts(splitJid(room.key).domain);
+    const watched = watchedRoom(factsOf(room, refusesSharedNick), this.settings);
+    for (const [id, member] of room.members) if (ports.sessions.has(id)) watched.members.set(id, member);
+    this.watched.set(room.key, watched);
+    if (watched.members.size === 0) {
+      this.#forgetIfOver(room.key);
+      return;
+    }
+    for (const [key, occupant] of room.roster) watched.roster.set(key, occupant);
+    watched.sent = room.sent.filter(({ session, isGroupchat }) => isGroupchat && ports.sessions.has(session));
+    watched.joinedAt = room.joinedAt;
+    watched.self = room.self;
+    watched.subject = room.subject;
+    watched.subjectAt = room.subjectAt;
+    watched.roomPresence = room.roomPresence;
+    const now = this.#now();
+    for (const entry of room.log.entries(now)) watched.log.add(entryStanza(entry), entry.at);
+  }
+
+  noteFacts(facts: RoomFacts): void {
+    const room = this.watched.get(facts.room);
+    if (room) applyFacts(room, facts);
+    else this.watched.set(facts.room, watchedRoom(facts, this.settings));
+    if (facts.refusesSharedNick) this.services.learnRefusesSharedNick(facts.room.slice(facts.room.indexOf('@') + 1));
+  }
+
+  entered(key: BareKey, id: SessionId, last: string | undefined): void {
+    const name = `${id} ${key}`;
+    const [join] = this.#asked.get(name) ?? [];
+    this.#asked.delete(name);
+    const room = this.watched.get(key);
+    if (!room) return;
+    const known = room.members.get(id);
+    const stanza = join ?? known?.presentation.stanza;
+    if (!stanza) return;
+    if (room.members.size === 0) {
+      this.#before.set(key, last);
+      room.joinedAt = this.#now();
+    }
+    const asked = join ? resourceOf(join.to ?? '') : (known?.asked ?? room.nick);
+    room.members.set(id, { asked, presentation: presentationOf(stanza, this.#now()), lag: undefined });
+  }
+
+  left(key: BareKey, id: SessionId): void {
+    const room = this.watched.get(key);
+    if (!room?.members.delete(id) || room.members.size > 0) return;
+    stopWatching(room, this.settings);
+    this.#forgetIfOver(key);
+  }
+
+  /** What the last message was when the first session here came into the room. */
+  before(key: BareKey): string | undefined {
+    return this.#before.get(key);
+  }
+
+  /** Something was shown to sessions here. */
+  noteShown(stanza: Stanza): void {
+    const room = this.watched.get(bareKey(stanza.from ?? '') ?? ('' as BareKey));
+    if (room && room.members.size > 0) noteShown(room, stanza, this.#now());
+  }
+
+  #forgetIfOver(key: BareKey): void {
+    const room = this.watched.get(key);
+    if (!room || room.members.size > 0) return;
+    for (const id of this.own) if (this.carriers.get(id)?.rooms.has(key)) return;
+    this.watched.delete(key);
+    this.#before.delete(key);
+  }
+}
+
+/** Stanzas of one session behind a join that are kept. */
+const MOST_ASKED = 200;
+/** Unanswered requests that are kept. */
+const MOST_REQUESTS = 2048;
+
+function copy(stanza: Stanza): Stanza {
+  return parseStanza(Buffer.from(stanza.bytes), stanza.declarations);
+}

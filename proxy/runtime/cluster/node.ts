@@ -1,0 +1,259 @@
+/**
+ * This process among the others: its id, its life in the store, its inbox. An id has one life; a process whose id has expired
+ * goes on under a fresh one.
+ */
+import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import type { Envelope, Inbox } from '../../store/bus.ts';
+import { type Fence, type Store, StoreError } from '../../store/store.ts';
+import { cleanUp } from './clean-up.ts';
+import { readBody, writeBody } from './envelope.ts';
+import type { Message } from './messages.ts';
+
+/** How long a claim is in force without being renewed (ms). It ends with its node's life anyway. */
+export const CLAIM_MS = 3_600_000;
+/** Heartbeats in the life of a node without any. */
+const BEATS = 4;
+/** The part of that life that is left when the node no longer trusts it. */
+const MARGIN = 0.2;
+/** Pause before the store is tried again (ms). */
+const RETRY_MS = 250;
+
+export interface NodeOptions {
+  readonly store: Store;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'drops' | 'envelopes'>;
+  /** How long the others believe this node alive without a sign of life (ms). */
+  readonly lifeMs: number;
+  readonly newId: () => string;
+}
+
+/** What happens to a node. */
+export interface NodeHandler {
+  message(from: string, message: Message, payload: Buffer): void;
+  /** Envelopes for this node, of whatever sender, are lost. */
+  gap(): void;
+  /** Another node is no more. */
+  lost(node: string): void;
+  /** Another node has no inbox: it is about to be found dead, or its inbox was lost. */
+  unreachable(node: string): void;
+  /** What this node could not be sure of lately it can be sure of again, perhaps under another id. */
+  recovered(isRenamed: boolean): void;
+}
+
+export class ClusterNode {
+  readonly #options: NodeOptions;
+  #handler: NodeHandler | undefined;
+  #id: string;
+  #inbox: Inbox | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Monotonic time until which nobody can believe this node dead. */
+  #sureUntil = Number.NEGATIVE_INFINITY;
+  /** The store answered last time. */
+  #isReached = false;
+  #isStopped = false;
+  #beating: Promise<void> | undefined;
+  #peers: ReadonlySet<string> = new Set();
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.#id = options.newId();
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  /** The store can be reached. */
+  get isReached(): boolean {
+    return this.#isReached;
+  }
+
+  /** Other nodes that live, as of the last heartbeat. */
+  get peers(): ReadonlySet<string> {
+    return this.#peers;
+  }
+
+  /** While the store cannot be reached it is tried again: the node is known to others when it is. */
+  async start(handler: NodeHandler): Promise<void> {
+    this.#handler = handler;
+    try {
+      await this.#announce();
+    } catch (error) {
+      this.#options.log.warn({ error }, 'the store cannot be reached');
+    }
+    const { lifeMs } = this.#options;
+    this.#timer = setInterval(() => void this.beat(), lifeMs / BEATS);
+    this.#timer.unref();
+  }
+
+  async #announce(): Promise<void> {
+    const { store, lifeMs } = this.#options;
+    const begun = performance.now();
+    this.#inbox = await store.bus.open(this.#id, {
+      envelope: (envelope) => this.#receive(envelope),
+      gap: () => this.#handler?.gap(),
+    });
+    await store.nodes.announce({ id: this.#id, since: Date.now() }, lifeMs);
+    this.#trust(begun);
+    await this.#lookAround();
+  }
+
+  #trust(begun: number): void {
+    this.#isReached = true;
+    this.#sureUntil = begun + this.#options.lifeMs * (1 - MARGIN);
+  }
+
+  /**
+   * Whether the others still believe this node alive. While the store cannot be reached nobody can take anything over, and
+   * sessions that are here go on: that counts as sure. Not sure is a process that has stood still.
+   */
+  get isSure(): boolean {
+    return performance.now() <= this.#sureUntil || !this.#isReached;
+  }
+
+  /** A sign of life, and a look at the others. Also to be called when the node is not sure. */
+  beat(): Promise<void> {
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const { store, lifeMs, log } = this.#options;
+    if (this.#isStopped) return;
+    const wasSure = this.#isReached && this.isSure;
+    const before = this.#id;
+    const begun = performance.now();
+    try {
+      if (await store.nodes.heartbeat(this.#id, lifeMs)) {
+        this.#trust(begun);
+        await this.#lookAround();
+      } else await this.#revive();
+    } catch (error) {
+      if (this.#isReached) log.warn({ error }, 'the store cannot be reached');
+      this.#isReached = false;
+      return;
+    }
+    const isRenamed = this.#id !== before;
+    if ((!wasSure || isRenamed) && !this.#isStopped) this.#handler?.recovered(isRenamed);
+  }
+
+  /** The others hold this node for dead. */
+  async #revive(): Promise<void> {
+    const { log, newId } = this.#options;
+    log.warn({ node: this.#id }, 'this node was taken for dead; it goes on under another id');
+    await this.#inbox?.close();
+    this.#id = newId();
+    await this.#announce();
+  }
+
+  async #lookAround(): Promise<void> {
+    const { store } = this.#options;
+    const alive = new Set((await store.nodes.alive()).map(({ id }) => id));
+    alive.delete(this.#id);
+    const gone = [...this.#peers].filter((id) => !alive.has(id));
+    this.#peers = alive;
+    for (const id of gone) this.#handler?.lost(id);
+    for (const id of await store.nodes.expired()) await cleanUp(store, id);
+  }
+
+  #receive({ from, body }: Envelope): void {
+    try {
+      const { head, payload } = readBody<Message>(body);
+      this.#handler?.message(from, head, payload);
+    } catch (error) {
+      this.#options.metrics.drops.inc({ reason: 'fault' });
+      this.#options.log.error({ from, error }, 'fault in what another node has sent');
+    }
+  }
+
+  /** In the order of the calls. When it cannot be put into the other node's inbox, `unreachable` or, later, `recovered` tells. */
+  send(to: string, message: Message, payload?: Buffer): void {
+    if (this.#isStopped) return;
+    this.#options.metrics.envelopes.inc({ kind: message.kind });
+    this.#options.store.bus.send(this.#id, to, writeBody(message, payload)).catch((error: unknown) => {
+      const code = error instanceof StoreError ? error.code : 'unavailable';
+      this.#options.log.debug({ to, code }, 'another node was not reached');
+      if (code === 'no-inbox') this.#handler?.unreachable(to);
+      else this.#outOfReach();
+    });
+  }
+
+  /** A step that fails for want of the store is a sign that it is away. */
+  async #asking<T>(step: Promise<T>): Promise<T> {
+    try {
+      return await step;
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'unavailable') this.#outOfReach();
+      throw error;
+    }
+  }
+
+  /** What was sent is lost; with the next beat that succeeds all channels are looked after. */
+  #outOfReach(): void {
+    if (!this.#isReached) return;
+    this.#isReached = false;
+    setTimeout(() => void this.beat(), RETRY_MS).unref();
+  }
+
+  /**
+   * Makes this node the account's home, unless another one is.
+   * @throws StoreError
+   */
+  async claim(account: string): Promise<Fence> {
+    const { store } = this.#options;
+    const node = this.#id;
+    const claim = await this.#asking(store.homes.claim(account, node, CLAIM_MS));
+    return claim.granted ? { node, epoch: claim.epoch } : { node: claim.heldBy, epoch: claim.epoch };
+  }
+
+  /** Whether another node is the account's home. @throws StoreError */
+  async isElsewhere(account: string): Promise<boolean> {
+    if (!this.#isReached) return false;
+    const holder = await this.#options.store.homes.holder(account);
+    return holder !== undefined && holder.node !== this.#id;
+  }
+
+  /** False: it is not this node's any more. */
+  renew(account: string, fence: Fence): Promise<boolean> {
+    return this.#options.store.homes.renew(account, fence, CLAIM_MS);
+  }
+
+  /** Gives the account to another node; undefined: it was not this node's to give, or the other is dead. */
+  async move(account: string, fence: Fence, to: string): Promise<Fence | undefined> {
+    const epoch = await this.#options.store.homes.move(account, fence, to, CLAIM_MS);
+    return epoch === undefined ? undefined : { node: to, epoch };
+  }
+
+  /** Gives the account up if this node has claimed it; `isUnused`: there still is nobody here who wants it. */
+  async renounce(account: string, isUnused: () => boolean): Promise<void> {
+    try {
+      const fence = await this.#options.store.homes.holder(account);
+      if (fence?.node === this.#id && isUnused()) this.release(account, fence);
+    } catch (error) {
+      this.#options.log.debug({ error }, 'a home could not be given up');
+    }
+  }
+
+  /** Gives the account up. */
+  release(account: string, fence: Fence): void {
+    this.#options.store.homes.release(account, fence).catch((error: unknown) => {
+      // The claim ends with this node's life at the latest.
+      this.#options.log.debug({ error }, 'a home could not be released');
+    });
+  }
+
+  /** In order: the others learn at once. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    try {
+      await this.#inbox?.close();
+      await this.#options.store.nodes.remove(this.#id);
+    } catch (error) {
+      this.#options.log.debug({ error }, 'the node could not be signed off');
+    }
+  }
+}

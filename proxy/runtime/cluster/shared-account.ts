@@ -1,0 +1,326 @@
+/**
+ * An account of which other nodes may have sessions too. Where its home is here, its rules are run here as they are on a single
+ * node; else what happens to its sessions goes to the home, and what follows comes from there. Its sessions do not notice
+ * when that changes.
+ */
+import type { HostConfig } from '../../config.ts';
+import { entered } from '../../core/entry.ts';
+import type { Input, Owed } from '../../core/inputs.ts';
+import type { AccountState, CarrierId, SessionId, Settings } from '../../core/state.ts';
+import type { AccountView, Seat } from '../../core/view.ts';
+import type { Credentials } from '../../stream/sasl-relay.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import type { Account } from '../account.ts';
+import type { AccountRunner } from '../account-runner.ts';
+import { AccountStreamKeeper } from '../account-stream-keeper.ts';
+import type { AccountDeps } from '../deps.ts';
+import type { OutletSource } from '../outlet.ts';
+import { type CarrierPort, Ports, type SessionPort } from '../ports.ts';
+import type { Message } from './messages.ts';
+import { Mirror } from './mirror.ts';
+import type { ClusterNode } from './node.ts';
+import type { Happening, Part } from './part.ts';
+import { refusal } from './refusal.ts';
+import { Residency } from './residency.ts';
+import { sleep } from './seek.ts';
+import { Waiting } from './waiting.ts';
+
+/** How long a node that carries nothing lets others be first to take a lost home's place (ms). */
+const YIELD_MS = 150;
+/** Pause before a home whose node takes nothing is looked for again (ms), and one that refuses. */
+const UNREACHABLE_MS = 500;
+const REFUSED_MS = 20;
+/** How long an account is kept for a session that is about to be bound (ms). */
+const WARM_MS = 10_000;
+/** How long a client that is about to bind may be kept waiting (ms), and the steps of it. */
+const WARM_WAIT_MS = 500;
+const WARM_STEP_MS = 2;
+/** Sessions of other nodes that are remembered as sources. */
+const MOST_SOURCES = 1000;
+
+export class SharedAccount implements Account, Part {
+  readonly key: string;
+  readonly bare: string;
+  readonly settings: Settings;
+  readonly deps: AccountDeps;
+  readonly node: ClusterNode;
+  readonly ports: Ports;
+  readonly accountStream: AccountStreamKeeper;
+  readonly mirror: Mirror;
+  readonly seats = new Map<SessionId, Seat>();
+  readonly waiting: Waiting;
+  isOver = false;
+  readonly #onOver: () => void;
+  readonly #residency: Residency;
+  /** Sessions of other nodes that send by streams which are here and congested. */
+  readonly #sources = new Map<SessionId, OutletSource>();
+  /** Monotonic time until which a session may come for which the account is kept here. */
+  #warmUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(key: string, bare: string, settings: Settings, deps: AccountDeps, node: ClusterNode, onOver: () => void) {
+    this.key = key;
+    this.bare = bare;
+    this.settings = settings;
+    this.deps = deps;
+    this.node = node;
+    this.#onOver = onOver;
+    this.mirror = new Mirror(bare, settings, deps.services, deps.now);
+    this.ports = new Ports(deps.metrics, (room) => (this.state?.rooms ?? this.mirror.watched).get(room)?.nick);
+    this.ports.sourceElsewhere = (id) => this.#source(id);
+    this.accountStream = new AccountStreamKeeper(bare, deps, this.ports, this);
+    this.waiting = new Waiting(settings.joinTimeoutMs, (happening) => this.refuse(happening));
+    this.#residency = new Residency(this);
+  }
+
+  /** The runner of its rules, where its home is here. */
+  get runner(): AccountRunner | undefined {
+    return this.#residency.home?.runner;
+  }
+
+  /** Its state, where its home is here. */
+  get state(): AccountState | undefined {
+    return this.runner?.state;
+  }
+
+  get view(): AccountView {
+    return this.state ?? this.mirror;
+  }
+
+  // From its sessions and streams.
+
+  input(input: Input): void {
+    if (this.isOver || input.kind === 'arrive') return;
+    const { home, visit, isPaused } = this.#residency;
+    if (home && !isPaused) home.input(input);
+    else if (home) this.#inputWhilePaused(home, input);
+    else {
+      this.mirror.note(input);
+      if (visit) visit.input(input);
+      else this.waiting.add(input);
+    }
+  }
+
+  /** What is small waits in the rules' own queue, stanzas wait bounded. */
+  #inputWhilePaused(home: { input(input: Input): void }, happening: Happening): void {
+    if (!('stanza' in happening)) {
+      home.input(happening);
+      return;
+    }
+    const room = happening.kind === 'session-stanza' ? entered(happening.stanza) : undefined;
+    // What the client sends behind its join is for the room.
+    if (room !== undefined && 'session' in happening) this.seats.get(happening.session)?.session.rooms.add(room);
+    this.waiting.add(happening);
+  }
+
+  addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): Seat {
+    const { id, jid, asked } = session;
+    this.ports.sessions.set(id, session);
+    this.ports.carriers.set(carrier, port);
+    this.deps.store.addSession(this.bare, id, jid, this.deps.now());
+    const seat: Seat = { account: this.mirror, ...this.mirror.addSession(session, carrier, device) };
+    this.seats.set(id, seat);
+    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device });
+    this.#residency.reseat();
+    this.#residency.seek();
+    return seat;
+  }
+
+  removeSession(session: SessionPort, unseen?: readonly Stanza[]): void {
+    const { id } = session;
+    this.ports.sessions.delete(id);
+    const carrier = this.seats.get(id)?.carrier;
+    this.seats.delete(id);
+    this.mirror.dropSession(id);
+    this.deps.store.removeSession(this.bare, id);
+    this.input({ kind: 'session-gone', session: id, unseen });
+    // Nobody knows of it yet, and no room hangs on it.
+    if (this.#residency.isUnknown && carrier?.rooms.size === 0) this.free(carrier.id);
+    this.settle();
+  }
+
+  loseCarrier(carrier: CarrierId, isConflict = false, owed?: Owed): void {
+    if (!this.ports.carriers.delete(carrier)) return;
+    this.mirror.dropCarrier(carrier);
+    this.input({ kind: 'carrier-lost', carrier, isConflict, ...(owed && { owed }) });
+    this.settle();
+  }
+
+  offerCredentials(credentials: Credentials, host: HostConfig): void {
+    this.accountStream.offerCredentials(credentials, host);
+  }
+
+  free(carrier: CarrierId): void {
+    const port = this.ports.carriers.get(carrier);
+    this.ports.carriers.delete(carrier);
+    this.mirror.dropCarrier(carrier);
+    port?.free();
+  }
+
+  /** The home could not be asked for long: what has waited for it is refused, never passed over in silence (C3). */
+  refuse(happening: Happening): void {
+    if (happening.kind !== 'session-stanza') {
+      this.deps.metrics.drops.inc({ reason: 'no-home' });
+      return;
+    }
+    const { session, stanza } = happening;
+    const room = entered(stanza);
+    if (room !== undefined) this.seats.get(session)?.session.rooms.delete(room);
+    const answer = refusal(stanza, room !== undefined);
+    if (answer !== undefined) this.ports.sessions.get(session)?.send(answer, stanza);
+    else this.deps.metrics.drops.inc({ reason: 'no-home' });
+  }
+
+  /** A session of another node, to a stream that is here: it is told to rest by way of the home. */
+  #source(session: SessionId): OutletSource {
+    let source = this.#sources.get(session);
+    if (!source) {
+      source = {
+        rest: () => this.input({ kind: 'session-rests', session, rests: true }),
+        resume: () => this.input({ kind: 'session-rests', session, rests: false }),
+      };
+      const [oldest] = this.#sources.keys();
+      if (oldest !== undefined && this.#sources.size >= MOST_SOURCES) this.#sources.delete(oldest);
+      this.#sources.set(session, source);
+    }
+    return source;
+  }
+
+  // From other nodes.
+
+  message(from: string, message: Message, payload: Buffer): void {
+    const residency = this.#residency;
+    switch (message.kind) {
+      case 'attach':
+        if (!residency.home) this.#refuseGuest(from, message.channel);
+        else if (residency.mustWait()) residency.home.guests.attachLate(from, message.channel);
+        else residency.home.guests.attach(from, message, payload);
+        return;
+      case 'detach':
+        if (!residency.mustWait()) residency.home?.guests.detach(message.channel);
+        return;
+      case 'attached':
+      case 'data':
+      case 'seen':
+        this.#channelMessage(from, message, payload);
+        return;
+      case 'refused':
+        this.#refused(message);
+        return;
+      case 'moved':
+        residency.follow(message.epoch, message.to);
+        return;
+      case 'home':
+        residency.moveIn(from, message.epoch, payload);
+        return;
+    }
+  }
+
+  #channelMessage(
+    from: string,
+    message: Extract<Message, { kind: 'attached' | 'data' | 'seen' }>,
+    payload: Buffer,
+  ): void {
+    const { home, visit } = this.#residency;
+    if (visit?.channel.id === message.channel && message.epoch >= visit.home.epoch) {
+      visit.take(from, message, payload);
+      this.settle();
+    } else if (message.kind === 'attached') return;
+    else if (!home) {
+      if (message.kind === 'data') this.#refuseGuest(from, message.channel);
+    } else if (message.epoch === home.fence.epoch && !this.#residency.mustWait()) {
+      home.guests.take(from, message, payload);
+    }
+  }
+
+  #refuseGuest(to: string, channel: string): void {
+    this.node.send(to, { kind: 'refused', account: this.key, channel, reason: 'no-home' });
+  }
+
+  #refused({ channel, reason }: Extract<Message, { kind: 'refused' }>): void {
+    const { visit } = this.#residency;
+    if (visit?.channel.id !== channel) return;
+    if (this.ports.sessions.size + this.ports.carriers.size === 0) {
+      this.over();
+      return;
+    }
+    // A home that moves may be announced before it has arrived.
+    if (reason === 'no-home' && visit.isFollowing) setTimeout(() => visit.attach(), REFUSED_MS).unref();
+    else this.#residency.lostHome(REFUSED_MS);
+  }
+
+  /** A node is no more. */
+  lost(node: string): void {
+    const { home, visit } = this.#residency;
+    // Who has a stream in the rooms is the best to go on: it is given some time.
+    if (visit?.home.node === node) this.#residency.lostHome(this.mirror.isCarrying ? 0 : YIELD_MS);
+    home?.guests.lost(node);
+  }
+
+  /** A node that should be alive takes nothing. */
+  unreachable(node: string): void {
+    if (this.#residency.visit?.home.node === node) this.#residency.lostHome(UNREACHABLE_MS);
+  }
+
+  /** The store can be relied on again, perhaps under another node id. */
+  recovered(isRenamed: boolean): void {
+    if (isRenamed) {
+      for (const { id, jid } of this.ports.sessions.values()) {
+        this.deps.store.addSession(this.bare, id, jid, this.deps.now());
+      }
+    }
+    this.#residency.recovered();
+  }
+
+  /** @throws StoreError */
+  renew(): Promise<void> {
+    return this.#residency.renew();
+  }
+
+  // Beginning and end.
+
+  /** A session is about to come. Resolves when this node knows of the account what its home knows, or when that takes too long. */
+  async warm(): Promise<void> {
+    this.#warmUntil = performance.now() + WARM_MS;
+    setTimeout(() => this.settle(), WARM_MS + 1).unref();
+    this.#residency.seek();
+    const end = performance.now() + WARM_WAIT_MS;
+    while (!this.isOver && !this.state && !this.mirror.isTold && performance.now() < end) await sleep(WARM_STEP_MS);
+  }
+
+  /** This node is about to stop. */
+  drain(): void {
+    this.#residency.drain();
+  }
+
+  get isDrained(): boolean {
+    return this.#residency.isDrained;
+  }
+
+  /** The home, if it is elsewhere, has taken all that has happened here. */
+  get isHeard(): boolean {
+    return this.#residency.visit?.isIdle ?? true;
+  }
+
+  /** Nothing of the account is here, and nothing is owed to its home: it may be forgotten. */
+  settle(): void {
+    const { home, visit } = this.#residency;
+    if (this.isOver || home || this.ports.sessions.size + this.ports.carriers.size > 0) return;
+    if (performance.now() < this.#warmUntil || (visit && !visit.isIdle)) return;
+    if (visit) this.node.send(visit.home.node, { kind: 'detach', account: this.key, channel: visit.channel.id });
+    this.over();
+  }
+
+  over(): void {
+    if (this.isOver) return;
+    this.close();
+    this.#onOver();
+  }
+
+  /** Ends the account stream and all timers, at the end of the process. */
+  close(): void {
+    this.isOver = true;
+    this.waiting.close();
+    this.#residency.close();
+    this.accountStream.close();
+  }
+}

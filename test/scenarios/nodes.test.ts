@@ -1,0 +1,240 @@
+/**
+ * Nodes that share a Redis, in front of real servers (C1 to C4): devices of an account are spread over them, nodes stop, die
+ * and lose the store, and neither the room nor the devices that stay notice. All other scenarios play on two nodes with TEST_NODES=2.
+ */
+import { silentLog } from '../../proxy/ops/log.ts';
+import { createMetrics } from '../../proxy/ops/metrics.ts';
+import { createRedisStore } from '../../proxy/store/redis.ts';
+import { type RedisServer, startRedis } from '../servers/index.ts';
+import { cuttable } from '../support/cut-store.ts';
+import type { TestProxy } from '../support/proxy.ts';
+import { type Breakable, breakable } from './support/breakable.ts';
+import { assert, type Client, joinRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
+import { heardOnce, said, until, watch } from './support/witness.ts';
+
+const scenario = scenarios('nodes', { limitMs: 60_000 });
+
+/** Short, so that a dead node is found soon. */
+const config = { cluster: { lease: '1s' } };
+
+interface Node {
+  readonly proxy: TestProxy;
+  readonly upstream: Breakable;
+  /** Cuts the node off the store, or lets it reach it again. */
+  cut(isCut: boolean): void;
+}
+
+async function nodes(scene: Scene, count = 2): Promise<Node[]> {
+  const redis = await shared(scene);
+  const made: Node[] = [];
+  for (let index = 0; index < count; index += 1) made.push(await startNode(scene, redis));
+  return made;
+}
+
+async function shared(scene: Scene): Promise<RedisServer> {
+  const redis = await startRedis();
+  scene.after(() => redis.stop());
+  return redis;
+}
+
+async function startNode(scene: Scene, redis: RedisServer): Promise<Node> {
+  let isCut = false;
+  const upstream = await breakable(scene.server.ports.plain);
+  scene.after(() => upstream.stop());
+  const nodesOfRedis = [{ host: '127.0.0.1', port: redis.port }];
+  const unnamed = { tls: undefined, username: undefined, password: undefined };
+  const store = createRedisStore({
+    target: { nodes: nodesOfRedis, isCluster: false, ...unnamed, database: 0 },
+    prefix: 'test:',
+    log: silentLog,
+    metrics: createMetrics(),
+  });
+  scene.after(() => store.close());
+  await store.connected();
+  const own = cuttable(store, () => isCut);
+  const proxy = await scene.startProxy(config, { upstream: upstream.upstream, store: own });
+  return {
+    proxy,
+    upstream,
+    cut: (value) => {
+      isCut = value;
+    },
+  };
+}
+
+/** A device on each node, all of them in the room. */
+async function spread(scene: Scene, all: readonly Node[]): Promise<Client[]> {
+  const clients: Client[] = [];
+  for (const [index, { proxy }] of all.entries()) {
+    const client = await scene.login('alice', { device: `d${index}`, through: proxy });
+    await joinRoom(client, `${scene.room}/al`);
+    clients.push(client);
+  }
+  return clients;
+}
+
+/** The process is gone: so are its clients, its streams at the server and its link to the store. */
+async function kill(node: Node, clients: readonly Client[]): Promise<void> {
+  node.cut(true);
+  node.upstream.break();
+  await Promise.all(clients.map((client) => client.drop()));
+}
+
+/** How many rooms are occupied through these nodes. */
+function occupied(all: readonly Node[]): number {
+  return all.reduce((sum, { proxy }) => sum + proxy.app.census().occupancies, 0);
+}
+
+/** What the room sees of a carrier that goes, where no nick can be shared. */
+function seenOfHandover(scene: Scene): string[] {
+  return scene.server.features.sharedNick ? [] : ['-al', '+al'];
+}
+
+scenario('C1', 'devices on three nodes are one occupant, and each hears and says everything once', async (scene) => {
+  const { room } = scene;
+  const witness = await watch(scene);
+  const clients = await spread(scene, await nodes(scene, 3));
+  assert.equal(await witness.sees(), ['+al']);
+  await heardOnce(clients, room, 'witness', await witness.say('hello'));
+  for (const client of clients) {
+    const id = sayInRoom(client, room, 'from a device');
+    await heardOnce(clients, room, 'al', id);
+    await witness.client.pick(said(room, 'al', id));
+  }
+  assert.equal(await witness.sees(), []);
+});
+
+scenario(
+  'C4',
+  'a node that stops gives its rooms to the others: nobody sees it leave, no message is missed',
+  async (scene) => {
+    const { room } = scene;
+    const witness = await watch(scene);
+    const all = await nodes(scene, 2);
+    const [first, second] = (await spread(scene, all)) as [Client, Client];
+    assert.equal(await witness.sees(), ['+al']);
+    const ids: string[] = [];
+    const stopping = all[0]?.proxy.app.stop();
+    for (let index = 0; index < 30; index += 1) {
+      ids.push(sayInRoom(witness.client, room, `message ${index}`));
+      if (index % 3 === 0) await witness.client.ping();
+    }
+    await stopping;
+    assert.is((await first.closed).error?.condition, 'system-shutdown');
+    const last = await witness.say('last');
+    const heard = (await second.upTo(said(room, 'witness', last))).filter(({ name }) => name === 'message');
+    assert.equal(
+      heard.map(({ id }) => id),
+      [...ids, last],
+    );
+    await second.expectNothing({ room });
+    assert.equal(await witness.sees(), seenOfHandover(scene));
+    assert.is(occupied(all), 1);
+  },
+);
+
+scenario(
+  'C4',
+  'every node is replaced in turn while people talk, and the room has one occupant all the time',
+  async (scene) => {
+    const { room } = scene;
+    const witness = await watch(scene);
+    const redis = await shared(scene);
+    let old = await startNode(scene, redis);
+    let device = await scene.login('alice', { device: 'd0', through: old.proxy });
+    await joinRoom(device, `${room}/al`);
+    assert.equal(await witness.sees(), ['+al']);
+    for (let round = 1; round <= 3; round += 1) {
+      const next = await startNode(scene, redis);
+      const successor = await scene.login('alice', { device: `d${round}`, through: next.proxy });
+      await joinRoom(successor, `${room}/al`);
+      const id = await witness.say(`round ${round}`);
+      await old.proxy.app.stop();
+      await device.closed;
+      await heardOnce([successor], room, 'witness', id);
+      await heardOnce([successor], room, 'witness', await witness.say('and on'));
+      [old, device] = [next, successor];
+    }
+    const changes = await witness.sees();
+    if (scene.server.features.sharedNick) assert.equal(changes, []);
+    assert.is(occupied([old]), 1);
+  },
+);
+
+scenario(
+  'C2',
+  'the home dies: devices on other nodes stay inside, have missed nothing and see nothing twice',
+  async (scene) => {
+    const { room } = scene;
+    const witness = await watch(scene);
+    const all = await nodes(scene, 3);
+    const [first, ...others] = await spread(scene, all);
+    const [dead, ...living] = all;
+    const before = await witness.say('before');
+    await heardOnce(others, room, 'witness', before);
+    await kill(dead as Node, [first as Client]);
+    const ids: string[] = [];
+    for (let index = 0; index < 5; index += 1) ids.push(await witness.say(`meanwhile ${index}`));
+    await until('another node has taken over', () => occupied(living) === 1);
+    await until('the account is back in the room', async () => {
+      const { elements } = await witness.client.iq(
+        `<iq type='get' to='${room}'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>`,
+      );
+      const items = elements.flatMap((query) => query.elements);
+      return items.some(({ attrs }) => attrs.jid?.endsWith('/al') === true);
+    });
+    const last = await witness.say('last');
+    for (const client of others) {
+      const heard = (await client.upTo(said(room, 'witness', last))).filter(({ name }) => name === 'message');
+      assert.equal(
+        heard.map(({ id }) => id),
+        [...ids, last],
+      );
+      await client.expectNothing({ room });
+    }
+    const id = sayInRoom(others[0] as Client, room, 'still here');
+    await heardOnce(others, room, 'al', id);
+  },
+);
+
+scenario('C2', 'a node dies that is not the home: the others notice nothing, its devices are gone', async (scene) => {
+  const { room } = scene;
+  const witness = await watch(scene);
+  const all = await nodes(scene, 2);
+  const [first, second] = (await spread(scene, all)) as [Client, Client];
+  assert.equal(await witness.sees(), ['+al']);
+  await kill(all[1] as Node, [second]);
+  for (let index = 0; index < 5; index += 1) {
+    await heardOnce([first], room, 'witness', await witness.say(`message ${index}`));
+  }
+  assert.equal(await witness.sees(), []);
+});
+
+scenario('C3', 'the store is away: who is at the home goes on, who is not waits; then all have all', async (scene) => {
+  const { room } = scene;
+  const witness = await watch(scene);
+  const all = await nodes(scene, 2);
+  const [first, second] = (await spread(scene, all)) as [Client, Client];
+  assert.equal(await witness.sees(), ['+al']);
+  for (const node of all) node.cut(true);
+  const ids: string[] = [];
+  for (let index = 0; index < 5; index += 1) {
+    const id = await witness.say(`away ${index}`);
+    await heardOnce([first], room, 'witness', id);
+    ids.push(id);
+  }
+  const own = sayInRoom(second, room, 'from the other');
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  for (const node of all) node.cut(false);
+  await first.expect(said(room, 'al', own));
+  const heard = (await second.upTo(said(room, 'al', own))).filter(({ name }) => name === 'message');
+  assert.equal(
+    heard.map(({ id }) => id),
+    [...ids, own],
+  );
+  await heardOnce([first, second], room, 'witness', await witness.say('last'));
+  assert.equal(await witness.sees(), []);
+  assert.is(occupied(all), 1);
+});
+
+scenario.run();
