@@ -81,12 +81,13 @@ export interface SuiteOptions {
 export function scenarios(name: string, { limitMs = 30_000, start }: SuiteOptions = {}): ScenarioSuite {
   const test = suite(name, { limitMs });
   const servers = new Map<ServerName, Server>();
+  const used = new Set<ServerName>();
   let ran = 0;
   let ruled = 0;
   const wanted = cells().filter(isWanted);
 
   test.before(async () => {
-    const names = serverNames.filter((one) => wanted.some((cell) => cell.server === one));
+    const names = serverNames.filter((one) => used.has(one));
     const started = start ? await Promise.all(names.map(start)) : await sharedServers(names);
     for (const server of started) servers.set(server.name, server);
   });
@@ -106,6 +107,7 @@ export function scenarios(name: string, { limitMs = 30_000, start }: SuiteOption
         continue;
       }
       ran++;
+      used.add(cell.server);
       const title = `${id} ${promise} [${cell.server}, ${cell.carrier}, ${cell.transport}]`;
       test(title, (context) => play(cell, servers.get(cell.server) as Server, context, body, config));
     }
