@@ -5,7 +5,7 @@
 import { startRedis } from '../servers/index.ts';
 import { type Program, startProgram } from './support/program.ts';
 import { assert, type Client, joinRoom, login, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
-import { heardOnce, said, until, type Witness, watch } from './support/witness.ts';
+import { heardOnce, heardUpTo, speaks, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('nodes-program', { limitMs: 90_000 });
 
@@ -40,21 +40,6 @@ async function place(scene: Scene): Promise<Place> {
   return { programs, clients, witness };
 }
 
-/** Until the room reflects what a device says: there is a home again. */
-async function isServed(client: Client, room: string): Promise<void> {
-  await until('a device is heard in the room', async () => {
-    const id = sayInRoom(client, room, 'are we there?');
-    const answer = await client.pick(`<message id='${id}'/>`);
-    return answer.type !== 'error';
-  });
-}
-
-/** The witness's messages that the client has heard, up to this one. */
-async function heardUpTo(client: Client, room: string, last: string): Promise<(string | undefined)[]> {
-  const heard = await client.upTo(said(room, 'witness', last));
-  return heard.filter(({ name, from }) => name === 'message' && from === `${room}/witness`).map(({ id }) => id);
-}
-
 scenario(
   'C2',
   'SIGKILL of the home: devices on other nodes hear everything, once and in order, and go on',
@@ -67,7 +52,7 @@ scenario(
       if (index === 10) programs[0]?.child.kill('SIGKILL');
       ids.push(await witness.say(`message ${index}`));
     }
-    for (const client of others) await isServed(client, room);
+    for (const client of others) await speaks(client, room, 'al');
     const last = await witness.say('last');
     for (const client of others) assert.equal(await heardUpTo(client, room, last), [...ids, last]);
     await heardOnce(others, room, 'al', sayInRoom(others[0] as Client, room, 'still here'));
@@ -103,9 +88,9 @@ scenario(
     const ids: string[] = [];
     const until = performance.now() + 2 * LEASE_MS;
     while (performance.now() < until) ids.push(await witness.say(`message ${ids.length}`));
-    for (const client of others) await isServed(client, room);
+    for (const client of others) await speaks(client, room, 'al');
     programs[0]?.child.kill('SIGCONT');
-    await isServed(sleeper as Client, room);
+    await speaks(sleeper as Client, room, 'al');
     const last = await witness.say('last');
     for (const client of clients) assert.equal(await heardUpTo(client, room, last), [...ids, last]);
     await heardOnce(clients, room, 'al', sayInRoom(sleeper as Client, room, 'back'));

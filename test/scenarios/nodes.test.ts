@@ -10,7 +10,7 @@ import { cuttable } from '../support/cut-store.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import { type Breakable, breakable } from './support/breakable.ts';
 import { assert, type Client, joinRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
-import { heardOnce, said, until, watch } from './support/witness.ts';
+import { heardOnce, heardUpTo, said, speaks, until, watch } from './support/witness.ts';
 
 const scenario = scenarios('nodes', { limitMs: 60_000 });
 
@@ -151,8 +151,8 @@ scenario(
       const id = await witness.say(`round ${round}`);
       await old.proxy.app.stop();
       await device.closed;
-      await heardOnce([successor], room, 'witness', id);
-      await heardOnce([successor], room, 'witness', await witness.say('and on'));
+      const after = await witness.say('and on');
+      assert.equal(await heardUpTo(successor, room, after), [id, after]);
       [old, device] = [next, successor];
     }
     const changes = await witness.sees();
@@ -176,21 +176,11 @@ scenario(
     const ids: string[] = [];
     for (let index = 0; index < 5; index += 1) ids.push(await witness.say(`meanwhile ${index}`));
     await until('another node has taken over', () => occupied(living) === 1);
-    await until('the account is back in the room', async () => {
-      const { elements } = await witness.client.iq(
-        `<iq type='get' to='${room}'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>`,
-      );
-      const items = elements.flatMap((query) => query.elements);
-      return items.some(({ attrs }) => attrs.jid?.endsWith('/al') === true);
-    });
+    await speaks(others[0] as Client, room, 'al');
     const last = await witness.say('last');
     for (const client of others) {
-      const heard = (await client.upTo(said(room, 'witness', last))).filter(({ name }) => name === 'message');
-      assert.equal(
-        heard.map(({ id }) => id),
-        [...ids, last],
-      );
-      await client.expectNothing({ room });
+      assert.equal(await heardUpTo(client, room, last), [...ids, last]);
+      await client.fence({ room });
     }
     const id = sayInRoom(others[0] as Client, room, 'still here');
     await heardOnce(others, room, 'al', id);

@@ -165,7 +165,9 @@ export class ClusterNode {
       this.#handler?.message(from, head, payload);
     } catch (error) {
       this.#options.metrics.drops.inc({ reason: 'fault' });
-      this.#options.log.error({ from, error }, 'fault in what another node has sent');
+      // Its message may quote what somebody has written.
+      const name = error instanceof Error ? error.name : typeof error;
+      this.#options.log.error({ from, name }, 'fault in what another node has sent');
     }
   }
 

@@ -82,6 +82,19 @@ function noteChange(present: Set<string>, presence: Element): string[] {
   return [`${nick}>${renamed}`];
 }
 
+/** Ids of the witness's messages that the device has heard, in order, up to this one. */
+export async function heardUpTo(client: Client, room: string, last: string): Promise<(string | undefined)[]> {
+  const heard = await client.upTo(said(room, 'witness', last));
+  return heard.filter(({ name, from }) => name === 'message' && from === `${room}/witness`).map(({ id }) => id);
+}
+
+/** The device says something and waits for the room's reflection, for as long as another node may need to take over. */
+export async function speaks(client: Client, room: string, nick: string): Promise<string> {
+  const id = sayInRoom(client, room, 'is anybody there?');
+  await client.pick(said(room, nick, id), { limitMs: 15_000 });
+  return id;
+}
+
 /** Waits until a condition holds; `what` names it when it does not within the limit. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, limitMs = 8_000): Promise<void> {
   for (const end = performance.now() + limitMs; ; ) {
