@@ -16,6 +16,7 @@ import { races } from './races.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
 import { sleeping } from './sleeping.ts';
+import { store } from './store.ts';
 import { streams } from './streams.ts';
 
 /** By the name under which a run can ask for them. */
@@ -37,6 +38,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   lost,
   keeping,
   nodes,
+  store,
 };
 
 export const mutants: readonly Mutant[] = Object.values(themes).flat();
