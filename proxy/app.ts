@@ -17,12 +17,13 @@ import { createOpsServer, type OpsServer, type Readiness } from './ops/http.ts';
 import { createLog, type Log } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { Accounts } from './runtime/accounts.ts';
+import type { Negotiation, NegotiationDeps } from './runtime/bound-session.ts';
 import { carrierStanzaBytes } from './runtime/carrier-profile.ts';
 import { Cluster } from './runtime/cluster/cluster.ts';
 import { ClusterNode } from './runtime/cluster/node.ts';
 import type { AccountDeps } from './runtime/deps.ts';
 import { MembershipRecorder } from './runtime/membership-recorder.ts';
-import { type Negotiation, type NegotiationDeps, negotiate } from './runtime/negotiation.ts';
+import { negotiate } from './runtime/negotiation.ts';
 import type { Store } from './store/store.ts';
 import type { StreamHeader } from './xml/stanza.ts';
 

@@ -8,9 +8,9 @@ import type { Leg } from '../net/leg.ts';
 import { accountKey, type BareKey, bareKey, bareOf, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import type { Account } from './account.ts';
 import { AccountRunner } from './account-runner.ts';
+import type { BoundSession, Hint, ResourceRequest, ResumedSession, ResumeRequest } from './bound-session.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { AccountDeps } from './deps.ts';
-import type { BoundSession, Hint, ResourceRequest, ResumedSession, ResumeRequest } from './negotiation.ts';
 import { ClientSession } from './session.ts';
 
 /** Renamed resources whose binding has not come yet; beyond this many the oldest is forgotten. */

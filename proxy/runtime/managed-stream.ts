@@ -16,8 +16,8 @@ import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
+import type { BoundSession } from './bound-session.ts';
 import type { AccountDeps } from './deps.ts';
-import type { BoundSession } from './negotiation.ts';
 
 /** Ways out. `stanza…`: a stanza that counts; the others: `<r/>`, `<a/>` and the like. */
 export interface ManagedLines {

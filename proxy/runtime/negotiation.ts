@@ -2,95 +2,16 @@
  * From an accepted connection to a bound session: runs the negotiation of proxy/stream on the client's leg and on the
  * upstream leg that it opens for it. Knows sockets and timers; what is said to whom is decided in proxy/stream.
  */
-import type { Config, HostConfig, ListenerConfig } from '../config.ts';
+import type { ListenerConfig } from '../config.ts';
 import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
-import type { TlsContext } from '../net/tls.ts';
 import type { Log } from '../ops/log.ts';
-import type { Metrics } from '../ops/metrics.ts';
-import type { ServerFeatures } from '../stream/features.ts';
-import type { BoundStream, Effect, Input, ResourceRequest, ResumeRequest, Side } from '../stream/negotiation/io.ts';
-import { type Hint, NegotiationMachine } from '../stream/negotiation/machine.ts';
-import type { Credentials } from '../stream/sasl-relay.ts';
+import type { BoundStream, Effect, Input, ResumeRequest, Side } from '../stream/negotiation/io.ts';
+import { NegotiationMachine } from '../stream/negotiation/machine.ts';
 import { readStreamError } from '../stream/stream-error.ts';
 import type { Violation } from '../xml/framer.ts';
 import type { Stanza, StreamHeader } from '../xml/stanza.ts';
-import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, type UpstreamDeps, UpstreamError } from './upstream.ts';
-
-export type { ServerFeatures } from '../stream/features.ts';
-export type { ResourceRequest, ResumeRequest } from '../stream/negotiation/io.ts';
-export type { Hint } from '../stream/negotiation/machine.ts';
-export type { Credentials } from '../stream/sasl-relay.ts';
-
-/** What a negotiation needs from the rest of the process. One object serves all connections. */
-export interface NegotiationDeps extends UpstreamDeps {
-  readonly config: Pick<Config, 'hosts' | 'sasl' | 'limits'>;
-  readonly log: Log;
-  readonly metrics: Pick<Metrics, 'sasl' | 'drops' | 'streamErrors'>;
-  /** For STARTTLS on an accepted leg. */
-  readonly serverTls: (listener: ListenerConfig) => TlsContext;
-  /** An unguessable id for a stream header that the proxy writes itself. */
-  readonly newStreamId: () => string;
-  /**
-   * May choose another resource than the one asked for (DESIGN "Resources"). `userHint` is the SASL user name as seen, a
-   * hint only. Undefined: the server chooses. Absent: what the client asks for is passed on untouched.
-   */
-  readonly resourceFor?: (request: ResourceRequest) => string | undefined;
-  /** Somebody has authenticated as this user: what `resourceFor` must know is to be found out. Until then the client waits. */
-  readonly prepare?: (hint: Hint) => Promise<void> | undefined;
-  /** The `<resume/>` for the server that belongs to a client's; undefined: the session is not known here. */
-  readonly resume?: (request: ResumeRequest) => string | undefined;
-  /** The server has granted what `resume` asked for. Both legs are held, as in `onBound`. */
-  readonly onResumed?: (session: ResumedSession) => void;
-  /** The server has refused it. */
-  readonly onResumeRefused?: (request: ResumeRequest) => void;
-  /** Bare JID whose session a `<resume/>` names, of those that the proxy keeps by itself; undefined: none of them. */
-  readonly ownerOf?: (request: ResumeRequest) => string | undefined;
-  /** The client has proved to be of that account; `ownerOf` has just been asked again. The leg is held, as in `onBound`. */
-  readonly onResumedHere?: (request: ResumeRequest, client: Leg) => void;
-  /** Clients are offered XEP-0198: the server's features are left in, or added where it has none. */
-  readonly offerStreamManagement?: boolean;
-}
-
-/**
- * A session at the moment it exists. Both legs are HELD: nothing more is emitted before the new owner calls `release()` on
- * each. The owner sets `handler` on both synchronously inside `onBound` (a `closed` may come at any time after it), and
- * may release at once or later.
- */
-export interface BoundSession {
-  /** The full JID as the server bound it (S7); in the legacy exchange username@domain/resource, normalised. */
-  readonly jid: string;
-  /** The resource that the client has asked for; undefined when it left it to the server. */
-  readonly asked: string | undefined;
-  readonly client: Leg;
-  readonly server: Leg;
-  readonly host: HostConfig;
-  readonly listener: ListenerConfig;
-  /** SASL mechanism, or 'jabber:iq:auth'. */
-  readonly mechanism: string;
-  /** Only after PLAIN or plain legacy authentication that the server accepted. Keep in memory only. */
-  readonly password: Credentials | undefined;
-  /** What the server offered after authentication (before our rewriting); empty on a legacy stream. */
-  readonly features: ServerFeatures;
-  /** The headers of the last stream (after authentication) of each leg. */
-  readonly clientHeader: StreamHeader;
-  readonly serverHeader: StreamHeader;
-}
-
-/** A session whose connections have been replaced (XEP-0198 section 5). */
-export interface ResumedSession {
-  readonly request: ResumeRequest;
-  /** The server's `<resumed/>`, which the client has not seen. */
-  readonly answer: Stanza;
-  readonly client: Leg;
-  readonly server: Leg;
-}
-
-/** A negotiation under way. */
-export interface Negotiation {
-  readonly clientLeg: Leg;
-  /** Ends it from our side, both legs, with this stream error (for example system-shutdown). No effect once bound or over. */
-  end(violation: Violation): void;
-}
+import type { BoundSession, Negotiation, NegotiationDeps } from './bound-session.ts';
+import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, UpstreamError } from './upstream.ts';
 
 /** Servers let a dozen and more pass; beyond this many failed attempts on one stream somebody is guessing (X1). */
 const MAX_FAILURES = 20;

@@ -9,7 +9,7 @@ import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
-import type { ResumedSession } from './negotiation.ts';
+import type { ResumedSession } from './bound-session.ts';
 import type { SessionLegs } from './session-legs.ts';
 
 /** How long after the server's own time a session that was not resumed is given up (ms): the server decides first. */

@@ -1,4 +1,4 @@
-import type { BoundSession } from '../../proxy/runtime/negotiation.ts';
+import type { BoundSession } from '../../proxy/runtime/bound-session.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { connect } from '../support/client.ts';
 import { startFakeServer } from '../support/fake-server.ts';

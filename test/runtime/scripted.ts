@@ -10,12 +10,8 @@ import { listenTcp } from '../../proxy/net/listen-tcp.ts';
 import { listenWs } from '../../proxy/net/listen-ws.ts';
 import { captureLog } from '../../proxy/ops/log.ts';
 import { createMetrics } from '../../proxy/ops/metrics.ts';
-import {
-  type BoundSession,
-  type Negotiation,
-  type NegotiationDeps,
-  negotiate,
-} from '../../proxy/runtime/negotiation.ts';
+import type { BoundSession, Negotiation, NegotiationDeps } from '../../proxy/runtime/bound-session.ts';
+import { negotiate } from '../../proxy/runtime/negotiation.ts';
 import type { TestContext } from '../support/suite.ts';
 
 /** One end of a connection that speaks literal text. */
