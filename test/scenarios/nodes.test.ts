@@ -131,6 +131,8 @@ scenario(
     assert.equal(await witness.sees(), seenOfHandover(scene));
     assert.is(occupied(all), 1);
   },
+  // Between leave and join a room is heard by nobody, and mu-conference gives no more of it than its history.
+  { except: ['sharedNick'] },
 );
 
 scenario(
@@ -159,6 +161,7 @@ scenario(
     if (scene.server.features.sharedNick) assert.equal(changes, []);
     assert.is(occupied([old]), 1);
   },
+  { except: ['sharedNick'] },
 );
 
 scenario(

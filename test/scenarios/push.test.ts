@@ -221,7 +221,7 @@ scenario(
     const metrics = await scene.proxy.app.metrics.render();
     assert.match(metrics, scene.carrier === 'account' ? /reason="left-room"/ : /reason="nudge"/);
   },
-  { except: ['resumptionTime'] },
+  { except: ['streamManagement', 'resumptionTime'] },
 );
 
 /** A sleeping device is told of what several messages say once in five seconds: a pause that a test has to wait for. */

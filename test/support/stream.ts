@@ -49,6 +49,8 @@ export class XmlStream {
   header: Record<string, string> = {};
   /** Sees each element first; what it returns true for does not go into the inbox. */
   intercept: (element: Element) => boolean = () => false;
+  /** Called when a stream error has come. */
+  onError: () => void = () => {};
   isClosed = false;
   readonly #wire: Wire;
   readonly #headers: Inbox;
@@ -189,6 +191,7 @@ export class XmlStream {
     }
     if (element.ns === ns.streams && element.name === 'error') {
       this.#error = element.elements.length > 0 ? element : undefined;
+      this.onError();
       return;
     }
     if (!this.intercept(element)) this.inbox.add(element);
