@@ -54,6 +54,11 @@ export const impossible = {
     reason: 'mu-conference refuses a nick to a second session of the account, whichever way that is connected',
     servers: ['jabberd2'],
   },
+  sameOnBoth: {
+    reason:
+      'what nodes do among themselves, and what a server pushes for, does not depend on how a client has reached its node',
+    transports: ['websocket'],
+  },
   nickIsShared: { reason: 'Prosody and ejabberd let an account share its nick', servers: ['prosody', 'ejabberd'] },
   accountStream: {
     reason: 'without a password there is no account stream: a borrowed carrier goes with the last session',

@@ -12,7 +12,7 @@ import { type Breakable, breakable } from './support/breakable.ts';
 import { assert, type Client, joinRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, heardUpTo, said, speaks, until, watch } from './support/witness.ts';
 
-const scenario = scenarios('nodes', { limitMs: 60_000 });
+const scenario = scenarios('nodes', { limitMs: 60_000, except: ['sameOnBoth'] });
 
 /** Short, so that a dead node is found soon. */
 const config = { cluster: { lease: '1s' } };

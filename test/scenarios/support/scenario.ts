@@ -71,6 +71,8 @@ export interface ScenarioSuite {
 type Body = (scene: Scene) => Promise<void>;
 
 export interface SuiteOptions {
+  /** Cells that no scenario of the file is played in. */
+  except?: readonly Reason[];
   /** The time limit of each cell. */
   limitMs?: number;
   /** Starts the servers of this file, which are its own then; the run's unless given. */
@@ -78,7 +80,10 @@ export interface SuiteOptions {
 }
 
 /** Starts a file of scenarios. */
-export function scenarios(name: string, { limitMs = 30_000, start }: SuiteOptions = {}): ScenarioSuite {
+export function scenarios(
+  name: string,
+  { limitMs = 30_000, start, except: throughout = [] }: SuiteOptions = {},
+): ScenarioSuite {
   const test = suite(name, { limitMs });
   const servers = new Map<ServerName, Server>();
   const used = new Set<ServerName>();
@@ -102,7 +107,7 @@ export function scenarios(name: string, { limitMs = 30_000, start }: SuiteOption
     { except = [], config = {} }: ScenarioOptions = {},
   ): void => {
     for (const cell of wanted) {
-      if (ruledOut(cell, except) !== undefined) {
+      if (ruledOut(cell, [...throughout, ...except]) !== undefined) {
         ruled++;
         continue;
       }
