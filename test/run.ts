@@ -1,5 +1,5 @@
 /**
- * The test run. Unit tests share one process; every other test file has its own, three at a time. They share a
+ * The test run. Unit tests share one process; every other test file has its own, two at a time. They share a
  * Prosody and an ejabberd. The last line says how many tests passed and failed.
  *
  *   run.ts [--unit] [PART OF A PATH]...     only the unit tests; only files whose path has one of these parts
@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const ownProcess = ['scenarios/', 'servers/', 'redis/', 'demo/'];
 /** Run by their own commands. */
 const elsewhere = ['soak/', 'bench/'];
-const parallel = 3;
+const parallel = 2;
 
 const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isUnitOnly = process.argv.includes('--unit');
