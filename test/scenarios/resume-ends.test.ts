@@ -364,9 +364,9 @@ scenario(
     const ended = new Promise<void>((resolve) => {
       client.stream.onError = resolve;
     });
-    // What ends a stream: ejabberd does not like the first, Prosody not the second.
-    if (scene.server.name === 'ejabberd') client.send(`<iq type='get' id='x' from='other@localhost/x'/>`);
-    else client.send(`<unknown xmlns='urn:example:unknown'/>`);
+    // Another client that asks for the resource is given it (RFC 6120 7.7.2.2).
+    const jid = client.jid;
+    await scene.direct('al', { device: jid.slice(jid.indexOf('/') + 1) });
     await ended;
     await client.drop();
     await until('the session is gone', () => scene.proxy.app.census().sessions === 1);

@@ -90,7 +90,8 @@ export async function dialWebSocket(url: string, tls: ConnectionOptions = {}, he
     drop() {
       // What a client that is stuck has not read is lost with the connection; ws would still hand it over.
       if (socket.isPaused) socket.removeListener('message', onMessage);
-      if ('encrypted' in raw) raw.destroy();
+      // Once its end is on the way, a reset connection would never be told to be closed (Node.js 20).
+      if ('encrypted' in raw || raw.writableEnded) raw.destroy();
       else raw.resetAndDestroy();
     },
     pause: () => socket.pause(),
