@@ -262,11 +262,14 @@ export class Guests implements Elsewhere {
     }
   }
 
+  /** Each is in one place: a node that comes back under another id brings with it what it had under the last one. */
   place(guest: Guest, session: SessionId | undefined, carrier: CarrierId): void {
     if (session !== undefined) {
+      this.#places.get(session)?.sessions.delete(session);
       guest.sessions.add(session);
       this.#places.set(session, guest);
     }
+    this.#places.get(carrier)?.carriers.delete(carrier);
     guest.carriers.add(carrier);
     this.#places.set(carrier, guest);
   }

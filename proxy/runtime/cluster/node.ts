@@ -53,7 +53,7 @@ export class ClusterNode {
   #isReached = false;
   #isStopped = false;
   #beating: Promise<void> | undefined;
-  #peers: ReadonlySet<string> = new Set();
+  #peers = new Set<string>();
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -160,6 +160,8 @@ export class ClusterNode {
   }
 
   #receive({ from, body }: Envelope): void {
+    // It may die before the next look: then that one finds it gone.
+    if (from !== this.#id) this.#peers.add(from);
     try {
       const { head, payload } = readBody<Message>(body);
       this.#handler?.message(from, head, payload);

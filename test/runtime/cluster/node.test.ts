@@ -1,0 +1,43 @@
+/** A process among the others: whom it has heard of, it notices the end of. */
+import { silentLog } from '../../../proxy/ops/log.ts';
+import { createMetrics } from '../../../proxy/ops/metrics.ts';
+import { ClusterNode, type NodeHandler } from '../../../proxy/runtime/cluster/node.ts';
+import { createMemoryStore } from '../../../proxy/store/memory.ts';
+import { assert, suite } from '../../support/suite.ts';
+
+const test = suite('a node');
+
+test('a node that spoke up and died between two looks is found lost', async () => {
+  const store = createMemoryStore({ now: () => performance.now() });
+  const lost: string[] = [];
+  const heard: string[] = [];
+  const start = async (id: string): Promise<ClusterNode> => {
+    const node = new ClusterNode({
+      store,
+      log: silentLog,
+      metrics: createMetrics(),
+      lifeMs: 3_600_000,
+      newId: () => id,
+    });
+    const handler: NodeHandler = {
+      message: (from) => void heard.push(from),
+      gap: () => {},
+      lost: (gone) => void lost.push(`${gone} by ${id}`),
+      unreachable: () => {},
+      recovered: () => {},
+    };
+    await node.start(handler);
+    return node;
+  };
+  const one = await start('one');
+  const other = await start('other');
+  other.send('one', { kind: 'detach', account: 'a', channel: 'c' });
+  await new Promise(setImmediate);
+  assert.equal(heard, ['other']);
+  await other.stop();
+  await one.beat();
+  assert.equal(lost, ['other by one']);
+  await one.stop();
+});
+
+test.run();
