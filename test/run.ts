@@ -1,10 +1,11 @@
 /**
  * The test run. Unit tests share one process; every other test file has its own, two at a time. They share a
- * Prosody and an ejabberd. The last line says how many tests passed and failed.
+ * Prosody and an ejabberd. What is played on jabberd2, which takes its time and little of the processor's, goes on beside that.
+ * The last line says how many tests passed and failed.
  *
  *   run.ts [--unit] [PART OF A PATH]...     only the unit tests; only files whose path has one of these parts
  */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
@@ -17,7 +18,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const ownProcess = ['scenarios/', 'servers/', 'redis/', 'demo/'];
 /** Run by their own commands. */
 const elsewhere = ['soak/', 'bench/'];
-const parallel = 2;
+/** Processes at a time: for what is played on servers that are shared, and for what waits for a jabberd2 of its own. */
+const parallel = { shared: 2, slow: 2 };
+/** In the titles of what is played there. */
+const slow = '[jabberd2';
 
 const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isUnitOnly = process.argv.includes('--unit');
@@ -63,40 +67,61 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
   const facts = join(folder, 'servers.json');
   writeFileSync(facts, describeServers(servers));
   try {
-    const queue = [...files];
     const outcomes: Outcome[] = [];
-    const run = async (file: string): Promise<Outcome> => {
+    const run = async ({ file, part }: Play): Promise<Outcome> => {
+      const label = part === slow ? `${file} on jabberd2` : file;
+      const env = { TEST_SERVERS: facts, TEST_PART: part };
       const args = [join('test', file)];
-      const env = { TEST_SERVERS: facts };
-      return report(await runChild({ label: file, args, cwd: root, folder, files: [file], limitMs: 600_000, env }));
+      return report(await runChild({ label, args, cwd: root, folder, files: [file], limitMs: 600_000, env }));
     };
-    const work = async (): Promise<void> => {
-      for (let file = queue.shift(); file; file = queue.shift()) outcomes.push(await run(file));
+    const plays = files.flatMap(playsOf);
+    const again: Play[] = [];
+    const work = async (queue: Play[]): Promise<void> => {
+      for (let play = queue.shift(); play; play = queue.shift()) {
+        const outcome = await run(play);
+        if (outcome.failed.length > 0) again.push(play);
+        outcomes.push(outcome);
+      }
     };
-    await Promise.all(Array.from({ length: parallel }, work));
-    return await again(outcomes, run);
+    const queues = [
+      { queue: plays.filter(({ part }) => part !== slow), lanes: parallel.shared },
+      { queue: plays.filter(({ part }) => part === slow), lanes: parallel.slow },
+    ];
+    await Promise.all(queues.flatMap(({ queue, lanes }) => Array.from({ length: lanes }, () => work(queue))));
+    for (const play of again) replace(outcomes, await run(play));
+    for (const file of files) if (ranNothing(file, outcomes)) throw new Error(`${file} has no test in any of its parts`);
+    return outcomes;
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
 }
 
+/** A test file, or those of its tests that have `part` in their titles (`-`: have it not). */
+interface Play {
+  readonly file: string;
+  readonly part: string;
+}
+
+/** Scenarios that are the same on several servers are played in two parts. */
+function playsOf(file: string): Play[] {
+  const isOnServers = /support\/(scenario|stage)\.ts/.test(readFileSync(join(root, 'test', file), 'utf8'));
+  const parts = isOnServers ? [`-${slow}`, slow] : [''];
+  return parts.map((part) => ({ file, part }));
+}
+
+function ranNothing(file: string, outcomes: readonly Outcome[]): boolean {
+  return outcomes.every(({ label, passed, failed }) => !label.startsWith(file) || passed + failed.length === 0);
+}
+
 /**
- * Real servers have races of their own that show under load: a file that failed is played once more, alone. What fails
+ * Real servers have races of their own that show under load: what failed is played once more, alone. What fails
  * twice has failed; what failed once is said, as somebody should look at it.
  */
-async function again(outcomes: Outcome[], run: (file: string) => Promise<Outcome>): Promise<Outcome[]> {
-  const final: Outcome[] = [];
-  for (const outcome of outcomes) {
-    if (outcome.failed.length === 0) {
-      final.push(outcome);
-      continue;
-    }
-    const second = await run(outcome.label);
-    const verdict = second.failed.length === 0 ? 'UNSTEADY: failed once, passed alone' : 'failed twice';
-    console.log(`${verdict}: ${outcome.label}: ${outcome.failed.join('; ')}`);
-    final.push(second);
-  }
-  return final;
+function replace(outcomes: Outcome[], second: Outcome): void {
+  const index = outcomes.findIndex(({ label }) => label === second.label);
+  const verdict = second.failed.length === 0 ? 'UNSTEADY: failed once, passed alone' : 'failed twice';
+  console.log(`${verdict}: ${second.label}: ${outcomes[index]?.failed.join('; ')}`);
+  outcomes[index] = second;
 }
 
 function report(outcome: Outcome): Outcome {
