@@ -89,7 +89,8 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
     ];
     await Promise.all(queues.flatMap(({ queue, lanes }) => Array.from({ length: lanes }, () => work(queue))));
     for (const play of again) replace(outcomes, await run(play));
-    for (const file of files) if (ranNothing(file, outcomes)) throw new Error(`${file} has no test in any of its parts`);
+    for (const file of files)
+      if (ranNothing(file, outcomes)) throw new Error(`${file} has no test in any of its parts`);
     return outcomes;
   } finally {
     await Promise.all(servers.map((server) => server.stop()));

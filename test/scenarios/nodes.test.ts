@@ -225,6 +225,11 @@ scenario('C3', 'the store is away: who is at the home goes on, who is not waits;
     heard.map(({ id }) => id),
     [...ids, own],
   );
+  for (const client of [first, second]) {
+    // Where each has been home for a moment, the room repeats for one what the other has heard.
+    const repeated = await client.fence({ room });
+    assert.ok(repeated.every(({ name, from }) => name === 'presence' && from === `${room}/al`));
+  }
   await heardOnce([first, second], room, 'witness', await witness.say('last'));
   assert.equal(await witness.sees(), []);
   assert.is(occupied(all), 1);
