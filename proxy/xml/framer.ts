@@ -4,6 +4,7 @@
  * somebody else sees it.
  */
 import { CLASS, SPACE } from './chars.ts';
+import { COMPLETE, closingTag } from './closing-tag.ts';
 import { type Declarations, NO_DECLARATIONS } from './declarations.ts';
 import { headerFault, openFault, openHeader, strayTextFault, streamHeader } from './header.ts';
 import type { KnownTags } from './known-tags.ts';
@@ -12,7 +13,7 @@ import { xmlDeclaration } from './prolog.ts';
 import type { ScanLimits } from './root-tag.ts';
 import { Scanner } from './scanner.ts';
 import { Stanza, type StreamHeader } from './stanza.ts';
-import { GT, LT, QUESTION, SLASH } from './tokens.ts';
+import { LT, QUESTION, SLASH } from './tokens.ts';
 import { malformed, type Violation, ViolationError } from './violation.ts';
 
 export type { Violation } from './violation.ts';
@@ -65,7 +66,7 @@ export class Framer {
   readonly #read: (declarations: Declarations) => Declarations;
   /** As written in the stream header, so that the closing tag can be compared. */
   #rootName = '';
-  /** How far behind `#pos` the white space in an unfinished `</stream:stream   >` has been read. */
+  /** How much of an unfinished `</stream:stream   >` at `#pos` need not be read again. */
   #closingRead = 0;
   #held = false;
   #busy = false;
@@ -332,14 +333,8 @@ export class Framer {
   }
 
   #prolog(): boolean {
-    let next: number;
-    try {
-      next = xmlDeclaration(this.#data, this.#pos, this.#end);
-    } catch (error) {
-      if (!(error instanceof ViolationError)) throw error;
-      return this.#refuse(error);
-    }
-    if (next < 0) return false;
+    const next = this.#attempt(() => xmlDeclaration(this.#data, this.#pos, this.#end));
+    if (next === undefined || next < 0) return false;
     this.#pos = next;
     this.#fresh = false;
     return true;
@@ -378,27 +373,28 @@ export class Framer {
 
   /** `</stream:stream>`, from its `</`. */
   #closing(): boolean {
-    const b = this.#data;
     const isLong = this.#end - this.#pos > this.limits.stanzaBytes;
     const end = isLong ? this.#pos + this.limits.stanzaBytes : this.#end;
-    const name = Buffer.from(this.#rootName);
-    const nameStart = this.#pos + 2;
-    const nameEnd = Math.min(nameStart + name.length, end);
-    if (this.#closingRead === 0 && name.compare(b, nameStart, nameEnd, 0, nameEnd - nameStart) !== 0) {
-      return this.#refuse(malformed('tags do not match'));
+    const read = this.#attempt(() => closingTag(this.#data, this.#pos, end, this.#rootName, this.#closingRead));
+    if (read === undefined) return false;
+    if (read !== COMPLETE) {
+      this.#closingRead = read;
+      return isLong ? this.#refuse(new ViolationError(TOO_BIG)) : false;
     }
-    if (nameEnd - nameStart === name.length) {
-      let p = Math.max(nameEnd, this.#pos + this.#closingRead);
-      while (p < end && ((CLASS[b[p] as number] as number) & SPACE) !== 0) p++;
-      if (p < end) {
-        if (b[p] !== GT) return this.#refuse(malformed('tags do not match'));
-        this.stop();
-        this.#handler.end();
-        return false;
-      }
-      this.#closingRead = p - this.#pos;
+    this.stop();
+    this.#handler.end();
+    return false;
+  }
+
+  /** What is read only once a stream; undefined: it was refused. */
+  #attempt(read: () => number): number | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ViolationError)) throw error;
+      this.#refuse(error);
+      return undefined;
     }
-    return isLong ? this.#refuse(new ViolationError(TOO_BIG)) : false;
   }
 
   /** Ends the stream with that error; the first one counts. */
