@@ -12,6 +12,11 @@ export const USUAL_DECLARATIONS: Declarations = new Map([
 /** No declarations: a WebSocket frame stands alone. */
 export const NO_DECLARATIONS: Declarations = new Map();
 
+/** The same: each prefix has to be declared. */
+export function asTheyAre(declarations: Declarations): Declarations {
+  return declarations;
+}
+
 /**
  * The same, with no prefix missing: one that nobody has declared stands for a namespace that nobody knows. For peers that
  * pass on what others have sent.

@@ -5,7 +5,7 @@
  */
 import { CLASS, SPACE } from './chars.ts';
 import { COMPLETE, closingTag } from './closing-tag.ts';
-import { type Declarations, NO_DECLARATIONS } from './declarations.ts';
+import { asTheyAre, type Declarations, NO_DECLARATIONS } from './declarations.ts';
 import { headerFault, openFault, openHeader, strayTextFault, streamHeader } from './header.ts';
 import type { KnownTags } from './known-tags.ts';
 import { NS } from './names.ts';
@@ -14,7 +14,7 @@ import type { ScanLimits } from './root-tag.ts';
 import { Scanner } from './scanner.ts';
 import { Stanza, type StreamHeader } from './stanza.ts';
 import { LT, QUESTION, SLASH } from './tokens.ts';
-import { malformed, type Violation, ViolationError } from './violation.ts';
+import { malformed, stanzaTooBig, type Violation, ViolationError } from './violation.ts';
 
 export type { Violation } from './violation.ts';
 
@@ -40,13 +40,6 @@ export interface FramerHandler {
 const EMPTY: Buffer = Buffer.alloc(0);
 /** An unfinished stanza is continued with at least so much of a new chunk, so that small ones cost one copy. */
 const PIECE = 512;
-const TOO_BIG: Violation = {
-  condition: 'policy-violation',
-  text: 'XML stanza is too big',
-  extra: `<stanza-too-big xmlns='${NS.xmppErrors}'/>`,
-};
-
-const asTheyAre = (declarations: Declarations): Declarations => declarations;
 
 type State = 'header' | 'stream' | 'stopped';
 
@@ -309,7 +302,7 @@ export class Framer {
       // Where the limit cuts a tag, what is wrong with its beginning comes first, however the bytes were split.
       this.#scanner.recheck();
       this.#scan(end);
-      return this.#refuse(new ViolationError(TOO_BIG));
+      return this.#refuse(stanzaTooBig());
     }
     const start = this.#pos;
     this.#pos += this.#scanner.at;
@@ -379,7 +372,7 @@ export class Framer {
     if (read === undefined) return false;
     if (read !== COMPLETE) {
       this.#closingRead = read;
-      return isLong ? this.#refuse(new ViolationError(TOO_BIG)) : false;
+      return isLong ? this.#refuse(stanzaTooBig()) : false;
     }
     this.stop();
     this.#handler.end();

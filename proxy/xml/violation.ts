@@ -1,4 +1,4 @@
-import type { StreamCondition } from './names.ts';
+import { NS, type StreamCondition } from './names.ts';
 
 /** Why a stream must end: the stream error to send to whoever sent the bytes (RFC 6120 section 4.9). */
 export interface Violation {
@@ -33,6 +33,12 @@ export function restricted(text: string): ViolationError {
 /** The text exceeds a limit of this service. */
 export function tooMuch(text: string): ViolationError {
   return new ViolationError({ condition: 'policy-violation', text });
+}
+
+/** A stanza, or a stream header, is longer than this service takes (XEP-0205). */
+export function stanzaTooBig(): ViolationError {
+  const extra = `<stanza-too-big xmlns='${NS.xmppErrors}'/>`;
+  return new ViolationError({ condition: 'policy-violation', text: 'XML stanza is too big', extra });
 }
 
 /** Well-formed perhaps, but nothing that may stand there in a stream. */
