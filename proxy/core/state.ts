@@ -156,6 +156,8 @@ export interface Move extends Attempt {
   readonly from: CarrierId | undefined;
   /** The old stream does not hear the room meanwhile: there is none, or it hibernates. */
   readonly isBlind: boolean;
+  /** The old stream was lost when the join had been sent: what it had taken last may be shown behind the join. */
+  readonly isOvertaken: boolean;
   /** The nick that it asks for: the account's when it began. */
   readonly nick: string;
   /** Messages that came before it was complete. */

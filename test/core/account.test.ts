@@ -54,6 +54,25 @@ test('what was said while the only session slept in a room that had been silent 
   assert.equal(world.client(next).heard, [said]);
 });
 
+test('what was said on a stream that is lost in mid-hand-over, and is shown behind the join, is not refused', () => {
+  const world = new World();
+  const [a, b] = [world.bind(), world.bind()];
+  world.join(a);
+  world.join(b);
+  world.settle();
+  world.drop(a);
+  world.arrive(true);
+  world.arrive(true);
+  world.speak(b);
+  world.arrive(true);
+  world.loseHeld();
+  world.settle();
+  const { heard, told, spoken } = world.client(b);
+  assert.is(heard.length, 1);
+  assert.is(spoken.size, 0);
+  assert.ok(told.every(({ type }) => type !== 'error'));
+});
+
 test('where a nick cannot be shared the account leaves and comes back, and its sessions do not notice', () => {
   const world = new World({ isShared: false });
   const [a, b] = [world.bind(), world.bind()];

@@ -106,7 +106,7 @@ function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {
   if (room.attempt?.carrier === id) room.attempt = undefined;
   if (room.carrier === id) room.carrier = undefined;
   if (room.move?.carrier === id) room.move = undefined;
-  else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true };
+  else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true, isOvertaken: true };
   room.refused.delete(id);
   const wasDeparting = room.departing.delete(id);
   if (room.carrier === undefined || room.departing.size === 0) catchUp(turn, room, wasDeparting);

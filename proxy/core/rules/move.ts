@@ -143,6 +143,7 @@ export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrie
     carrier: to.id,
     from: from?.id,
     isBlind: from === undefined || from.status === 'hibernating',
+    isOvertaken: false,
     nick: room.nick,
     joinId: freshId(state),
     fenceId: freshId(state),
@@ -260,7 +261,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
   room.isReplaced = false;
   askAgain(turn, room);
-  if (move.isBlind) settleStranded(turn, room);
+  if (move.isBlind && !move.isOvertaken) settleStranded(turn, room);
   bringUpToDate(turn, room);
   flushQueue(turn, room);
   showMostActive(turn, room);
