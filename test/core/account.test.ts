@@ -42,7 +42,7 @@ test('what was said while the only session slept in a room that had been silent 
   world.join(phone);
   world.settle();
   world.now += 60_000;
-  world.input({ kind: 'session-hibernates', session: phone, isDeaf: true });
+  world.sleep(phone);
   world.settle();
   const said = world.roomSays();
   world.now += 60_000;

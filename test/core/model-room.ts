@@ -93,6 +93,10 @@ export class ModelRoom {
         },
       ];
     }
+    if (this.inside.get(from) === nick && !stanza.root.child('x', NS.muc)) {
+      // A new status (XEP-0045 section 7.7).
+      return [...this.inside.keys()].map((to) => ({ to, xml: this.#self(to, nick, '', stanza.id ?? '') }));
+    }
     if (this.inside.size === 0) this.witnessed += '+';
     this.inside.set(from, nick);
     return this.#answer(from, nick, stanza);

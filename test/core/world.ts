@@ -75,6 +75,8 @@ export class World {
   readonly sent: { readonly carrier: CarrierId; readonly stanza: Stanza }[] = [];
   /** Carriers whose client's broadcast `unavailable` has not been passed on yet. */
   readonly #withheld = new Set<CarrierId>();
+  /** Carriers of which nothing arrives: what the room says to them is with their server. */
+  readonly #deaf = new Set<CarrierId>();
   #serial = 0;
   isOpening = false;
 
@@ -175,6 +177,12 @@ export class World {
     this.input({ kind: 'session-presence', session, available: false, show: '', priority: 0 });
     client.place = 'out';
     this.input({ kind: 'session-presence', session, available: true, show: '', priority: 0 });
+  }
+
+  /** The client's connection drops, and its stream's connection with it: its server keeps what comes for it from now on. */
+  sleep(session: SessionId): void {
+    this.#deaf.add(this.client(session).carrier);
+    this.input({ kind: 'session-hibernates', session, isDeaf: true });
   }
 
   /** A session's own stream is ended by the server, and the session with it. */
@@ -316,7 +324,7 @@ export class World {
   #tell(told: readonly { readonly to: string; readonly xml: string }[]): void {
     for (const { to, xml } of told) {
       const carrier = this.#streams.get(to);
-      if (carrier !== undefined) append(this.#down, carrier, parseStanza(xml));
+      if (carrier !== undefined && !this.#deaf.has(carrier)) append(this.#down, carrier, parseStanza(xml));
     }
   }
 
