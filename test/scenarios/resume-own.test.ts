@@ -323,13 +323,14 @@ scenario(
     const from = phone.heard.length;
     phone.client.stream.pause();
     const ids: string[] = [];
-    for (let count = 0; count < 120; count += 1) {
+    // More than may wait for a client that is there.
+    for (let count = 0; count < 240; count += 1) {
       ids.push(`m${count}`);
       bob.send(`<message type='chat' id='m${count}' to='${phone.jid}'><body>${'x'.repeat(50_000)}</body></message>`);
       if (count % 10 === 9) await bob.fence();
     }
     await phone.resume({ target: plain.through.target('tcp'), isTakeover: true });
-    await phone.client.pick(`<message type='chat' id='m119'/>`, { limitMs: 20_000 });
+    await phone.client.pick(`<message type='chat' id='m239'/>`, { limitMs: 20_000 });
     await phone.client.fence();
     assert.equal(bodies(phone.heard.slice(from), bob.jid), ids);
   },

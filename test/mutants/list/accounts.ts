@@ -66,18 +66,4 @@ export const accounts: readonly Mutant[] = [
     put: '    if (resourceOf(carrier.jid) !== resource || asked === undefined) continue;\n',
     kills: { abuse: ['a client that asks for its resource'] },
   },
-  {
-    name: 'who has joined what is not written to the store',
-    file: 'runtime/membership-recorder.ts',
-    find: '    this.#done(this.#memberships.join(account, room, id, fence));\n',
-    put: '',
-    kills: { 'store-redis': ['C1'] },
-  },
-  {
-    name: 'a store that is away is no trouble',
-    file: 'app.ts',
-    find: '    if (trouble !== undefined) reasons.push(trouble);\n',
-    put: '',
-    kills: { 'store-redis': ['C3'] },
-  },
 ];

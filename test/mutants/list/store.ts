@@ -27,7 +27,7 @@ export const store: readonly Mutant[] = [
     name: 'whether the store is there makes nobody ready or not',
     file: 'app.ts',
     find: '    if (trouble !== undefined) reasons.push(trouble);\n',
-    put: '',
+    put: "    if (trouble === '') reasons.push(trouble);\n",
     kills: { 'store-redis': ['C3'] },
   },
 ];
