@@ -94,6 +94,7 @@ export const presence: readonly Mutant[] = [
     file: 'core/rules/shown.ts',
     find: '  if (room.members.size > 0) showMostActive(turn, room);',
     put: '  if (room.members.size > 0) return;',
+    cells: 'prosody,account,tcp',
     kills: { presence: ['L6 when the most active device goes'] },
   },
   {
