@@ -4,8 +4,17 @@
  */
 import { startRedis } from '../servers/index.ts';
 import { type Program, startProgram } from './support/program.ts';
-import { assert, type Client, joinRoom, login, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
-import { heardOnce, heardUpTo, speaks, type Witness, watch } from './support/witness.ts';
+import {
+  assert,
+  type Client,
+  joinRoom,
+  leaveRoom,
+  login,
+  type Scene,
+  sayInRoom,
+  scenarios,
+} from './support/scenario.ts';
+import { heardOnce, heardUpTo, leavesAlone, speaks, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('nodes-program', { limitMs: 90_000, except: ['sameOnBoth'] });
 
@@ -23,7 +32,7 @@ async function place(scene: Scene): Promise<Place> {
   const redis = await startRedis();
   scene.after(() => redis.stop());
   const witness = await watch(scene);
-  const flags = ['--store', redis.url, '--set', `cluster.lease=${LEASE_MS}ms`];
+  const flags = ['--store', redis.url, '--set', `cluster.lease=${LEASE_MS}ms`, '--set', 'leave.grace=0'];
   const starting = [0, 1, 2].map(() => startProgram(scene, scene.server.upstream(), flags));
   const programs = await Promise.all(starting);
   const jid = await scene.jid('alice');
@@ -62,7 +71,7 @@ scenario(
 
 scenario(
   'C2',
-  'SIGKILL of a node that is not the home: the others hear everything, and the room sees nothing',
+  'SIGKILL of a node that is not the home: the others hear everything, the room sees nothing, its device is gone',
   async (scene) => {
     const { room } = scene;
     const { programs, clients, witness } = await place(scene);
@@ -75,6 +84,9 @@ scenario(
     const last = await witness.say('last');
     for (const client of others) assert.equal(await heardUpTo(client, room, last), [...ids, last]);
     assert.equal(await witness.sees(), []);
+    const [first, second] = others as [Client, Client];
+    await leaveRoom(second, `${room}/al`);
+    await leavesAlone(first, witness, 'al');
   },
 );
 

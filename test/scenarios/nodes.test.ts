@@ -10,12 +10,12 @@ import { cuttable } from '../support/cut-store.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import { type Breakable, breakable } from './support/breakable.ts';
 import { assert, type Client, type Element, joinRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
-import { heardOnce, heardUpTo, said, speaks, until, watch } from './support/witness.ts';
+import { heardOnce, heardUpTo, leavesAlone, said, speaks, until, watch } from './support/witness.ts';
 
 const scenario = scenarios('nodes', { limitMs: 60_000, except: ['sameOnBoth'] });
 
-/** Short, so that a dead node is found soon. */
-const config = { cluster: { lease: '1s' } };
+/** Short, so that a dead node is found soon; and who leaves has left. */
+const config = { cluster: { lease: '1s' }, leave: { grace: '0' } };
 
 interface Node {
   readonly proxy: TestProxy;
@@ -201,6 +201,7 @@ scenario('C2', 'a node dies that is not the home: the others notice nothing, its
     await heardOnce([first], room, 'witness', await witness.say(`message ${index}`));
   }
   assert.equal(await witness.sees(), []);
+  await leavesAlone(first, witness, 'al');
 });
 
 scenario('C3', 'the store is away: who is at the home goes on, who is not waits; then all have all', async (scene) => {

@@ -1,5 +1,15 @@
 /** The room's own view: an occupant of another account, connected straight to the server, and what it sees of the others. */
-import { type Client, createRoom, type Element, ns, type RoomConfig, type Scene, sayInRoom } from './scenario.ts';
+import {
+  type Client,
+  createRoom,
+  type Element,
+  joinRoom,
+  leaveRoom,
+  ns,
+  type RoomConfig,
+  type Scene,
+  sayInRoom,
+} from './scenario.ts';
 
 /** An independent occupant, owner of the room. */
 export interface Witness {
@@ -93,6 +103,20 @@ export async function speaks(client: Client, room: string, nick: string): Promis
   const id = sayInRoom(client, room, 'is anybody there?');
   await client.pick(said(room, nick, id), { limitMs: 15_000 });
   return id;
+}
+
+/** The device leaves, and comes back, until the room sees the account go with it: no other device holds the account there. */
+export async function leavesAlone(client: Client, { room, sees }: Witness, nick: string): Promise<void> {
+  await until(
+    'the account goes with the device',
+    async () => {
+      await leaveRoom(client, `${room}/${nick}`);
+      if ((await sees()).includes(`-${nick}`)) return true;
+      await joinRoom(client, `${room}/${nick}`);
+      return false;
+    },
+    15_000,
+  );
 }
 
 /** Waits until a condition holds; `what` names it when it does not within the limit. */
