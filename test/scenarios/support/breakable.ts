@@ -10,6 +10,8 @@ export interface Breakable {
   stall(number: number): void;
   /** What the proxy sends on that connection goes no further. */
   mute(number: number): void;
+  /** Of what the server says on that connection the end of the stream goes no further, nor does that of the connection. */
+  leaveOpen(number: number): void;
   /** Whether new connections are taken; those that are not get an RST. Taken unless told. */
   isOpen: boolean;
   /** RST to both ends of all connections, or of the one of that number (from 0, in the order of their making). */
@@ -22,6 +24,8 @@ export interface Breakable {
 export async function breakable(port: number): Promise<Breakable> {
   const pairs: (readonly [Socket, Socket])[] = [];
   const texts: { up: string; down: string }[] = [];
+  /** Connections to the proxy that outlive those to the server. */
+  const leftOpen = new Set<Socket>();
   let isOpen = true;
   const server = createServer({ noDelay: true }, (near) => {
     if (!isOpen) {
@@ -46,7 +50,9 @@ export async function breakable(port: number): Promise<Breakable> {
       [far, near],
     ] as const) {
       one.on('error', () => {});
-      one.on('close', () => other.destroy());
+      one.on('close', () => {
+        if (!leftOpen.has(other)) other.destroy();
+      });
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -67,6 +73,15 @@ export async function breakable(port: number): Promise<Breakable> {
     mute(number) {
       const [near, far] = pairs[number] ?? [];
       if (far) near?.unpipe(far);
+    },
+    leaveOpen(number) {
+      const [near, far] = pairs[number] ?? [];
+      if (!near || !far) return;
+      leftOpen.add(near);
+      far.unpipe(near);
+      far
+        .resume()
+        .on('data', (chunk) => near.write(chunk.toString('latin1').replace('</stream:stream>', ''), 'latin1'));
     },
     get isOpen() {
       return isOpen;
