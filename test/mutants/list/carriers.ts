@@ -88,8 +88,8 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'an old password is tried again and again',
     file: 'runtime/account-stream.ts',
-    find: 'this.#events.failed(isFinal(code));',
-    put: 'this.#events.failed(false);',
+    find: "return code === 'refused' || code === 'no-mechanism';",
+    put: "return code === 'no-mechanism';",
     kills: { 'input-password': ['X4'] },
   },
   {
