@@ -83,8 +83,8 @@ export const authentication: readonly Mutant[] = [
   {
     name: 'a session has the resource that it asked for',
     file: 'stream/negotiation/binding.ts',
-    find: '  state.request = { id: stanza.id, asked };\n',
-    put: "  state.request = { id: stanza.id, asked, jid: resource ?? '' };\n",
+    find: '  const resource = chooseResource(state, state.sasl?.userHint, asked);\n',
+    put: "  const resource = chooseResource(state, state.sasl?.userHint, asked);\n  Object.assign(state.request, { jid: resource ?? '' });\n",
     and: [
       {
         file: 'stream/negotiation/binding.ts',
