@@ -154,6 +154,13 @@ test('an answer counts from the own account alone, and on the stream that has as
   assert.is(stage.state.bookmarks.known, undefined);
   stage.answer(items({}), { from: '' });
   assert.is(stage.state.bookmarks.known?.size, 1);
+  // As jabberd2 has it.
+  const other = new Stage();
+  const tablet = other.bind();
+  other.join(tablet);
+  other.settle();
+  other.answer(items({}), { from: ` from='${other.client(tablet).jid}'` });
+  assert.is(other.state.bookmarks.known?.size, 1);
 });
 
 test('a question whose stream is lost is put through another one; one that is not answered is given up', () => {
