@@ -1,5 +1,5 @@
 /** The user's bookmarks: read, followed, and what they say is done (B1 to B4, L2). */
-import { bookmarking } from './support/bookmarks.ts';
+import { bookmarking, followBookmarks } from './support/bookmarks.ts';
 import { assert, type Element, joinRoom, leaveRoom, scenarios } from './support/scenario.ts';
 import { said, until, watch } from './support/witness.ts';
 
@@ -69,11 +69,9 @@ scenario(
     await marks.put(before, { room, nick: 'al' });
     await before.end();
     const witness = await watch(scene);
-    const desk = await scene.login('alice', { device: 'desk' });
+    await scene.login('alice', { device: 'desk' });
     await until('the account is in the room', async () => (await witness.sees()).includes('+al'));
     await until('the other room is left', () => scene.proxy.app.census().occupancies === 1);
-    const joined = await joinRoom(desk, `${gone}/al`);
-    assert.is(joined.self.codes.includes(201), true);
   },
   autojoin,
 );
@@ -86,10 +84,14 @@ scenario('B1', 'without autojoin the account joins nothing, and nothing is ever 
   const marks = bookmarking(scene);
   const desk = await scene.login('alice', { device: 'desk' });
   await marks.put(desk, { room, nick: 'al' });
+  await marks.put(desk, { room: other, nick: 'al' });
   await joinRoom(desk, `${other}/al`);
-  await desk.expectNothing({ room: other, except: [isEvent] });
-  assert.equal(await elsewhere.sees(), ['+al']);
+  await marks.retract(desk, other);
+  const list = await marks.read(desk);
+  await desk.pick(`<presence type='unavailable' from='${other}/al' to='${desk.jid}'/>`);
+  await until('the account has left', async () => (await elsewhere.sees()).includes('-al'));
   assert.equal(await witness.sees(), []);
+  assert.is(await marks.read(desk), list);
 });
 
 scenario(
@@ -192,6 +194,29 @@ scenario(
     await until('the account has left', async () => (await witness.sees()).includes('-al'));
   },
   { config: { bookmarks: { poll: '1s' } } },
+);
+
+scenario(
+  'B3',
+  'what a device beside the proxy changes is done as soon as a device of the proxy is told of it',
+  async (scene) => {
+    const { room } = scene;
+    const witness = await watch(scene);
+    const marks = bookmarking(scene);
+    const beside = await scene.direct('alice', { device: 'beside', isSilent: true });
+    await marks.put(beside, { room, nick: 'al' });
+    const desk = await scene.login('alice', { device: 'desk' });
+    await followBookmarks(desk);
+    await joinRoom(desk, `${room}/al`);
+    await desk.fence({ room });
+    await marks.put(beside, { room, nick: 'al', autojoin: false });
+    await desk.pick(`<presence type='unavailable' from='${room}/al' to='${desk.jid}'/>`);
+    await desk.pick(
+      `<message from='${desk.bareJid}'><event xmlns='http://jabber.org/protocol/pubsub#event'/></message>`,
+    );
+    await until('the account has left', async () => (await witness.sees()).includes('-al'));
+  },
+  { config: { bookmarks: { poll: '0s' } }, except: ['personalEvents'] },
 );
 
 scenario(

@@ -1,5 +1,5 @@
 /** Bookmarks as devices keep them: in PEP (XEP-0402) where the server has it, else in private storage (XEP-0048, XEP-0049). */
-import { escapeXml, ns } from '../../support/element.ts';
+import { type Element, escapeXml, ns } from '../../support/element.ts';
 import type { Client, Scene } from './scenario.ts';
 
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
@@ -16,6 +16,8 @@ export interface Mark {
 export interface Bookmarking {
   /** Writes a bookmark, in place of an earlier one of the room. */
   put(device: Client, mark: Mark): Promise<void>;
+  /** What the server has, as text. */
+  read(device: Client): Promise<string>;
   /** Takes a room's bookmark back. */
   retract(device: Client, room: string): Promise<void>;
 }
@@ -35,6 +37,10 @@ function inPep(): Bookmarking {
       await device.iq(
         `<iq type='set'><pubsub xmlns='${PUBSUB}'><publish node='${NODE}'>${item}</publish></pubsub></iq>`,
       );
+    },
+    read: async (device) => {
+      const query = `<pubsub xmlns='${PUBSUB}'><items node='${NODE}'/></pubsub>`;
+      return textOf(await device.iq(`<iq type='get'>${query}</iq>`));
     },
     retract: async (device, room) => {
       const item = `<item id='${escapeXml(room)}'/>`;
@@ -74,6 +80,10 @@ function inPrivateStorage(): Bookmarking {
       marks.set(mark.room, mark);
       return store(device);
     },
+    read: async (device) => {
+      const query = `<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'/></query>`;
+      return textOf(await device.iq(`<iq type='get'>${query}</iq>`));
+    },
     retract: (device, room) => {
       marks.delete(room);
       return store(device);
@@ -81,8 +91,18 @@ function inPrivateStorage(): Bookmarking {
   };
 }
 
+function textOf(answer: Element): string {
+  return answer.elements.map((one) => one.print()).join('\n');
+}
+
 function conference({ autojoin = true, nick, password }: Mark, attributes: string): string {
   const secret = password === undefined ? '' : `<password>${escapeXml(password)}</password>`;
   const name = nick === undefined ? '' : `<nick>${escapeXml(nick)}</nick>`;
   return `<conference ${attributes} autojoin='${autojoin}'>${name}${secret}</conference>`;
+}
+
+/** The device is told of changes, where it would not be by itself. */
+export async function followBookmarks(device: Client): Promise<void> {
+  const subscribe = `<subscribe node='${NODE}' jid='${device.jid}'/>`;
+  await device.iq(`<iq type='set'><pubsub xmlns='${PUBSUB}'>${subscribe}</pubsub></iq>`);
 }
