@@ -46,9 +46,7 @@ function isWanted({ settings, sessions, rooms }: AccountState): boolean {
 /** Something on a stream of the account tells of a change. */
 export function bookmarksChanged({ state, out, now }: Turn): void {
   const { bookmarks, settings } = state;
-  // What has never been read needs no reading for its changes.
-  if (!settings.bookmarks || (bookmarks.known === undefined && !bookmarks.asking)) return;
-  if (bookmarks.isStale) return;
+  if (!settings.bookmarks || bookmarks.isDue || bookmarks.isStale) return;
   bookmarks.isStale = true;
   out.setTimer('bookmarks', now - bookmarks.askedAt < BUSY_MS ? BUSY_MS : SETTLE_MS);
 }
@@ -149,7 +147,7 @@ export function bookmarksUnanswered(turn: Turn): void {
 function failed(turn: Turn): void {
   turn.out.push({ kind: 'bookmarks-read', result: 'failed' });
   const { pollMs = 0 } = turn.state.settings.bookmarks ?? {};
-  nextReading(turn, pollMs === 0 ? 0 : Math.max(pollMs, RETRY_MS));
+  nextReading(turn, Math.max(pollMs, RETRY_MS));
 }
 
 /** A change that has been seen meanwhile has set its own time. Accounts that have come together do not ask together for ever. */
