@@ -371,5 +371,11 @@ function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader
     historyBytes: config.history.bytes,
     historyDefault: config.history.defaultStanzas,
     carrierStanzaBytes: host.carrierStanzaBytes ?? carrierStanzaBytes(serverHeader),
+    bookmarks: bookmarksOf(config),
   };
+}
+
+/** Bookmarks that nothing depends on are not read. */
+function bookmarksOf({ bookmarks, leave, exclude }: Config): Settings['bookmarks'] {
+  return bookmarks.autojoin || leave.when === 'auto' ? { ...bookmarks, exclude } : undefined;
 }

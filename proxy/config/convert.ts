@@ -28,6 +28,7 @@ export function convert(settings: Settings): Config | Conflict[] {
     lingerMs: settings.linger,
     leave: { graceMs: settings.leave.grace, when: settings.leave.when },
     nick: settings.nick,
+    bookmarks: { autojoin: settings.bookmarks.autojoin, pollMs: settings.bookmarks.poll },
     presence: { absent: settings.presence.absent, pauseMs: settings.presence.pause },
     streamManagement: settings['stream-management'],
     hibernation: { timeMs: settings.hibernation.time },

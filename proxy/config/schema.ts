@@ -63,6 +63,7 @@ export const schema = z.strictObject({
     when: key(choice('auto', 'last-session', 'never'), 'auto'),
   }),
   nick: key(choice('account', 'follow'), 'account'),
+  bookmarks: section({ autojoin: key(flag, false), poll: key(duration('0', '1d'), '10min') }),
   presence: section({ absent: key(choice('xa', 'last'), 'xa'), pause: key(duration('0', '10 min'), '5s') }),
   'stream-management': key(flag, true),
   hibernation: section({ time: key(duration('1s', '7d'), '5min') }),

@@ -150,6 +150,8 @@ export interface Config {
   readonly lingerMs: number;
   readonly leave: LeaveConfig;
   readonly nick: 'account' | 'follow';
+  /** Whether rooms bookmarked with autojoin are joined; how often bookmarks are read without a sign of a change, 0: never. */
+  readonly bookmarks: { readonly autojoin: boolean; readonly pollMs: number };
   /** What rooms see of an account with no session joined (`xa`, or its last presence), and how seldom they are told. */
   readonly presence: { readonly absent: 'xa' | 'last'; readonly pauseMs: number };
   /** Clients are offered XEP-0198: the server's, or the proxy's own where the server has none. */

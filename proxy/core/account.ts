@@ -9,6 +9,15 @@ import type { Input } from './inputs.ts';
 import { notePush, payNudge } from './nudge.ts';
 import { forgetOccupancy, recordOccupancy } from './occupancy.ts';
 import { arrive } from './rules/arrive.ts';
+import { autojoinTimer } from './rules/autojoin.ts';
+import { renameByBookmark } from './rules/bookmark-nick.ts';
+import {
+  bookmarkStanza,
+  bookmarksChanged,
+  bookmarksDue,
+  bookmarksUnanswered,
+  tendBookmarks,
+} from './rules/bookmarks.ts';
 import {
   accountStreamFailed,
   carrierLost,
@@ -43,6 +52,7 @@ export function step(state: AccountState, input: Input, now: number): readonly E
   const out = new Effects();
   const turn: Turn = { state, out, now };
   dispatch(turn, input);
+  tendBookmarks(turn);
   if (state.sessions.size === 0) settleAccount(turn);
   return out.list;
 }
@@ -104,6 +114,9 @@ function dispatch(turn: Turn, input: Input): void {
       if (session) notePush(turn, session, input.enabled);
       return;
     }
+    case 'bookmarks-changed':
+      bookmarksChanged(turn);
+      return;
     case 'credentials':
       credentials(turn, input.known);
       return;
@@ -151,7 +164,7 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
     // A hand-over that is done makes way for the next one.
     const isMoved = wasMoving && !room.move && !room.ahead;
     if (isMoved || wasRetiring || carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
-  } else if (lateAnswer(turn, id, stanza)) {
+  } else if (bookmarkStanza(turn, carrier, stanza) || lateAnswer(turn, id, stanza)) {
     return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {
     stranger(turn, id, stanza);
@@ -200,6 +213,18 @@ function timer(turn: Turn, key: string): void {
       return;
     case 'kept':
       forgetKept(turn);
+      return;
+    case 'bookmarks':
+      bookmarksDue(turn);
+      return;
+    case 'bookmarks-asked':
+      bookmarksUnanswered(turn);
+      return;
+    case 'autojoin':
+      autojoinTimer(turn, rest);
+      return;
+    case 'rename':
+      renameByBookmark(turn, rest as BareKey);
       return;
     case 'reopen':
       reopen(turn);

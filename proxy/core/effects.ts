@@ -4,6 +4,7 @@
  */
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
+import type { BookmarkSource } from './bookmarks.ts';
 import type { CarrierId, CarrierKind, Cursor, SessionId } from './state.ts';
 
 /** Why a stanza was dropped: the label of the metric `minimix_drops_total` (X6). */
@@ -65,6 +66,10 @@ export type Effect =
   | { readonly kind: 'joined'; readonly result: JoinResult }
   | { readonly kind: 'handed-over'; readonly result: 'seamless' | 'leave-join' | 'rejoined' | 'failed' }
   | { readonly kind: 'iq-timeout' }
+  /** The user's bookmarks were read, from where, or could not be. */
+  | { readonly kind: 'bookmarks-read'; readonly result: BookmarkSource | 'failed' }
+  /** What the account has done because a bookmark says so. */
+  | { readonly kind: 'bookmark-followed'; readonly act: 'join' | 'leave' | 'rename' }
   /** Session-room membership and occupancies, as they go to the store. */
   | { readonly kind: 'store-join'; readonly room: string; readonly session: SessionId }
   | { readonly kind: 'store-leave'; readonly room: string; readonly session: SessionId }
@@ -74,6 +79,8 @@ export type Effect =
       readonly name: string;
       readonly nick: string;
       readonly carrier: CarrierKind;
+      /** The room is bookmarked with autojoin. */
+      readonly bookmarked: boolean;
     }
   | { readonly kind: 'store-end'; readonly room: string }
   /** A session that lags is owed what its rooms' logs have lost: it cannot be resumed without a loss. */

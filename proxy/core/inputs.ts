@@ -71,6 +71,8 @@ export type Input =
   | { readonly kind: 'session-carbons'; readonly session: SessionId; readonly enabled: boolean }
   /** The server has taken or ended the session's request for push notifications (XEP-0357). */
   | { readonly kind: 'session-push'; readonly session: SessionId; readonly enabled: boolean }
+  /** Something on the session's stream tells that the user's bookmarks have changed at the server. */
+  | { readonly kind: 'bookmarks-changed'; readonly session: SessionId }
   /** A stanza from the client that concerns a room (see rules/route.ts for which do). */
   | {
       readonly kind: 'session-stanza';

@@ -8,6 +8,7 @@ import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
+import { autojoinMark } from './bookmark-state.ts';
 import { releaseRoom } from './carriers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
@@ -160,7 +161,8 @@ export function ownOccupantId({ self }: Occupancy): string {
 export function recordOccupancy(turn: Turn, room: Occupancy): void {
   const kind = room.carrier === undefined ? undefined : turn.state.carriers.get(room.carrier)?.kind;
   const { name, nick } = room;
-  turn.out.push({ kind: 'store-occupancy', room: room.key, name, nick, carrier: kind ?? 'borrowed' });
+  const bookmarked = autojoinMark(turn.state, room.key) !== undefined;
+  turn.out.push({ kind: 'store-occupancy', room: room.key, name, nick, carrier: kind ?? 'borrowed', bookmarked });
 }
 
 /** No session is in the room any more, nor waits to be. They must have been told before. */

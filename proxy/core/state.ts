@@ -4,6 +4,7 @@
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { KnownRoom } from './arrival.ts';
+import { type BookmarkSettings, type BookmarkState, createBookmarkState } from './bookmark-state.ts';
 import type { Effects } from './effects.ts';
 import type { Overlap } from './overlap.ts';
 import type { RoomSet } from './room-set.ts';
@@ -39,6 +40,8 @@ export interface Settings {
   readonly historyDefault: number;
   /** Largest stanza that may go to a carrier, in bytes: below what ends or deadens the server's stream. */
   readonly carrierStanzaBytes: number;
+  /** Undefined: bookmarks are not read. */
+  readonly bookmarks?: BookmarkSettings | undefined;
 }
 
 /** How a session presents itself in a room; decides who is the most active (L6). */
@@ -350,6 +353,8 @@ export interface AccountState {
   lingering: 'no' | 'running' | 'over';
   /** A session has had the server push for it. */
   hasPush: boolean;
+  /** What is known of the user's bookmarks. */
+  readonly bookmarks: BookmarkState;
 }
 
 /** One input's turn: state, effects, and the time at which it happened (epoch ms). */
@@ -382,6 +387,7 @@ export function createAccountState(
     openedAt: 0,
     lingering: 'no',
     hasPush: false,
+    bookmarks: createBookmarkState(),
   };
 }
 

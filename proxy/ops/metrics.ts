@@ -93,6 +93,10 @@ export interface Metrics {
   /** Streams that broke a rule of XML or a limit. */
   readonly violations: Count<{ condition: string }>;
   readonly iqTimeouts: PlainCount;
+  /** Users' bookmarks read, by where they are kept. */
+  readonly bookmarkReadings: Count<{ result: 'pep' | 'private' | 'failed' }>;
+  /** What accounts have done because a bookmark says so. */
+  readonly bookmarksFollowed: Count<{ act: 'join' | 'leave' | 'rename' }>;
   /** Steps in Redis that were answered, by what they do. */
   readonly redisSeconds: Timing<{ command: string }>;
   readonly redisErrors: Count<{ reason: string }>;
@@ -197,6 +201,12 @@ export function createMetrics(): Metrics {
     }),
     peers: plainLevel('cluster_peers', 'Other nodes that live.'),
     iqTimeouts: plainCount('iq_timeouts_total', 'Requests sent through a carrier that were never answered.'),
+    bookmarkReadings: count('bookmark_readings_total', 'Bookmarks of users read, by where they are kept.', {
+      result: oneOf('pep', 'private', 'failed'),
+    }),
+    bookmarksFollowed: count('bookmarks_followed_total', 'What accounts did because a bookmark says so.', {
+      act: oneOf('join', 'leave', 'rename'),
+    }),
     redisSeconds: timing('redis_command_seconds', 'Time until Redis has answered, by step.', {
       command: createGuard(),
     }),

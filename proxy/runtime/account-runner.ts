@@ -264,6 +264,12 @@ export class AccountRunner implements Account {
       case 'iq-timeout':
         metrics.iqTimeouts.inc();
         return;
+      case 'bookmarks-read':
+        metrics.bookmarkReadings.inc({ result: effect.result });
+        return;
+      case 'bookmark-followed':
+        metrics.bookmarksFollowed.inc({ act: effect.act });
+        return;
       case 'store-join':
         this.#deps.store.join(this.state.bare, effect.room, effect.session, this.#fence?.());
         this.#elsewhere?.effect(effect);

@@ -2,6 +2,7 @@
  * What a client says of itself on its stream (presence to all, activity, carbons, push), as far as the stream's use for the
  * account's rooms changes when or whether the server hears it.
  */
+import { changesBookmarks, isBookmarkEvent } from '../core/bookmarks.ts';
 import type { SessionId } from '../core/state.ts';
 import type { Seat } from '../core/view.ts';
 import { NS } from '../xml/names.ts';
@@ -11,14 +12,13 @@ import { HoldBack } from './hold-back.ts';
 import type { SessionLegs } from './session-legs.ts';
 import { Withheld } from './withheld.ts';
 
-/** Requests to switch carbons or push that may be unanswered at a time. */
+/** Requests to switch carbons or push, or to change bookmarks, that may be unanswered at a time. */
 const MOST_REQUESTS = 16;
 
-/** A switch of the session's at the server, and how it stands. */
-interface Switched {
-  readonly kind: 'session-carbons' | 'session-push';
-  readonly enabled: boolean;
-}
+/** A switch of the session's at the server, and how it stands; or the user's bookmarks. */
+type Switched =
+  | { readonly kind: 'session-carbons' | 'session-push'; readonly enabled: boolean }
+  | { readonly kind: 'bookmarks-changed' };
 
 export interface ClientStateOptions {
   readonly id: SessionId;
@@ -38,7 +38,7 @@ export class ClientState {
   #held: HoldBack | undefined;
   /** The server holds the client for available. */
   #isShown = false;
-  /** The client's requests to switch carbons or push, by id: what holds when the server has confirmed it. */
+  /** The client's requests to switch carbons or push, or to change bookmarks, by id: what holds when the server has confirmed it. */
   #switches: Map<string, Switched> | undefined;
 
   constructor(options: ClientStateOptions) {
@@ -118,17 +118,35 @@ export class ClientState {
     this.#held = undefined;
   }
 
-  /** XEP-0280 section 4, XEP-0357 section 5: what the client switches on or off is true when the server has confirmed it. */
+  /**
+   * XEP-0280 section 4, XEP-0357 section 5: what the client switches on or off is true when the server has confirmed it; so is what
+   * it does to the user's bookmarks.
+   */
   asksToSwitch(stanza: Stanza): void {
     this.#switches ??= new Map();
     if (stanza.id === undefined || this.#switches.size >= MOST_REQUESTS) return;
+    if (changesBookmarks(stanza)) {
+      this.#switches.set(stanza.id, { kind: 'bookmarks-changed' });
+      return;
+    }
     const [child] = stanza.root.children;
     const kind = child?.ns === NS.push ? 'session-push' : 'session-carbons';
     this.#switches.set(stanza.id, { kind, enabled: child?.name === 'enable' });
   }
 
-  /** An IQ of the server's, which may be that confirmation. */
-  answered(stanza: Stanza): void {
+  /** A stanza of the server's for the client, which may be that confirmation, or tell of changed bookmarks (XEP-0402). */
+  told(stanza: Stanza): void {
+    if (stanza.name === 'iq') this.#answered(stanza);
+    else if (stanza.name === 'message') this.#mindEvent(stanza);
+  }
+
+  #mindEvent(stanza: Stanza): void {
+    const { account, id, seat } = this.#options;
+    if (!seat.account.settings.bookmarks || stanza.from !== seat.account.bare || !isBookmarkEvent(stanza)) return;
+    account.input({ kind: 'bookmarks-changed', session: id });
+  }
+
+  #answered(stanza: Stanza): void {
     if (this.#switches === undefined) return;
     const id = stanza.id ?? '';
     const switched = this.#switches.get(id);

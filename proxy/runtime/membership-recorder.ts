@@ -23,6 +23,8 @@ export interface Occupied {
   readonly name: string;
   readonly nick: string;
   readonly carrier: CarrierKind;
+  /** With autojoin. */
+  readonly bookmarked: boolean;
 }
 
 export class MembershipRecorder {
@@ -59,8 +61,8 @@ export class MembershipRecorder {
   }
 
   setOccupancy(account: string, occupancy: Occupied, fence?: Fence): void {
-    const { room, name, nick, carrier } = occupancy;
-    const record = { room, address: name, nick, carrier, bookmarked: false };
+    const { room, name, nick, carrier, bookmarked } = occupancy;
+    const record = { room, address: name, nick, carrier, bookmarked };
     this.#done(this.#memberships.setOccupancy(account, record, fence));
   }
 

@@ -2,6 +2,7 @@
  * Where a stanza of a session goes (DESIGN "What passes through, what is rewritten"): decided here, done by the session.
  */
 
+import { changesBookmarks } from '../core/bookmarks.ts';
 import { isNudge } from '../core/nudge.ts';
 import type { AccountView, Seat } from '../core/view.ts';
 import { guardBound, type Refusal } from '../stream/client-guard.ts';
@@ -29,7 +30,7 @@ export function routeUp(stanza: Stanza, view: RouteView): UpRoute {
     if (key !== undefined && concerns(view, key)) return 'account';
   }
   if (stanza.name !== 'iq' || stanza.type !== 'set') return 'relay';
-  return guardBound(stanza) ?? (isSwitch(stanza, view.seat.account.bare) ? 'switch' : 'relay');
+  return guardBound(stanza) ?? (isSwitch(stanza, view.seat.account) ? 'switch' : 'relay');
 }
 
 function routePresence(stanza: Stanza, view: RouteView): UpRoute {
@@ -53,11 +54,11 @@ function isEntry({ exclude, seat }: RouteView, key: BareKey, stanza: Stanza): bo
   return stanza.root.child('x', NS.muc) !== undefined || seat.account.services.isMuc(domain);
 }
 
-/** XEP-0280 section 4, XEP-0357 section 5: sent to the account itself, by name or without. */
-function isSwitch(stanza: Stanza, bare: string): boolean {
-  if (stanza.toAt >= 0 && stanza.to !== bare) return false;
+/** XEP-0280 section 4, XEP-0357 section 5, bookmarks: sent to the account itself, by name or without. */
+function isSwitch(stanza: Stanza, { bare, settings }: AccountView): boolean {
+  if (stanza.id === undefined || (stanza.toAt >= 0 && stanza.to !== bare)) return false;
   const ns = stanza.root.children[0]?.ns;
-  return stanza.id !== undefined && (ns === NS.carbons || ns === NS.push);
+  return ns === NS.carbons || ns === NS.push || (settings.bookmarks !== undefined && changesBookmarks(stanza));
 }
 
 export type DownRoute = 'account' | 'relay' | 'drop' | 'carbon-of-carrier' | 'carrier-presence' | 'overlap' | 'nudge';

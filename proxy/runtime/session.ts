@@ -238,7 +238,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (route === 'account') {
       this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
     } else if (route === 'relay') {
-      if (stanza.name === 'iq') this.#clientState.answered(stanza);
+      this.#clientState.told(stanza);
       if (stanza.ns === NS.streams && stanza.name === 'error') this.#serverError(stanza);
       else this.relayDownstream(stanza);
     } else if (route !== 'drop') {

@@ -36,6 +36,14 @@ export const NS = {
   mam1: 'urn:xmpp:mam:1',
   occupantId: 'urn:xmpp:occupant-id:0',
   captcha: 'urn:xmpp:captcha',
+  pubsub: 'http://jabber.org/protocol/pubsub',
+  pubsubOwner: 'http://jabber.org/protocol/pubsub#owner',
+  pubsubEvent: 'http://jabber.org/protocol/pubsub#event',
+  /** Also the name of the PEP node (XEP-0402). */
+  bookmarks: 'urn:xmpp:bookmarks:1',
+  /** Also the name of an older PEP node (XEP-0048). */
+  storedBookmarks: 'storage:bookmarks',
+  privateStorage: 'jabber:iq:private',
   ping: 'urn:xmpp:ping',
   version: 'jabber:iq:version',
   privacy: 'jabber:iq:privacy',

@@ -79,6 +79,8 @@ export class World {
   readonly #deaf = new Set<CarrierId>();
   #serial = 0;
   isOpening = false;
+  /** What the server answers to questions about the account, inside the result; undefined: nothing. */
+  answerForAccount: (() => string) | undefined;
 
   constructor(options: { readonly isShared?: boolean; readonly settings?: Partial<Settings> } = {}) {
     const isShared = options.isShared ?? true;
@@ -282,6 +284,10 @@ export class World {
   #atRoom(jid: string, queue: Stanza[]): void {
     const stanza = queue.shift();
     if (!stanza) return;
+    if (stanza.toAt < 0 && stanza.name === 'iq') {
+      this.#atAccountServer(jid, stanza);
+      return;
+    }
     if (stanza.toAt < 0) this.#gone(jid);
     // To a session of the account, past the room.
     else if (stanza.to?.startsWith(BARE)) return;
@@ -289,6 +295,13 @@ export class World {
       const room = stanza.to?.startsWith(OTHER) ? this.other : this.room;
       this.#tell(room.take(jid, stanza, this.now));
     }
+  }
+
+  /** What is asked of the account itself is answered where a test says how. */
+  #atAccountServer(jid: string, { id }: Stanza): void {
+    const answer = this.answerForAccount?.();
+    if (answer === undefined || !this.#streams.has(jid)) return;
+    this.#tell([{ to: jid, xml: `<iq type='result' from='${BARE}' to='${jid}' id='${id}'>${answer}</iq>` }]);
   }
 
   #atAccount(carrier: CarrierId, queue: Stanza[]): void {

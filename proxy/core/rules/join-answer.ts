@@ -5,6 +5,7 @@ import { bareKey, bareOf, nickKey, resourceOf } from '../../xml/address.ts';
 import { type ErrorType, NS, type StanzaCondition } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
+import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
 import {
   detach,
@@ -24,6 +25,7 @@ import { statusCodes } from '../self-presence.ts';
 import type { LogEntry } from '../stanza-log.ts';
 import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
+import { autojoined, autojoinFailed, isPassing } from './autojoin.ts';
 import { flushBehind } from './behind.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { takeCursor } from './cursor.ts';
@@ -126,7 +128,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
 
 /** The waiting session whose join was sent, or the one that has taken its place. */
 function asker(room: Occupancy, attempt: EntryAttempt): WaitingJoin | undefined {
-  const present = room.waiting.filter(({ isForsaken }) => !isForsaken);
+  const present = room.waiting.filter((wait) => !wait.isForsaken && !isByBookmark(wait));
   return present.find((wait) => wait.session === attempt.wish.session) ?? present[0];
 }
 
@@ -164,17 +166,21 @@ function settle(turn: Turn, room: Occupancy): void {
   noteRoomCodes(room.codes, attempt.self);
   const waiting = room.waiting;
   room.waiting = [];
-  if (waiting.length === 0) {
+  // A bookmark of a room that is no more must not make it anew: it would be locked, and nobody there to configure it.
+  if (waiting.length === 0 || (attempt.created && waiting.every(isByBookmark))) {
     leaveRoom(turn, room);
     return;
   }
   room.phase = 'joined';
+  autojoined(turn, room);
   recordOccupancy(turn, room);
   noteShown(turn, room, attempt.wish.stanza, presentationOf(attempt.wish.stanza, now).show);
   const liveFrom = firstLive(room, now);
-  const creator = waiting.find((wait) => wait.session === attempt.wish.session) ?? waiting[0];
+  const present = waiting.filter((wait) => !isByBookmark(wait));
+  const creator = present.find((wait) => wait.session === attempt.wish.session) ?? present[0];
   for (const [index, wait] of waiting.entries()) {
     const session = state.sessions.get(wait.session);
+    if (isByBookmark(wait)) out.push({ kind: 'joined', result: 'upstream' });
     if (!session || wait.isForsaken) continue;
     out.push({ kind: 'joined', result: index === 0 ? 'upstream' : 'local' });
     enter(turn, room, session, wait.stanza, wait.nick);
@@ -207,6 +213,7 @@ function refused(turn: Turn, room: Occupancy, error: Stanza): void {
   room.waiting = room.waiting.filter((wait) => !answered.includes(wait));
   for (const wait of answered) {
     out.push({ kind: 'joined', result: 'refused' });
+    if (isByBookmark(wait)) autojoinFailed(turn, room, !isPassing(error));
     answerRefused(turn, room, wait, errorOf(error), error.from);
   }
   releaseAttempt(turn, room, attempt.carrier);
@@ -269,6 +276,7 @@ export function joinFailed(turn: Turn, room: Occupancy, condition: StanzaConditi
   const waiting = room.waiting.splice(0);
   for (const wait of waiting) {
     out.push({ kind: 'joined', result: 'timeout' });
+    if (isByBookmark(wait)) autojoinFailed(turn, room, false);
     answerRefused(turn, room, wait, errorXml('wait', condition, text));
   }
   const carrier = attempt ? state.carriers.get(attempt.carrier) : undefined;

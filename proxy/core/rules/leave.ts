@@ -9,6 +9,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { departTimer, releaseRoom } from '../carriers.ts';
 import { detach, endOccupancy, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import { staysBookmarked } from './bookmarked.ts';
 import { forsake } from './forsaken.ts';
 import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
@@ -83,12 +84,14 @@ export function leaveByPolicy(turn: Turn, room: Occupancy): void {
     showWithout(turn, room);
     return;
   }
+  if (staysBookmarked(turn, room, settings.graceMs)) return;
   if (settings.graceMs === 0) leaveRoom(turn, room);
   else turn.out.setTimer(`grace ${room.key}`, settings.graceMs);
 }
 
 /** The grace has passed without a rejoin. */
 export function graceOver(turn: Turn, room: Occupancy): void {
+  if (staysBookmarked(turn, room, 0)) return;
   if (room.phase === 'joined' && room.members.size === 0) leaveRoom(turn, room);
 }
 

@@ -2,6 +2,7 @@
 import type { Mutant } from '../mutant.ts';
 import { accounts } from './accounts.ts';
 import { authentication } from './authentication.ts';
+import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
 import { handover } from './handover.ts';
 import { history } from './history.ts';
@@ -37,6 +38,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   sleeping,
   lost,
   keeping,
+  bookmarks,
   nodes,
   store,
 };

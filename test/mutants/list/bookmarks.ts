@@ -1,0 +1,97 @@
+/** Rules of the user's bookmarks (B1 to B4, L2). */
+import type { Mutant } from '../mutant.ts';
+
+export const bookmarks: readonly Mutant[] = [
+  {
+    name: 'bookmarks are never read',
+    file: 'core/rules/bookmarks.ts',
+    find: '  if (!settings.bookmarks) return;',
+    put: '  if (settings !== undefined) return;',
+    kills: { bookmarks: ['B2', 'L2', 'B3', 'B4'] },
+  },
+  {
+    name: 'where the server has no PEP bookmarks are never read',
+    file: 'core/rules/bookmarks.ts',
+    find: "has('feature-not-implemented')",
+    put: "has('gone')",
+    cells: 'jabberd2,account,tcp',
+    kills: { bookmarks: ['B2 the account', 'L2', 'B4 another nick'] },
+  },
+  {
+    name: 'rooms are joined by their bookmarks unasked',
+    file: 'core/rules/autojoin.ts',
+    find: '  return autojoin && !exclude.includes(key)',
+    put: '  return autojoin !== undefined && !exclude.includes(key)',
+    kills: { bookmarks: ['B1'] },
+  },
+  {
+    name: 'the password in a bookmark is not used',
+    file: 'core/rules/autojoin.ts',
+    find: "const secret = password === undefined ? ''",
+    put: "const secret = password !== '' ? ''",
+    kills: { bookmarks: ['B2 a bookmark added'] },
+  },
+  {
+    name: 'a room that is no more is made anew by its bookmark',
+    file: 'core/rules/join-answer.ts',
+    find: 'attempt.created && waiting.every(isByBookmark)',
+    put: 'attempt.created && waiting.length === 0',
+    kills: { bookmarks: ['B2 a room that is no more'] },
+  },
+  {
+    name: 'the last device takes the account out of a bookmarked room',
+    file: 'core/rules/bookmarked.ts',
+    find: '  if (!autojoinMark(state, room.key)) return false;',
+    put: "  if (room.key !== '') return false;",
+    kills: { bookmarks: ['L2'] },
+  },
+  {
+    name: 'the account stays when a bookmark has gone',
+    file: 'core/rules/bookmarks.ts',
+    find: 'if (was.autojoin && !autojoinMark(state, key))',
+    put: 'if (!was.autojoin && !autojoinMark(state, key))',
+    kills: { bookmarks: ['B3 a bookmark is', 'B3 a device', 'B3 what'] },
+  },
+  {
+    name: 'a bookmark that has gone makes the account leave whatever the policy',
+    file: 'core/rules/unbookmarked.ts',
+    find: "if (!room || state.settings.leaveWhen === 'never') return;",
+    put: 'if (!room) return;',
+    kills: { bookmarks: ['B3 with leave.when'] },
+  },
+  {
+    name: 'what a device of the proxy writes is not seen',
+    file: 'runtime/session-routes.ts',
+    find: '(settings.bookmarks !== undefined && changesBookmarks(stanza))',
+    put: '(settings.bookmarks === undefined && changesBookmarks(stanza))',
+    kills: { bookmarks: ['B3 a bookmark is', 'B4'] },
+  },
+  {
+    name: 'what a device of the proxy is told is not seen',
+    file: 'runtime/client-state.ts',
+    find: "    else if (stanza.name === 'message') this.#mindEvent(stanza);",
+    put: '',
+    kills: { bookmarks: ['B3 what a device beside the proxy changes is done'] },
+  },
+  {
+    name: 'bookmarks are not asked for again',
+    file: 'core/rules/bookmarks.ts',
+    find: 'if (ms > 0 && !isReading(state))',
+    put: 'if (ms < 0 && !isReading(state))',
+    kills: { bookmarks: ['B3 what a device beside the proxy changes is seen'] },
+  },
+  {
+    name: 'a nick in a bookmark renames nobody',
+    file: 'core/rules/bookmarks.ts',
+    find: 'mark.nick !== was.nick) renameByBookmark',
+    put: 'mark.nick === was.nick) renameByBookmark',
+    kills: { bookmarks: ['B4'] },
+  },
+  {
+    name: 'devices rename the account without end',
+    file: 'core/rules/bookmark-nick.ts',
+    find: '  if (times.length >= MOST_RENAMES) {',
+    put: '  if (times.length < 0) {',
+    kills: { bookmarks: ['B4 devices'] },
+  },
+];
