@@ -80,15 +80,16 @@ export function countBehind(entries: readonly LogEntry[], cursor: Cursor | undef
 
 /**
  * The `<history/>` of the account's own join, so that the log can serve later sessions too: never less than the asking
- * session wants, and the room's own default where it states no wish or only wants less. Undefined: none is sent.
+ * session wants, and the room's own default where it states no wish or only wants less. A span of time may be less than that
+ * or more: all that the room gives is asked for, `most` at most. Undefined: none is sent.
  */
-export function accountHistory(wish: HistoryWish): string | undefined {
-  if (wish.maxStanzas !== undefined && wish.maxStanzas > 20) {
-    return `<history maxstanzas='${wish.maxStanzas}'/>`;
-  }
+export function accountHistory(wish: HistoryWish, most: number): string | undefined {
+  if (wish.maxStanzas !== undefined && wish.maxStanzas > 20) return historyOf(wish.maxStanzas);
   if (wish.maxStanzas !== undefined || (wish.since === undefined && wish.seconds === undefined)) return undefined;
-  // A room that is asked for a span of time may answer with more than its default, as far as it keeps messages.
-  const limits =
-    wish.since === undefined ? `seconds='${wish.seconds}'` : `since='${new Date(wish.since).toISOString()}'`;
-  return `<history ${limits}/>`;
+  return historyOf(most);
+}
+
+/** It may come to stand in an element with a prefix. */
+export function historyOf(maxStanzas: number): string {
+  return `<history xmlns='${NS.muc}' maxstanzas='${maxStanzas}'/>`;
 }

@@ -132,8 +132,9 @@ export function noteRoomCodes(codes: Set<string>, self: Stanza): void {
   }
 }
 
-/** Configuration changes (XEP-0045 section 10.2.1) change what a later session must be told. */
+/** Configuration changes (XEP-0045 section 10.2.1) change what a later session must be told. Only the room itself tells of them. */
 export function noteConfigChange(codes: Set<string>, message: Stanza): void {
+  if (nickOf(message) !== '') return;
   for (const code of statusCodes(message)) {
     if (code === '170' || code === '172') codes.add(code === '172' ? '100' : '170');
     else if (code === '171') codes.delete('170');

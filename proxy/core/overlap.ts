@@ -5,6 +5,7 @@
  */
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
+import { roomStanzaId } from './stanza-log.ts';
 import type { CarrierId } from './state.ts';
 
 export class Overlap {
@@ -48,9 +49,8 @@ function forgetOldest(counts: Map<string, number>): void {
 
 /** What tells one message of a room from another: the room's stanza-id (XEP-0359), else sender, id and content. */
 export function messageKey(stanza: Stanza): string {
-  const stamped = stanza.root.child('stanza-id', NS.stanzaId);
-  const id = stamped?.attr('id');
-  if (id !== undefined && stanza.type === 'groupchat') return `s ${id}`;
+  const id = stanza.type === 'groupchat' ? roomStanzaId(stanza) : undefined;
+  if (id !== undefined) return `s ${id}`;
   let content = '';
   for (const child of stanza.root.children) {
     // The account's own archive marks each stream's copy of a private message for itself.

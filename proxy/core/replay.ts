@@ -10,6 +10,7 @@ import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import { carrierJids } from './carriers.ts';
 import { countBehind, historyWish, selectHistory } from './history.ts';
+import { takeKept } from './kept.ts';
 import { selfPresenceFor } from './self-presence.ts';
 import { entryStanza, type LogEntry } from './stanza-log.ts';
 import type { Cursor, Occupancy, Session, Turn } from './state.ts';
@@ -60,7 +61,7 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
   out.fork(to, subjectOf(room));
   if (room.roomPresence && room.isRoomPresenceLast) out.fork(to, room.roomPresence);
   if (cut >= 0) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));
-  for (const { stanza, at } of room.kept.splice(0)) out.fork(to, delayed(stanza, room.name, at));
+  for (const { stanza, at } of takeKept(turn, room)) out.fork(to, delayed(stanza, room.name, at));
 }
 
 /** A message that was said before, as the room would send it with its history. */

@@ -55,12 +55,17 @@ export class StanzaLog {
     return this.#added;
   }
 
-  add(stanza: Stanza, now: number): LogEntry {
-    const stamp = delayStamp(stanza);
+  /**
+   * `isAnswer`: it came with the answer to a join, where a stamp is the room's though nobody signs it. Occupants may send stamps
+   * of their own: none lies before what the room said last, nor in the future.
+   */
+  add(stanza: Stanza, now: number, isAnswer = false): LogEntry {
+    const stamp = isAnswer ? delayStamp(stanza) : roomStamp(stanza);
+    const last = this.#entries.at(-1)?.at ?? Number.NEGATIVE_INFINITY;
     const entry: LogEntry = {
       text: Buffer.from(stanza.bytes),
       source: stanza.declarations,
-      at: stamp ?? resentStamp(stanza) ?? now,
+      at: Math.min(Math.max(stamp ?? resentStamp(stanza) ?? now, last), now),
       heardAt: now,
       delayed: stamp !== undefined,
     };
@@ -103,9 +108,19 @@ export class StanzaLog {
   }
 }
 
-/** The same message live and replayed: stanza-id (XEP-0359), else sender, id and body. */
+/** The id that the room itself has given the message (XEP-0359 section 3.1); others, such as bridges, mark messages for themselves. */
+export function roomStanzaId({ root, from = '' }: Stanza): string | undefined {
+  for (const child of root.children) {
+    if (child.name !== 'stanza-id' || child.ns !== NS.stanzaId) continue;
+    const by = child.attr('by');
+    if (by !== undefined && bareKey(by) === bareKey(from)) return child.attr('id');
+  }
+  return undefined;
+}
+
+/** The same message live and replayed: the room's stanza-id, else sender, id and body. */
 export function contentKey(stanza: Stanza): string {
-  const id = stanza.root.child('stanza-id', NS.stanzaId)?.attr('id');
+  const id = roomStanzaId(stanza);
   if (id !== undefined) return `s ${id}`;
   return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${stanza.root.child('body')?.text() ?? ''}`;
 }
@@ -121,7 +136,15 @@ export function entryStanza(entry: LogEntry): Stanza {
  */
 export function delayStamp(stanza: Stanza): number | undefined {
   const at = stampOf(stanza, (by) => by === undefined || isOfService(by, stanza));
-  if (at !== undefined) return at;
+  return at ?? legacyStamp(stanza);
+}
+
+/** The same, of those that the room's service has signed, and of old services, which sign in another way. */
+export function roomStamp(stanza: Stanza): number | undefined {
+  return stampOf(stanza, (by) => by !== undefined && isOfService(by, stanza)) ?? legacyStamp(stanza);
+}
+
+function legacyStamp(stanza: Stanza): number | undefined {
   const stamp = stanza.root.child('x', NS.legacyDelay)?.attr('stamp');
   const parts = stamp === undefined ? null : /^(\d{4})(\d\d)(\d\d)T(\d\d:\d\d:\d\d)$/.exec(stamp);
   return parts ? epochMs(`${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}Z`) : undefined;

@@ -1,14 +1,13 @@
 /**
  * Groupchat messages (M1, M2, M8): out once, in once to each joined session, unchanged but for the address.
  */
-import { bareKey } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { hearerIds, memberIds } from '../carriers.ts';
 import { nudgeMembers } from '../nudge.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
-import { delayStamp } from '../stanza-log.ts';
-import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
+import { delayStamp, roomStamp, roomStanzaId } from '../stanza-log.ts';
+import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
 import { noteLosses } from './lag.ts';
 import { throughCarrier } from './outbound.ts';
 
@@ -60,7 +59,7 @@ export function isSubject(stanza: Stanza): boolean {
 /** `at`: when it was heard live, epoch ms; undefined when the room replays it. */
 export function noteSubject(room: Occupancy, stanza: Stanza, at: number | undefined): void {
   room.subject = detach(stanza);
-  room.subjectAt = delayStamp(stanza) === undefined ? at : undefined;
+  room.subjectAt = roomStamp(stanza) === undefined ? at : undefined;
 }
 
 /**
@@ -72,7 +71,7 @@ export function isNotice(stanza: Stanza): boolean {
   return (
     nickOf(stanza) === '' &&
     root.child('body') !== undefined &&
-    root.child('stanza-id', NS.stanzaId) === undefined &&
+    roomStanzaId(stanza) === undefined &&
     delayStamp(stanza) === undefined
   );
 }
@@ -93,10 +92,9 @@ export function isKept(stanza: Stanza): boolean {
   );
 }
 
-/** An occupant's message that bears the mark of the room's own archive (XEP-0359). */
+/** An occupant's message that bears the mark of the room's own archive. */
 function isArchived(stanza: Stanza): boolean {
-  const by = stanza.root.child('stanza-id', NS.stanzaId)?.attr('by');
-  return by !== undefined && nickOf(stanza) !== '' && bareKey(by) === bareKey(stanza.from ?? '');
+  return nickOf(stanza) !== '' && roomStanzaId(stanza) !== undefined;
 }
 
 /** Whom an error with this id will concern. Two sessions may use one id: answers come in the order of sending. */
@@ -110,13 +108,19 @@ export function noteSent({ now }: Turn, room: Occupancy, session: Session, stanz
 }
 
 /** The room has answered the message with this id. */
-export function takeSender(room: Occupancy, id: string | undefined): SessionId | undefined {
-  const index = room.sent.findIndex((sent) => sent.id === id);
+export function takeSender(
+  room: Occupancy,
+  id: string | undefined,
+  isMeant = (_: SentMessage): boolean => true,
+): SessionId | undefined {
+  const index = room.sent.findIndex((sent) => sent.id === id && isMeant(sent));
   return index < 0 ? undefined : room.sent.splice(index, 1)[0]?.session;
 }
 
 /** The room shows a message: one of the account has arrived. One sent without an id may have been given one (Prosody). */
 export function noteReflected(room: Occupancy, stanza: Stanza): void {
   if (keyOfNick(nickOf(stanza)) !== keyOfNick(room.nick)) return;
-  if (takeSender(room, stanza.id) === undefined) takeSender(room, undefined);
+  // A private message, which the room does not show to its sender, may have the same id.
+  const isShown = ({ isGroupchat }: SentMessage): boolean => isGroupchat;
+  if (takeSender(room, stanza.id, isShown) === undefined) takeSender(room, undefined, isShown);
 }

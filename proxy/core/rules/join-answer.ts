@@ -42,10 +42,18 @@ const SETTLE_MS = 3000;
 /** Time for a human to solve what the room asks before it lets them in (XEP-0158), in ms. */
 const CHALLENGE_MS = 180_000;
 
+/**
+ * Whether a presence error answers that join. COMPAT: old services leave out the id, and answer from the address that was asked; what comes without
+ * an id from the room's bare address may answer a client's presence to all, or a subscription.
+ */
+export function isAnswerTo(joinId: string, { id, from = '' }: Stanza): boolean {
+  return id === joinId || (id === undefined && resourceOf(from) !== '');
+}
+
 /** A presence in a join's answer. */
 export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stanza: Stanza): 'refused' | undefined {
   if (stanza.type === 'error') {
-    return stanza.id === undefined || stanza.id === attempt.joinId ? 'refused' : undefined;
+    return isAnswerTo(attempt.joinId, stanza) ? 'refused' : undefined;
   }
   const nick = nickOf(stanza);
   if (nick === '') {
@@ -108,7 +116,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     }
     if (isSubject(stanza)) noteSubject(room, stanza, undefined);
     else if (isNotice(stanza)) attempt.notices.push(detach(stanza));
-    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now);
+    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, true);
     else noteConfigChange(room.codes, stanza);
     return;
   }

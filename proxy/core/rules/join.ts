@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { chooseCarrier } from '../carriers.ts';
-import { accountHistory, historyWish } from '../history.ts';
+import { accountHistory, historyOf, historyWish } from '../history.ts';
 import { createOccupancy, detach, forgetOccupancy, forgetRoomState, keyOfNick } from '../occupancy.ts';
 import { replay } from '../replay.ts';
 import type { Carrier, Occupancy, Session, Turn, WaitingJoin } from '../state.ts';
@@ -120,9 +120,8 @@ function sendJoin(turn: Turn, room: Occupancy, carrier: Carrier, id: string, wai
   edit.removeAttr(stanza.root, 'from');
   edit.setAttr(stanza.root, 'id', id);
   const x = stanza.root.child('x', NS.muc);
-  const history = isGapWaiting(turn.state, room)
-    ? `<history maxstanzas='${turn.state.settings.historyStanzas}'/>`
-    : accountHistory(historyWish(stanza));
+  const most = turn.state.settings.historyStanzas;
+  const history = isGapWaiting(turn.state, room) ? historyOf(most) : accountHistory(historyWish(stanza), most);
   if (x) {
     const own = x.child('history');
     if (own) edit.remove(own);

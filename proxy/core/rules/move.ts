@@ -27,7 +27,7 @@ import { tellDifferences } from './differences.ts';
 import { isNotice } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
-import { fenceAgain, isOfEarlier, joinFailed } from './join-answer.ts';
+import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
 import { passTold } from './missed.ts';
 import { askAgain, sendRename } from './nick.ts';
@@ -175,7 +175,7 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
  * still there may turn out to have been lost before.
  */
 function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
-  const content = room.self ? presenceContent(room.self) : '';
+  const content = room.shown?.content ?? (room.self ? presenceContent(room.self) : '');
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const last = room.log.entries(turn.now).at(-1);
   const since = new Date(Math.max(last?.at ?? 0, room.joinedAt) - 1000).toISOString();
@@ -210,7 +210,7 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
 
 function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   if (stanza.type === 'error') {
-    if (stanza.id === undefined || stanza.id === move.joinId) moveRefused(turn, room, move, stanza);
+    if (isAnswerTo(move.joinId, stanza)) moveRefused(turn, room, move, stanza);
     return;
   }
   const nick = nickOf(stanza);

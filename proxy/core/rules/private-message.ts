@@ -8,15 +8,13 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { memberIds } from '../carriers.ts';
+import { keepPrivate } from '../kept.ts';
 import { nudgeMembers } from '../nudge.ts';
-import { detach, nickOf } from '../occupancy.ts';
+import { nickOf } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { noteSent, takeSender } from './groupchat.ts';
 import { throughCarrier } from './outbound.ts';
-
-/** Private messages kept for a session to come; beyond this many the oldest goes. */
-const MOST_KEPT = 100;
 
 /** A joined session writes to an occupant, or sends the room an invitation, a voice request or the like. */
 export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -63,15 +61,6 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     return;
   }
   keepPrivate(turn, room, stanza);
-}
-
-/** For the next session that joins. */
-export function keepPrivate({ out, now }: Turn, room: Occupancy, stanza: Stanza): void {
-  room.kept.push({ stanza: detach(stanza), at: now });
-  if (room.kept.length > MOST_KEPT) {
-    room.kept.shift();
-    out.drop('queue-full');
-  }
 }
 
 /** An error to something that one session has sent (M2): to that session alone. */

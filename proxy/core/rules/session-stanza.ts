@@ -128,7 +128,9 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
 
 function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
   if (stanza.type === 'get' || stanza.type === 'set') request(turn, room, session, stanza);
-  else inboundAnswer(turn, session, stanza);
+  else if (stanza.type === 'result' || stanza.type === 'error') inboundAnswer(turn, session, stanza);
+  // RFC 6120 section 8.2.3.
+  else turn.out.toSession(session.id, stanzaError(stanza, { type: 'modify', condition: 'bad-request' }), stanza);
 }
 
 /**
@@ -147,7 +149,9 @@ function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stan
       return;
     }
   }
-  if (!isOccupant) {
+  // Who declines an invitation is a stranger to the room (XEP-0045 section 7.8.2).
+  const isDecline = stanza.name === 'message' && stanza.root.child('x', NS.mucUser)?.child('decline') !== undefined;
+  if (!isOccupant || isDecline) {
     out.push({ kind: 'relay-upstream', session: session.id, stanza });
     return;
   }

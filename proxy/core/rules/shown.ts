@@ -4,6 +4,7 @@
  * available is shown at once.
  */
 import { NS } from '../../xml/names.ts';
+import type { Node } from '../../xml/spans.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { availability, mostActive } from '../carriers.ts';
@@ -21,9 +22,17 @@ export function presenceContent(presence: Stanza, isWanted: (name: string) => bo
   let content = '';
   for (const child of presence.root.children) {
     const isOfRoom = child.ns.startsWith(NS.muc) || child.ns === NS.occupantId || child.ns === NS.delay;
-    if (!isOfRoom && isWanted(child.name)) content += presence.bytes.toString('utf8', child.start, child.end);
+    if (!isOfRoom && isWanted(child.name)) content += standalone(presence, child);
   }
   return content;
+}
+
+/** A child's text, with the prefixes that the presence itself declares for it. */
+function standalone({ bytes, root }: Stanza, child: Node): string {
+  const declared = root.attributes.filter(({ name }) => name.startsWith('xmlns:') && child.attr(name) === undefined);
+  const declarations = declared.map(({ name, value }) => ` ${name}='${escapeXml(value)}'`).join('');
+  const text = (from: number, to: number): string => bytes.toString('utf8', from, to);
+  return text(child.start, child.nameEnd) + declarations + text(child.nameEnd, child.end);
 }
 
 /** The room has been sent this presence, or soon will have been. */

@@ -9,8 +9,8 @@ import { readdress } from '../../xml/edit.ts';
 import { NS, type StanzaCondition } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { hasOtherCarrier } from '../carriers.ts';
+import { keepPrivate } from '../kept.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
-import { keepPrivate } from './private-message.ts';
 import { keep, withDelay } from './strangers.ts';
 
 /** `stanzas`: oldest first. `isFinal`: no other session will come. To be called while the account still has the session. */

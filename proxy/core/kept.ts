@@ -1,0 +1,33 @@
+/** Private messages that came while no session was in the room (M3, M6): kept for the next one that joins, bounded. */
+import type { Stanza } from '../xml/stanza.ts';
+import { detach } from './occupancy.ts';
+import type { Occupancy, Turn } from './state.ts';
+
+/** Private messages of a room kept for a session to come, and their bytes; beyond this the oldest goes. */
+const MOST_KEPT = 100;
+const MOST_KEPT_BYTES = 256 * 1024;
+
+/** For the next session that joins. */
+export function keepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  const { kept } = room;
+  forgetOld(turn, room);
+  kept.push({ stanza: detach(stanza), at: turn.now });
+  let bytes = kept.reduce((sum, one) => sum + one.stanza.length, 0);
+  while (kept.length > MOST_KEPT || bytes > MOST_KEPT_BYTES) {
+    bytes -= kept.shift()?.stanza.length ?? 0;
+    turn.out.drop('queue-full');
+  }
+}
+
+/** What was kept for a session that has come now, oldest first (M6): not what is older than history. */
+export function takeKept(turn: Turn, room: Occupancy): { readonly stanza: Stanza; readonly at: number }[] {
+  forgetOld(turn, room);
+  return room.kept.splice(0);
+}
+
+function forgetOld({ state, out, now }: Turn, { kept }: Occupancy): void {
+  for (let first = kept[0]; first && first.at < now - state.settings.historyAgeMs; first = kept[0]) {
+    kept.shift();
+    out.drop('no-session');
+  }
+}
