@@ -7,9 +7,10 @@ import { type AppStore, givenStore, openStore } from './app-store.ts';
 import type { Config, HostConfig, ListenerConfig } from './config.ts';
 import { Services } from './core/services.ts';
 import type { Settings } from './core/state.ts';
+import { Balancers } from './net/balancers.ts';
 import { Certificates } from './net/certificates.ts';
 import { LegContext } from './net/context.ts';
-import { DialError, Dialer } from './net/dial.ts';
+import { DialError, Dialer, type DialOptions } from './net/dial.ts';
 import type { Leg } from './net/leg.ts';
 import { type Listener, listenTcp } from './net/listen-tcp.ts';
 import { listenWs } from './net/listen-ws.ts';
@@ -143,14 +144,14 @@ class ProxyApp implements App {
         serial += 1;
         return `${prefix}${serial.toString(36)}`;
       },
-      dial: (host, options) => this.#dial(host, options.signal),
+      dial: (host, options) => this.#dial(host, options),
       openTimeoutMs: this.#config.limits.handshakeTimeoutMs,
     };
   }
 
-  async #dial(host: HostConfig, signal?: AbortSignal): Promise<Leg> {
+  async #dial(host: HostConfig, options?: DialOptions): Promise<Leg> {
     try {
-      const leg = await this.#dialer.dial(host.upstream, host.name, { signal });
+      const leg = await this.#dialer.dial(host.upstream, host.name, options);
       this.#unreachable.delete(host.name);
       return leg;
     } catch (error) {
@@ -186,7 +187,10 @@ class ProxyApp implements App {
   async #listen(listener: ListenerConfig): Promise<Listener> {
     const { host, port, path, trusted } = listener;
     const tls = listener.tls === 'direct' ? this.#certificates : undefined;
-    const shared = { host, port, context: this.#context, accept: (leg: Leg) => this.#accept(leg, listener) };
+    const balancers = new Balancers(listener.balancers);
+    const accept = (leg: Leg): void => this.#accept(leg, listener);
+    const { proxyProtocol } = listener;
+    const shared = { host, port, context: this.#context, accept, balancers, proxyProtocol };
     try {
       return await (listener.kind === 'tcp'
         ? listenTcp({ ...shared, directTls: tls })
@@ -213,7 +217,7 @@ class ProxyApp implements App {
       config: this.#config,
       log: this.#log,
       metrics: this.metrics,
-      dial: (host, options) => this.#dial(host, options.signal),
+      dial: (host, options) => this.#dial(host, options),
       openTimeoutMs: this.#config.limits.handshakeTimeoutMs,
       serverTls: () => this.#serverTls(),
       newStreamId: token,

@@ -13,7 +13,8 @@ export interface Conflict {
 /** The frozen configuration, or everything that does not fit together. */
 export function convert(settings: Settings): Config | Conflict[] {
   const conflicts: Conflict[] = [];
-  const listeners = settings.listeners.map((one, index) => toListener(one, index, conflicts));
+  const { balancers } = settings;
+  const listeners = settings.listeners.map((one, index) => toListener(one, index, balancers, conflicts));
   checkAddresses(listeners, conflicts);
   const hosts = toHosts(settings.hosts, conflicts);
   const limits = toLimits(settings.limits);
@@ -100,7 +101,12 @@ function toStore(settings: Settings): StoreConfig {
   return store.kind === 'memory' ? store : { ...store, prefix, ...tls };
 }
 
-function toListener(one: Settings['listeners'][number], index: number, conflicts: Conflict[]): ListenerConfig {
+function toListener(
+  one: Settings['listeners'][number],
+  index: number,
+  everywhere: string[],
+  conflicts: Conflict[],
+): ListenerConfig {
   const { kind, address, path, trusted } = one;
   const tls = one.tls ?? (kind === 'tcp' ? 'starttls' : 'none');
   if (kind === 'websocket' && tls === 'starttls') {
@@ -109,6 +115,12 @@ function toListener(one: Settings['listeners'][number], index: number, conflicts
   if (kind === 'tcp' && path !== undefined) {
     conflicts.push({ path: ['listeners', index, 'path'], allowed: 'no path: only kind websocket has one' });
   }
+  const { 'proxy-protocol': proxyProtocol } = one;
+  const balancers = one.balancers.length > 0 ? one.balancers : everywhere;
+  if (proxyProtocol && balancers.length === 0) {
+    const allowed = 'false, or true with balancers that say whose header is believed, such as balancers: [10.0.0.7]';
+    conflicts.push({ path: ['listeners', index, 'proxy-protocol'], allowed });
+  }
   return {
     kind,
     host: address.host,
@@ -116,6 +128,8 @@ function toListener(one: Settings['listeners'][number], index: number, conflicts
     path: kind === 'websocket' ? (path ?? defaultPath) : '',
     tls,
     trusted: trusted ?? isLoopback(address.host),
+    proxyProtocol,
+    balancers,
   };
 }
 
@@ -141,10 +155,15 @@ function toHosts(settings: Settings['hosts'], conflicts: Conflict[]): Record<str
   for (const [given, one] of Object.entries(settings)) {
     const name = hostKey(given);
     if (!isDomain(name)) conflicts.push({ path: ['hosts', given], allowed: 'a domain, such as example.org' });
+    const { 'client-address': clientAddress } = one;
+    if (clientAddress === 'x-forwarded-for' && !one.upstream.scheme.startsWith('ws')) {
+      const allowed = `off, proxy-v1, proxy-v2 (${one.upstream.scheme}:// has no HTTP header)`;
+      conflicts.push({ path: ['hosts', given, 'client-address'], allowed });
+    }
     if (name in hosts) conflicts.push({ path: ['hosts', given], allowed: `${name} only once` });
     hosts[name] = {
       name,
-      upstream: { ...one.upstream, verify: one['upstream-tls'].verify, ca: one['upstream-tls'].ca },
+      upstream: { ...one.upstream, verify: one['upstream-tls'].verify, ca: one['upstream-tls'].ca, clientAddress },
       certificate: one.certificate,
       carrierStanzaBytes: one['carrier-stanza-size'],
       accountStreams: one['account-streams'],

@@ -16,6 +16,10 @@ export interface ListenerConfig {
   readonly tls: 'starttls' | 'direct' | 'none';
   /** What comes in here counts as protected: SASL PLAIN is let through without TLS (S5). */
   readonly trusted: boolean;
+  /** Every connection begins with a PROXY header (version 1 or 2). */
+  readonly proxyProtocol: boolean;
+  /** Addresses and networks whose word about a client's address counts. */
+  readonly balancers: readonly string[];
 }
 
 /** The server behind a host. */
@@ -30,6 +34,8 @@ export interface UpstreamConfig {
   readonly verify: boolean;
   /** PEM file with the authorities to trust instead of the system's. */
   readonly ca?: string | undefined;
+  /** How the server is told the client's address; undefined: not at all. */
+  readonly clientAddress?: 'proxy-v1' | 'proxy-v2' | 'x-forwarded-for' | undefined;
 }
 
 /** PEM files. */
