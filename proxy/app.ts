@@ -49,6 +49,10 @@ export interface App {
   start(): Promise<void>;
   /** Closes the listeners, tells clients that the proxy shuts down, ends all streams in order; bounded in time. */
   stop(): Promise<void>;
+  /** Closes the listeners; connections stay. `stop` does so too. */
+  close(): Promise<void>;
+  /** Whether clients should be sent here. */
+  readiness(): Readiness;
   /** Reads certificates again; connections stay. */
   reload(): Promise<void>;
   /** Where it listens, in the order of the configuration; empty before `start`. */
@@ -94,6 +98,7 @@ class ProxyApp implements App {
   readonly #unreachable = new Map<string, string>();
   #certificates: Certificates | undefined;
   #ops: OpsServer | undefined;
+  #isClosed = false;
   #isStopping = false;
 
   constructor(config: Config, log: Log, shared: Store | undefined) {
@@ -117,6 +122,7 @@ class ProxyApp implements App {
     const accountDeps = this.#accountDeps(node, isShared);
     this.#cluster = isShared ? new Cluster(node, accountDeps) : undefined;
     this.#accounts = new Accounts(accountDeps, this.#cluster);
+    metrics.workers.set(1);
     metrics.onScrape(() => this.#updateGauges());
   }
 
@@ -203,7 +209,7 @@ class ProxyApp implements App {
 
   async #startOps(http: NonNullable<Config['http']>): Promise<void> {
     const { metrics } = this;
-    this.#ops = createOpsServer({ ...http, metrics, log: this.#log, readiness: () => this.#readiness() });
+    this.#ops = createOpsServer({ ...http, metrics, log: this.#log, readiness: () => this.readiness() });
     try {
       await this.#ops.start();
     } catch (error) {
@@ -264,9 +270,9 @@ class ProxyApp implements App {
     }
   }
 
-  #readiness(): Readiness {
+  readiness(): Readiness {
     const reasons: string[] = [];
-    if (this.#isStopping) reasons.push('The proxy is shutting down.');
+    if (this.#isStopping || this.#isClosed) reasons.push('The proxy is shutting down.');
     if (this.#listeners.length < this.#config.listeners.length) reasons.push('Not all listeners are open.');
     const trouble = this.#storeState.trouble();
     if (trouble !== undefined) reasons.push(trouble);
@@ -280,7 +286,7 @@ class ProxyApp implements App {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#certificates?.unwatch();
-    await Promise.all(this.#listeners.map(({ listener }) => listener.close()));
+    await this.close();
     for (const negotiation of [...this.#negotiations]) {
       negotiation.end({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     }
@@ -292,6 +298,12 @@ class ProxyApp implements App {
     await this.#ops?.stop();
     await this.#cluster?.stop();
     await this.#storeState.close();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await Promise.all(this.#listeners.map(({ listener }) => listener.close()));
   }
 
   async #untilClosed(): Promise<void> {
@@ -337,7 +349,7 @@ class ProxyApp implements App {
     };
   }
 
-  #updateGauges(): void {
+  async #updateGauges(): Promise<void> {
     const { accounts, occupancies, carriers, iqPending } = this.metrics;
     let rooms = 0;
     let pending = 0;
@@ -348,6 +360,7 @@ class ProxyApp implements App {
       for (const kind of runner.carrierKinds) kinds[kind] += 1;
     }
     this.metrics.peers.set(this.#cluster?.node.peers.size ?? 0);
+    this.metrics.busPending.set((await this.#cluster?.node.pending()) ?? 0);
     accounts.set(this.#accounts.size);
     occupancies.set(rooms);
     iqPending.set(pending);

@@ -213,7 +213,7 @@ test('an unknown key is an error that names the one that was meant', () => {
   assert.match(typo ?? '', /^a\.yaml:11: limits\.stanza_size: unknown key; did you mean stanza-size\?/);
   assert.equal(none, []);
   assert.match(messagesFor('outbox: 1 MiB\n')[0] ?? '', /did you mean limits\.outbox\?/);
-  assert.match(messagesFor('workers: 4\n')[0] ?? '', /workers: unknown key/);
+  assert.match(messagesFor('processes: 4\n')[0] ?? '', /processes: unknown key/);
 });
 
 test('unknown flags, variables and stray arguments are errors', () => {

@@ -19,11 +19,17 @@ export function convert(settings: Settings): Config | Conflict[] {
   const hosts = toHosts(settings.hosts, conflicts);
   const limits = toLimits(settings.limits);
   checkLimits(limits, conflicts);
+  if (settings.workers > 1 && settings.store.kind === 'memory') {
+    const allowed =
+      '1 with store: memory, which no other process can see; more with a store such as redis://127.0.0.1:6379';
+    conflicts.push({ path: ['workers'], allowed });
+  }
   if (conflicts.length > 0) return conflicts;
   return deepFreeze<Config>({
     listeners,
     hosts,
     store: toStore(settings),
+    workers: settings.workers,
     http: settings.http,
     sasl: settings.sasl,
     lingerMs: settings.linger,
@@ -58,6 +64,7 @@ export function convert(settings: Settings): Config | Conflict[] {
 /** What is allowed but probably not meant, a sentence each. */
 export function warningsFor(config: Config): string[] {
   const warnings: string[] = [];
+  let isSelfSigned = false;
   const bare = Object.values(config.hosts).filter((host) => host.certificate === undefined);
   for (const [index, listener] of config.listeners.entries()) {
     const where = `listeners[${index}] (${formatAddress(listener)})`;
@@ -66,9 +73,13 @@ export function warningsFor(config: Config): string[] {
     }
     // On a trusted listener STARTTLS is a mere offer: nobody minds its certificate.
     if (listener.tls === 'none' || (listener.tls === 'starttls' && listener.trusted)) continue;
+    isSelfSigned ||= bare.length > 0;
     for (const host of bare) {
       warnings.push(`hosts[${host.name}].certificate is not set: clients of ${where} are shown a self-signed one`);
     }
+  }
+  if (config.workers > 1 && config.stateDirectory === undefined && isSelfSigned) {
+    warnings.push('each worker makes self-signed certificates of its own; with state-directory they share them');
   }
   warnings.push(...storeWarnings(config.store));
   for (const { name, upstream } of Object.values(config.hosts)) {

@@ -59,6 +59,7 @@ export const schema = z.strictObject({
     verify: key(flag, true),
     ca: key(optional('system', text('a PEM file')), 'system'),
   }),
+  workers: key(integer(1, 64), 1),
   http: key(optional('off', address), 'off'),
   'state-directory': key(optional('off', text('a directory')), 'off'),
   sasl: section({ mode: key(choice('relay', 'plain-only'), 'relay') }),

@@ -149,6 +149,8 @@ export interface Config {
   /** By normalised domain (see `hostKey`), at least one. No prototype: any name may be looked up. */
   readonly hosts: Readonly<Record<string, HostConfig>>;
   readonly store: StoreConfig;
+  /** Processes on this machine; more than one only with a store that they share. */
+  readonly workers: number;
   /** Metrics and health; undefined: off. */
   readonly http: HttpConfig | undefined;
   readonly sasl: { readonly mode: 'relay' | 'plain-only' };
