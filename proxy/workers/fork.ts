@@ -39,6 +39,8 @@ export interface Line {
 }
 
 export function lineToParent(): Line {
+  // Else Node ends a worker at once that has lost its parent, in the midst of whatever it does.
+  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
   return {
     send: (message) => {
       if (process.connected) process.send?.(message, undefined, undefined, () => {});
