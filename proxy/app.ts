@@ -301,7 +301,6 @@ class ProxyApp implements App {
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return;
     this.#isClosed = true;
     await Promise.all(this.#listeners.map(({ listener }) => listener.close()));
   }

@@ -26,7 +26,8 @@ export class Gathered implements WorkerMetrics {
   readonly exits: WorkerMetrics['exits'];
   readonly #own = new Registry();
   readonly #workers = new Map<number, Measured>();
-  #gone: Measured = [];
+  /** What those that are gone had counted. One after the other: two may go at once. */
+  #gone: Promise<Measured> = Promise.resolve([]);
 
   constructor() {
     const exits = new Counter({ ...WORKER_EXITS, registers: [this.#own] });
@@ -40,19 +41,19 @@ export class Gathered implements WorkerMetrics {
   }
 
   /** That worker is no more: what it counted stays, its levels go. */
-  async drop(worker: number): Promise<void> {
+  drop(worker: number): void {
     const last = this.#workers.get(worker);
     this.#workers.delete(worker);
     if (last === undefined) return;
     const counted = last.filter(({ type }) => isCounted(String(type)));
-    this.#gone = await added([this.#gone, counted]).getMetricsAsJSON();
+    this.#gone = this.#gone.then((gone) => added([gone, counted]).getMetricsAsJSON());
   }
 
   /** The text for Prometheus. */
   async render(): Promise<string> {
     const own = await this.#own.getMetricsAsJSON();
     const workers = [...this.#workers.values()].map((one) => one.filter(({ name }) => name !== WORKER_EXITS.name));
-    return await added([...workers, this.#gone, own]).metrics();
+    return await added([...workers, await this.#gone, own]).metrics();
   }
 
   get contentType(): string {

@@ -165,7 +165,7 @@ export class Parent {
     const { log } = this.#options;
     this.#workers.delete(number);
     this.#gathered.exits.inc({ reason: isTold ? 'stop' : 'crash' });
-    this.#gathered.drop(number).catch((error: unknown) => log.error({ error }, 'metrics of a worker are lost'));
+    this.#gathered.drop(number);
     if (isTold) return;
     log.error({ worker: number, how }, 'a worker has ended');
     if (this.#isStopping || !this.#isUp) return;

@@ -46,7 +46,7 @@ test('counters, levels and times are added up; what does not add up is not', asy
 
 test('what a worker that is gone had counted stays, its levels go; the next one counts on', async () => {
   const { gathered } = await two();
-  await gathered.drop(0);
+  gathered.drop(0);
   gathered.exits.inc({ reason: 'crash' });
   let text = await gathered.render();
   assert.is(numberAt(text, 'minimix_stanzas_forked_total'), 201);
@@ -57,8 +57,8 @@ test('what a worker that is gone had counted stays, its levels go; the next one 
   const next = createMetrics();
   next.hot.stanzasForked = 5;
   gathered.put(0, await measured(next));
-  await gathered.drop(0);
-  await gathered.drop(1);
+  gathered.drop(0);
+  gathered.drop(1);
   text = await gathered.render();
   assert.is(numberAt(text, 'minimix_stanzas_forked_total'), 206);
 });

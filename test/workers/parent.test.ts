@@ -122,7 +122,7 @@ test('one that ends by itself is counted and started again under its number', as
   await parent.start();
   forked[1]?.end(null, 'SIGKILL');
   assert.equal(JSON.parse((await ask('/readyz')).text).workers, { running: 1, wanted: 2 });
-  await until(() => forked.length === 3);
+  await until(() => forked[2]?.heard.length === 1);
   assert.equal(forked[2]?.heard[0], { do: 'start', worker: 2, settings: { a: 1 } });
   await until(() => log.lines.filter(({ message }) => message === 'worker started').length === 3);
   const { text } = await ask('/metrics');
