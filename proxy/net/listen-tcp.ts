@@ -115,7 +115,8 @@ export function refused(
 ): void {
   context.metrics.connectionsRefused.inc({ kind, reason });
   const fields = { kind, reason, remoteAddress, ...(error === undefined ? {} : { error }) };
-  context.log.info(fields, 'connection refused');
+  // Balancers connect every second or so, only to see that somebody is there.
+  context.log[reason === 'proxy-missing' ? 'debug' : 'info'](fields, 'connection refused');
 }
 
 /** Reads on for a moment, so that the peer gets to see the reason and no reset. */

@@ -71,7 +71,8 @@ export function expectHeaders(
   takeOver(server, (socket, admitted) => {
     const remoteAddress = addressOf(socket);
     if (!balancers.has(remoteAddress)) {
-      refuse('proxy-untrusted', remoteAddress);
+      // Without an address: gone already, as balancers do that only look whether somebody is there.
+      refuse(remoteAddress === '' ? 'proxy-missing' : 'proxy-untrusted', remoteAddress);
       socket.on('error', () => {}).destroy();
       return;
     }
