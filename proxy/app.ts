@@ -7,9 +7,10 @@ import { type AppStore, givenStore, openStore } from './app-store.ts';
 import type { Config, HostConfig, ListenerConfig } from './config.ts';
 import { Services } from './core/services.ts';
 import type { Settings } from './core/state.ts';
+import { Balancers } from './net/balancers.ts';
 import { Certificates } from './net/certificates.ts';
 import { LegContext } from './net/context.ts';
-import { DialError, Dialer } from './net/dial.ts';
+import { DialError, Dialer, type DialOptions } from './net/dial.ts';
 import type { Leg } from './net/leg.ts';
 import { type Listener, listenTcp } from './net/listen-tcp.ts';
 import { listenWs } from './net/listen-ws.ts';
@@ -48,6 +49,10 @@ export interface App {
   start(): Promise<void>;
   /** Closes the listeners, tells clients that the proxy shuts down, ends all streams in order; bounded in time. */
   stop(): Promise<void>;
+  /** Closes the listeners; connections stay. `stop` does so too. */
+  close(): Promise<void>;
+  /** Whether clients should be sent here. */
+  readiness(): Readiness;
   /** Reads certificates again; connections stay. */
   reload(): Promise<void>;
   /** Where it listens, in the order of the configuration; empty before `start`. */
@@ -93,6 +98,7 @@ class ProxyApp implements App {
   readonly #unreachable = new Map<string, string>();
   #certificates: Certificates | undefined;
   #ops: OpsServer | undefined;
+  #isClosed = false;
   #isStopping = false;
 
   constructor(config: Config, log: Log, shared: Store | undefined) {
@@ -116,6 +122,7 @@ class ProxyApp implements App {
     const accountDeps = this.#accountDeps(node, isShared);
     this.#cluster = isShared ? new Cluster(node, accountDeps) : undefined;
     this.#accounts = new Accounts(accountDeps, this.#cluster);
+    metrics.workers.set(1);
     metrics.onScrape(() => this.#updateGauges());
   }
 
@@ -143,14 +150,14 @@ class ProxyApp implements App {
         serial += 1;
         return `${prefix}${serial.toString(36)}`;
       },
-      dial: (host, options) => this.#dial(host, options.signal),
+      dial: (host, options) => this.#dial(host, options),
       openTimeoutMs: this.#config.limits.handshakeTimeoutMs,
     };
   }
 
-  async #dial(host: HostConfig, signal?: AbortSignal): Promise<Leg> {
+  async #dial(host: HostConfig, options?: DialOptions): Promise<Leg> {
     try {
-      const leg = await this.#dialer.dial(host.upstream, host.name, { signal });
+      const leg = await this.#dialer.dial(host.upstream, host.name, options);
       this.#unreachable.delete(host.name);
       return leg;
     } catch (error) {
@@ -186,7 +193,10 @@ class ProxyApp implements App {
   async #listen(listener: ListenerConfig): Promise<Listener> {
     const { host, port, path, trusted } = listener;
     const tls = listener.tls === 'direct' ? this.#certificates : undefined;
-    const shared = { host, port, context: this.#context, accept: (leg: Leg) => this.#accept(leg, listener) };
+    const balancers = new Balancers(listener.balancers);
+    const accept = (leg: Leg): void => this.#accept(leg, listener);
+    const { proxyProtocol } = listener;
+    const shared = { host, port, context: this.#context, accept, balancers, proxyProtocol };
     try {
       return await (listener.kind === 'tcp'
         ? listenTcp({ ...shared, directTls: tls })
@@ -199,7 +209,7 @@ class ProxyApp implements App {
 
   async #startOps(http: NonNullable<Config['http']>): Promise<void> {
     const { metrics } = this;
-    this.#ops = createOpsServer({ ...http, metrics, log: this.#log, readiness: () => this.#readiness() });
+    this.#ops = createOpsServer({ ...http, metrics, log: this.#log, readiness: () => this.readiness() });
     try {
       await this.#ops.start();
     } catch (error) {
@@ -213,7 +223,7 @@ class ProxyApp implements App {
       config: this.#config,
       log: this.#log,
       metrics: this.metrics,
-      dial: (host, options) => this.#dial(host, options.signal),
+      dial: (host, options) => this.#dial(host, options),
       openTimeoutMs: this.#config.limits.handshakeTimeoutMs,
       serverTls: () => this.#serverTls(),
       newStreamId: token,
@@ -260,9 +270,9 @@ class ProxyApp implements App {
     }
   }
 
-  #readiness(): Readiness {
+  readiness(): Readiness {
     const reasons: string[] = [];
-    if (this.#isStopping) reasons.push('The proxy is shutting down.');
+    if (this.#isStopping || this.#isClosed) reasons.push('The proxy is shutting down.');
     if (this.#listeners.length < this.#config.listeners.length) reasons.push('Not all listeners are open.');
     const trouble = this.#storeState.trouble();
     if (trouble !== undefined) reasons.push(trouble);
@@ -276,7 +286,7 @@ class ProxyApp implements App {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#certificates?.unwatch();
-    await Promise.all(this.#listeners.map(({ listener }) => listener.close()));
+    await this.close();
     for (const negotiation of [...this.#negotiations]) {
       negotiation.end({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     }
@@ -288,6 +298,11 @@ class ProxyApp implements App {
     await this.#ops?.stop();
     await this.#cluster?.stop();
     await this.#storeState.close();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#listeners.map(({ listener }) => listener.close()));
   }
 
   async #untilClosed(): Promise<void> {
@@ -333,7 +348,7 @@ class ProxyApp implements App {
     };
   }
 
-  #updateGauges(): void {
+  async #updateGauges(): Promise<void> {
     const { accounts, occupancies, carriers, iqPending } = this.metrics;
     let rooms = 0;
     let pending = 0;
@@ -344,6 +359,7 @@ class ProxyApp implements App {
       for (const kind of runner.carrierKinds) kinds[kind] += 1;
     }
     this.metrics.peers.set(this.#cluster?.node.peers.size ?? 0);
+    this.metrics.busPending.set((await this.#cluster?.node.pending()) ?? 0);
     accounts.set(this.#accounts.size);
     occupancies.set(rooms);
     iqPending.set(pending);

@@ -8,11 +8,11 @@
 import { accessSync, constants as fsConstants, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import process from 'node:process';
-import type { App } from './app.ts';
 import { type Config, formatEffective, type Loaded, loadAll, parseArguments, usage } from './config.ts';
 import { createLog, type RootLog } from './ops/log.ts';
+import { forkWorker, isWorker, lineToParent } from './workers/fork.ts';
 
-process.exit(await main(process.argv.slice(2)));
+process.exit(await (isWorker() ? work() : main(process.argv.slice(2))));
 
 async function main(argv: string[]): Promise<number> {
   const args = parseArguments(argv);
@@ -64,23 +64,64 @@ function filesOf(config: Config): [key: string, file: string][] {
   return [...ofStore, ...ofHosts];
 }
 
-/** Serves until a signal ends it. */
-async function run({ config, warnings }: Loaded): Promise<number> {
-  const log = createLog(config.log);
+/** What runs: one app, or the parent of several processes with one each. */
+interface Service {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  reload(): Promise<void>;
+  readonly httpAddress: { readonly host: string; readonly port: number } | undefined;
+}
+
+// Loaded only when the arguments are known to be right: what is wrong with them is told at once.
+async function createService({ config, effective }: Loaded, log: RootLog): Promise<Service> {
+  const { workers, http, drain } = config;
+  if (workers === 1) return (await import('./app.ts')).createApp(config, { log });
+  const { Parent } = await import('./workers/parent.ts');
+  return new Parent({ workers, http, settings: effective, drainMs: drain.timeoutMs, log, fork: forkWorker });
+}
+
+/** The process of a worker. Signals are the parent's business, which may get them together with its workers. */
+async function work(): Promise<number> {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+  const [{ serveAsWorker }, { createApp }] = await Promise.all([import('./workers/worker.ts'), import('./app.ts')]);
+  let root: RootLog | undefined;
+  const create = (config: Config, worker: number) => {
+    root = createLog(config.log);
+    endOnFault(root);
+    const log = root.child({ worker });
+    return { app: createApp(config, { log }), log };
+  };
+  try {
+    return await serveAsWorker({ line: lineToParent(), create });
+  } catch (error) {
+    process.stderr.write(`minimix-proxy: ${failureOf(error)}\n`);
+    return 1;
+  } finally {
+    root?.flush();
+  }
+}
+
+function endOnFault(log: RootLog): void {
   process.on('uncaughtException', (error) => {
     log.error({ error }, 'uncaught exception');
     log.flush();
     process.exit(1);
   });
-  // Loaded only now: what is wrong with the arguments is told at once.
-  const { createApp } = await import('./app.ts');
-  const app = createApp(config, { log });
+}
+
+/** Serves until a signal ends it. */
+async function run(loaded: Loaded): Promise<number> {
+  const { config, warnings } = loaded;
+  const log = createLog(config.log);
+  endOnFault(log);
+  const app = await createService(loaded, log);
   const asked = watchSignals(app, log);
   for (const warning of warnings) log.warn({}, warning);
   try {
     // A server that does not answer can make the start long: whoever wants to stop need not wait for it.
     const first = await Promise.race([app.start().then(() => 'started'), asked]);
-    if (first === 'started') log.info({ version: readVersion(), http: app.httpAddress }, 'started');
+    if (first === 'started')
+      log.info({ version: readVersion(), http: app.httpAddress, workers: config.workers }, 'started');
   } catch (error) {
     process.stderr.write(`minimix-proxy: ${failureOf(error)}\n`);
     log.flush();
@@ -89,7 +130,7 @@ async function run({ config, warnings }: Loaded): Promise<number> {
   return end(app, log, await asked);
 }
 
-async function end(app: App, log: RootLog, signal: string): Promise<number> {
+async function end(app: Service, log: RootLog, signal: string): Promise<number> {
   log.info({ signal }, 'stopping');
   try {
     await app.stop();
@@ -104,7 +145,7 @@ async function end(app: App, log: RootLog, signal: string): Promise<number> {
 }
 
 /** Resolves with the first signal that asks to stop; the second one ends the process at once. */
-function watchSignals(app: App, log: RootLog): Promise<string> {
+function watchSignals(app: Service, log: RootLog): Promise<string> {
   process.on('SIGHUP', () => {
     app.reload().then(
       () => log.info({}, 'reloaded'),
@@ -126,7 +167,8 @@ function watchSignals(app: App, log: RootLog): Promise<string> {
 /** Why it could not start. What does not come from the system is a fault of ours and shows its stack. */
 function failureOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const isExpected = 'code' in error || (error.cause instanceof Error && 'code' in error.cause);
+  const isExpected =
+    error.name === 'WorkerFailure' || 'code' in error || (error.cause instanceof Error && 'code' in error.cause);
   return isExpected ? error.message : (error.stack ?? error.message);
 }
 

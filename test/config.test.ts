@@ -52,14 +52,16 @@ function messagesFor(lines: string): string[] {
 }
 
 test('flags alone are enough for one host', () => {
+  const alone = { proxyProtocol: false, balancers: [] };
   const config = loadGood({ argv: [...minimal, '--listen', 'ws://127.0.0.1:5280'] });
   assert.equal(config.listeners, [
-    { kind: 'tcp', host: '127.0.0.1', port: 5222, path: '', tls: 'starttls', trusted: true },
-    { kind: 'websocket', host: '127.0.0.1', port: 5280, path: '/xmpp-websocket', tls: 'none', trusted: true },
+    { kind: 'tcp', host: '127.0.0.1', port: 5222, path: '', tls: 'starttls', trusted: true, ...alone },
+    { kind: 'websocket', host: '127.0.0.1', port: 5280, path: '/xmpp-websocket', tls: 'none', trusted: true, ...alone },
   ]);
+  const plain = { ca: undefined, clientAddress: undefined };
   assert.equal(config.hosts.localhost, {
     name: 'localhost',
-    upstream: { scheme: 'xmpp', host: '127.0.0.1', port: 15222, path: '', verify: true, ca: undefined },
+    upstream: { scheme: 'xmpp', host: '127.0.0.1', port: 15222, path: '', verify: true, ...plain },
     certificate: undefined,
     carrierStanzaBytes: undefined,
     accountStreams: true,
@@ -104,6 +106,8 @@ test('the environment alone is enough for a container', () => {
     path: '/ws',
     tls: 'direct',
     trusted: false,
+    proxyProtocol: false,
+    balancers: [],
   });
   assert.is(config.hosts['example.org']?.upstream.port, 5223);
   assert.equal(config.http, { host: '0.0.0.0', port: 9090 });
@@ -209,7 +213,7 @@ test('an unknown key is an error that names the one that was meant', () => {
   assert.match(typo ?? '', /^a\.yaml:11: limits\.stanza_size: unknown key; did you mean stanza-size\?/);
   assert.equal(none, []);
   assert.match(messagesFor('outbox: 1 MiB\n')[0] ?? '', /did you mean limits\.outbox\?/);
-  assert.match(messagesFor('workers: 4\n')[0] ?? '', /workers: unknown key/);
+  assert.match(messagesFor('processes: 4\n')[0] ?? '', /processes: unknown key/);
 });
 
 test('unknown flags, variables and stray arguments are errors', () => {

@@ -54,7 +54,7 @@ export const usage = `Usage: minimix-proxy --config FILE [flags]
   --config FILE         YAML file; deploy/minimix-proxy.example.yaml explains every key
   --listen URL          where clients connect, once for each listener; replaces those of the file
                         tcp://ADDRESS:PORT, tls://ADDRESS:PORT, ws://ADDRESS:PORT/PATH, wss://ADDRESS:PORT/PATH
-                        options: ?trusted=true|false, for tcp also ?tls=none|starttls|direct
+                        options: ?trusted=true|false, ?proxy-protocol=true|false, for tcp also ?tls=none|starttls|direct
   --host NAME           an XMPP domain, followed by its
   --upstream URL        server: xmpp://HOST:PORT, xmpp+starttls://, xmpps://, ws://, wss://
   --http ADDRESS:PORT   metrics and health, or off

@@ -13,16 +13,23 @@ export interface Conflict {
 /** The frozen configuration, or everything that does not fit together. */
 export function convert(settings: Settings): Config | Conflict[] {
   const conflicts: Conflict[] = [];
-  const listeners = settings.listeners.map((one, index) => toListener(one, index, conflicts));
+  const { balancers } = settings;
+  const listeners = settings.listeners.map((one, index) => toListener(one, index, balancers, conflicts));
   checkAddresses(listeners, conflicts);
   const hosts = toHosts(settings.hosts, conflicts);
   const limits = toLimits(settings.limits);
   checkLimits(limits, conflicts);
+  if (settings.workers > 1 && settings.store.kind === 'memory') {
+    const allowed =
+      '1 with store: memory, which no other process can see; more with a store such as redis://127.0.0.1:6379';
+    conflicts.push({ path: ['workers'], allowed });
+  }
   if (conflicts.length > 0) return conflicts;
   return deepFreeze<Config>({
     listeners,
     hosts,
     store: toStore(settings),
+    workers: settings.workers,
     http: settings.http,
     sasl: settings.sasl,
     lingerMs: settings.linger,
@@ -57,6 +64,7 @@ export function convert(settings: Settings): Config | Conflict[] {
 /** What is allowed but probably not meant, a sentence each. */
 export function warningsFor(config: Config): string[] {
   const warnings: string[] = [];
+  let isSelfSigned = false;
   const bare = Object.values(config.hosts).filter((host) => host.certificate === undefined);
   for (const [index, listener] of config.listeners.entries()) {
     const where = `listeners[${index}] (${formatAddress(listener)})`;
@@ -65,9 +73,13 @@ export function warningsFor(config: Config): string[] {
     }
     // On a trusted listener STARTTLS is a mere offer: nobody minds its certificate.
     if (listener.tls === 'none' || (listener.tls === 'starttls' && listener.trusted)) continue;
+    isSelfSigned ||= bare.length > 0;
     for (const host of bare) {
       warnings.push(`hosts[${host.name}].certificate is not set: clients of ${where} are shown a self-signed one`);
     }
+  }
+  if (config.workers > 1 && config.stateDirectory === undefined && isSelfSigned) {
+    warnings.push('each worker makes self-signed certificates of its own; with state-directory they share them');
   }
   warnings.push(...storeWarnings(config.store));
   for (const { name, upstream } of Object.values(config.hosts)) {
@@ -100,7 +112,12 @@ function toStore(settings: Settings): StoreConfig {
   return store.kind === 'memory' ? store : { ...store, prefix, ...tls };
 }
 
-function toListener(one: Settings['listeners'][number], index: number, conflicts: Conflict[]): ListenerConfig {
+function toListener(
+  one: Settings['listeners'][number],
+  index: number,
+  everywhere: string[],
+  conflicts: Conflict[],
+): ListenerConfig {
   const { kind, address, path, trusted } = one;
   const tls = one.tls ?? (kind === 'tcp' ? 'starttls' : 'none');
   if (kind === 'websocket' && tls === 'starttls') {
@@ -109,6 +126,12 @@ function toListener(one: Settings['listeners'][number], index: number, conflicts
   if (kind === 'tcp' && path !== undefined) {
     conflicts.push({ path: ['listeners', index, 'path'], allowed: 'no path: only kind websocket has one' });
   }
+  const { 'proxy-protocol': proxyProtocol } = one;
+  const balancers = one.balancers.length > 0 ? one.balancers : everywhere;
+  if (proxyProtocol && balancers.length === 0) {
+    const allowed = 'false, or true with balancers that say whose header is believed, such as balancers: [10.0.0.7]';
+    conflicts.push({ path: ['listeners', index, 'proxy-protocol'], allowed });
+  }
   return {
     kind,
     host: address.host,
@@ -116,6 +139,8 @@ function toListener(one: Settings['listeners'][number], index: number, conflicts
     path: kind === 'websocket' ? (path ?? defaultPath) : '',
     tls,
     trusted: trusted ?? isLoopback(address.host),
+    proxyProtocol,
+    balancers,
   };
 }
 
@@ -141,10 +166,15 @@ function toHosts(settings: Settings['hosts'], conflicts: Conflict[]): Record<str
   for (const [given, one] of Object.entries(settings)) {
     const name = hostKey(given);
     if (!isDomain(name)) conflicts.push({ path: ['hosts', given], allowed: 'a domain, such as example.org' });
+    const { 'client-address': clientAddress } = one;
+    if (clientAddress === 'x-forwarded-for' && !one.upstream.scheme.startsWith('ws')) {
+      const allowed = `off, proxy-v1, proxy-v2 (${one.upstream.scheme}:// has no HTTP header)`;
+      conflicts.push({ path: ['hosts', given, 'client-address'], allowed });
+    }
     if (name in hosts) conflicts.push({ path: ['hosts', given], allowed: `${name} only once` });
     hosts[name] = {
       name,
-      upstream: { ...one.upstream, verify: one['upstream-tls'].verify, ca: one['upstream-tls'].ca },
+      upstream: { ...one.upstream, verify: one['upstream-tls'].verify, ca: one['upstream-tls'].ca, clientAddress },
       certificate: one.certificate,
       carrierStanzaBytes: one['carrier-stanza-size'],
       accountStreams: one['account-streams'],

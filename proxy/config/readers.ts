@@ -2,6 +2,7 @@
  * The kinds of values that keys take. A reader accepts what YAML gives and the text of a flag or an environment variable;
  * it returns what the program uses, or a Refusal that says what is allowed.
  */
+import { isIP } from 'node:net';
 import { maxTimerMs, parseAddress, parseDuration, parseSize } from './values.ts';
 
 /** Why a value is refused. */
@@ -92,6 +93,19 @@ export function words(what: string, isWord: (word: string) => boolean): Reader<s
     const isGood = Array.isArray(list) && list.every((word) => typeof word === 'string' && isWord(word));
     return isGood ? (list as string[]).map((word) => word.toLowerCase()) : new Refusal(what);
   };
+}
+
+/** Addresses and networks (CIDR), as a list or in one text. */
+export const networks: Reader<string[]> = words(
+  'addresses and networks, such as 10.0.0.7, 10.0.0.0/8, fd00::/8',
+  isNetwork,
+);
+
+function isNetwork(word: string): boolean {
+  const [address = '', bits, ...more] = word.split('/');
+  const version = address.includes('%') ? 0 : isIP(address);
+  const isBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+  return version !== 0 && isBits && more.length === 0;
 }
 
 function isScalar(value: unknown): value is string | number {

@@ -11,6 +11,7 @@ import {
   integer,
   longDuration,
   matching,
+  networks,
   optional,
   path,
   type Reader,
@@ -30,6 +31,8 @@ const listener = z.preprocess(
     path: key(path).optional(),
     tls: key(choice('starttls', 'direct', 'none')).optional(),
     trusted: key(optional('auto', flag), 'auto'),
+    'proxy-protocol': key(flag, false),
+    balancers: key(networks, []),
   }),
 );
 
@@ -39,6 +42,7 @@ const host = z.strictObject({
     verify: key(flag, true),
     ca: key(optional('system', text('a PEM file')), 'system'),
   }),
+  'client-address': key(optional('off', choice('proxy-v1', 'proxy-v2', 'x-forwarded-for')), 'off'),
   certificate: z.strictObject({ cert: key(text('a PEM file')), key: key(text('a PEM file')) }).optional(),
   'account-streams': key(flag, true),
   'carrier-stanza-size': key(optional('auto', size('1 KiB', '1 GiB')), 'auto'),
@@ -47,6 +51,7 @@ const host = z.strictObject({
 /** The file's form; parsing it gives values in the program's units, under the file's names. */
 export const schema = z.strictObject({
   listeners: z.array(listener).prefault([]),
+  balancers: key(networks, []),
   hosts: z.record(z.string(), host).prefault({}),
   store: key(storeUrl, 'memory'),
   'store-prefix': key(matching(/^[\w.:/-]{1,64}$/, 'up to 64 letters, digits and . : / _ -'), 'minimix:'),
@@ -54,6 +59,7 @@ export const schema = z.strictObject({
     verify: key(flag, true),
     ca: key(optional('system', text('a PEM file')), 'system'),
   }),
+  workers: key(integer(1, 64), 1),
   http: key(optional('off', address), 'off'),
   'state-directory': key(optional('off', text('a directory')), 'off'),
   sasl: section({ mode: key(choice('relay', 'plain-only'), 'relay') }),

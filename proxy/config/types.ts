@@ -16,6 +16,10 @@ export interface ListenerConfig {
   readonly tls: 'starttls' | 'direct' | 'none';
   /** What comes in here counts as protected: SASL PLAIN is let through without TLS (S5). */
   readonly trusted: boolean;
+  /** Every connection begins with a PROXY header (version 1 or 2). */
+  readonly proxyProtocol: boolean;
+  /** Addresses and networks whose word about a client's address counts. */
+  readonly balancers: readonly string[];
 }
 
 /** The server behind a host. */
@@ -30,6 +34,8 @@ export interface UpstreamConfig {
   readonly verify: boolean;
   /** PEM file with the authorities to trust instead of the system's. */
   readonly ca?: string | undefined;
+  /** How the server is told the client's address; undefined: not at all. */
+  readonly clientAddress?: 'proxy-v1' | 'proxy-v2' | 'x-forwarded-for' | undefined;
 }
 
 /** PEM files. */
@@ -143,6 +149,8 @@ export interface Config {
   /** By normalised domain (see `hostKey`), at least one. No prototype: any name may be looked up. */
   readonly hosts: Readonly<Record<string, HostConfig>>;
   readonly store: StoreConfig;
+  /** Processes on this machine; more than one only with a store that they share. */
+  readonly workers: number;
   /** Metrics and health; undefined: off. */
   readonly http: HttpConfig | undefined;
   readonly sasl: { readonly mode: 'relay' | 'plain-only' };

@@ -8,7 +8,7 @@ export const defaultPath = '/xmpp-websocket';
 
 const listenUrls =
   'tcp://ADDRESS:PORT, tls://ADDRESS:PORT, ws://ADDRESS:PORT/PATH, wss://ADDRESS:PORT/PATH, ' +
-  'with ?trusted=true|false and, for tcp, ?tls=none|starttls|direct';
+  'with ?trusted=true|false, ?proxy-protocol=true|false and, for tcp, ?tls=none|starttls|direct';
 
 const listenSchemes: Readonly<Record<string, { kind: 'tcp' | 'websocket'; tls?: 'direct' | 'none' }>> = {
   tcp: { kind: 'tcp' },
@@ -24,7 +24,8 @@ export const listenerUrl: Reader<Record<string, unknown>> = (value) => {
   const scheme = Object.hasOwn(listenSchemes, parts?.scheme ?? '') ? listenSchemes[parts?.scheme ?? ''] : undefined;
   if (!parts || parts.port === undefined || !scheme) return refusal;
   const [path = '', query = ''] = parts.path.split('?', 2);
-  const options = readOptions(query, scheme.tls === undefined ? ['tls', 'trusted'] : ['trusted']);
+  const common = ['trusted', 'proxy-protocol'];
+  const options = readOptions(query, scheme.tls === undefined ? ['tls', ...common] : common);
   if (!options || (scheme.kind === 'tcp' && path !== '' && path !== '/')) return refusal;
   const address = formatAddress({ host: parts.host, port: parts.port });
   return { ...scheme, address, ...(path === '' || scheme.kind === 'tcp' ? {} : { path }), ...options };

@@ -13,6 +13,7 @@ import type { LegContext } from './context.ts';
 import type { StreamErrorToSend } from './leg.ts';
 import { type Leg, LegError, type LegErrorCode, type LegHandler, type LegKind, type LegRole, SILENT } from './leg.ts';
 import type { Watched } from './liveness.ts';
+import type { Route } from './proxy-header.ts';
 import type { TlsContext } from './tls.ts';
 
 /** `open` until our `end()`; `ending` until the connection is gone. */
@@ -31,6 +32,7 @@ export abstract class BaseLeg implements Leg, Watched {
   abstract readonly encrypted: boolean;
   abstract readonly declared: Declarations | 'websocket';
   abstract readonly backlog: number;
+  abstract readonly route: Route;
 
   readonly id: string;
   readonly role: LegRole;

@@ -10,7 +10,18 @@ import { Liveness } from './liveness.ts';
 import { Turn } from './turn.ts';
 
 /** Why a connection was turned away before it became a leg. */
-export type RefusalReason = 'address-limit' | 'tls-handshake' | 'bad-path' | 'bad-subprotocol' | 'bad-upgrade';
+export type RefusalReason =
+  | 'address-limit'
+  | 'tls-handshake'
+  | 'bad-path'
+  | 'bad-subprotocol'
+  | 'bad-upgrade'
+  /** A PROXY header was wanted, and the peer is none whose word counts. */
+  | 'proxy-untrusted'
+  | 'proxy-malformed'
+  /** The connection ended without any. */
+  | 'proxy-missing'
+  | 'proxy-timeout';
 
 /** What the sockets count. */
 export type NetMetrics = Pick<

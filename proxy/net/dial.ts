@@ -1,10 +1,12 @@
 /** Opens connections to servers (S3): TCP plain, with STARTTLS to come, with direct TLS, or WebSocket. */
 import { readFileSync } from 'node:fs';
 import { connect, isIP, type Socket } from 'node:net';
-import type { SecureContext } from 'node:tls';
+import { type SecureContext, connect as tlsConnect } from 'node:tls';
 import { plainAddress } from './addresses.ts';
 import type { LegContext } from './context.ts';
 import type { Leg } from './leg.ts';
+import { routeOf } from './proxied.ts';
+import { proxyHeader, type Route } from './proxy-header.ts';
 import { TcpLeg } from './tcp-leg.ts';
 import { ALPN_CLIENT, type ClientTls, clientContext, clientOptions, secure } from './tls.ts';
 import { LegWebSocket, SUBPROTOCOL, WEBSOCKET_OPTIONS, WsLeg } from './ws-leg.ts';
@@ -21,6 +23,8 @@ export interface Upstream {
   readonly verify: boolean;
   /** File with the only certificate authorities to trust, in PEM. Absent: the system's. */
   readonly ca?: string | undefined;
+  /** How the server is told whom a connection is made for; `x-forwarded-for` on a WebSocket only. Absent: not at all. */
+  readonly clientAddress?: 'proxy-v1' | 'proxy-v2' | 'x-forwarded-for' | undefined;
 }
 
 export type DialErrorCode =
@@ -51,6 +55,8 @@ export class DialError extends Error {
 export interface DialOptions {
   /** Gives up at once when aborted. */
   readonly signal?: AbortSignal | undefined;
+  /** The connection of the client whom this one is made for; absent: a connection of the proxy's own. */
+  readonly client?: Route | undefined;
 }
 
 /** One per app. Keeps one TLS context per set of certificate authorities: making one costs milliseconds. */
@@ -71,8 +77,8 @@ export class Dialer {
     try {
       const isWebSocket = upstream.scheme === 'ws' || upstream.scheme === 'wss';
       const leg = await (isWebSocket
-        ? this.#dialWebSocket(upstream, host, attempt)
-        : this.#dialTcp(upstream, host, attempt));
+        ? this.#dialWebSocket(upstream, host, attempt, options.client)
+        : this.#dialTcp(upstream, host, attempt, options.client));
       if (attempt.reason === undefined) return leg;
       leg.destroy();
       throw attempt.reason;
@@ -96,9 +102,9 @@ export class Dialer {
     this.#tls.clear();
   }
 
-  async #dialTcp(upstream: Upstream, host: string, attempt: Attempt): Promise<Leg> {
+  async #dialTcp(upstream: Upstream, host: string, attempt: Attempt, client: Route | undefined): Promise<Leg> {
     const clientTls = upstream.scheme === 'xmpp' ? undefined : this.clientTls(upstream, host);
-    const plain = await this.#connect(upstream, attempt);
+    const plain = await this.#connect(upstream, attempt, client);
     const remoteAddress = plainAddress(plain.remoteAddress ?? '');
     let socket = plain;
     if (upstream.scheme === 'xmpps' && clientTls !== undefined) {
@@ -111,7 +117,8 @@ export class Dialer {
     return new TcpLeg({ socket, role: 'dialed', context, remoteAddress, encrypted, clientTls, host });
   }
 
-  #connect(upstream: Upstream, attempt: Attempt): Promise<Socket> {
+  /** Connected; where the server is told by a PROXY header whom this is for, that is on its way. */
+  #connect(upstream: Upstream, attempt: Attempt, client: Route | undefined): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const socket = connect({
         host: upstream.host,
@@ -127,6 +134,8 @@ export class Dialer {
       socket.once('close', onClose);
       socket.once('connect', () => {
         socket.off('close', onClose);
+        const version = proxyVersions[upstream.clientAddress ?? ''];
+        if (version !== undefined) socket.write(proxyHeader(version, client ?? ownRoute(socket)));
         resolve(socket);
       });
       function onClose(): void {
@@ -135,16 +144,22 @@ export class Dialer {
     });
   }
 
-  #dialWebSocket(upstream: Upstream, host: string, attempt: Attempt): Promise<Leg> {
+  async #dialWebSocket(upstream: Upstream, host: string, attempt: Attempt, client: Route | undefined): Promise<Leg> {
     const isTls = upstream.scheme === 'wss';
+    const isHeaded = proxyVersions[upstream.clientAddress ?? ''] !== undefined;
+    const headed = isHeaded ? await this.#connect(upstream, attempt, client) : undefined;
     attempt.phase = isTls ? 'wss' : 'ws';
     const name = isIP(upstream.host) === 6 ? `[${upstream.host}]` : upstream.host;
     // A server behind a plain connection or an address finds its virtual host by the domain, not by how we reach it.
     const isNamed = isTls && isIP(upstream.host) === 0;
+    const tls = isTls ? clientOptions(this.clientTls(upstream, host)) : {};
     const webSocket = new LegWebSocket(`${upstream.scheme}://${name}:${upstream.port}${upstream.path}`, [SUBPROTOCOL], {
       ...WEBSOCKET_OPTIONS,
-      ...(isTls ? clientOptions(this.clientTls(upstream, host)) : {}),
-      headers: isNamed ? {} : { Host: host },
+      ...tls,
+      ...(headed === undefined
+        ? {}
+        : { createConnection: () => (isTls ? tlsConnect({ socket: headed, ...tls }) : headed) }),
+      headers: { ...(isNamed ? {} : { Host: host }), ...forwardedFor(upstream, client) },
       maxPayload: this.#context.limits.stanzaBytes,
       followRedirects: false,
     });
@@ -179,6 +194,23 @@ export class Dialer {
       throw new DialError('tls', 'the file of certificate authorities cannot be used', error);
     }
   }
+}
+
+/** By `Upstream.clientAddress`. */
+const proxyVersions: Readonly<Record<string, 1 | 2>> = { 'proxy-v1': 1, 'proxy-v2': 2 };
+
+/**
+ * Of a connection of the proxy's own: what LOCAL and UNKNOWN mean, in words that everybody takes.
+ * COMPAT: ejabberd 23.01 closes connections that begin with UNKNOWN, and waits for ever behind LOCAL.
+ */
+function ownRoute(socket: Socket): Route {
+  const { source, destination } = routeOf(socket);
+  return { source: destination, destination: source };
+}
+
+function forwardedFor({ clientAddress }: Upstream, client: Route | undefined): Record<string, string> {
+  const address = client?.source.address ?? '';
+  return clientAddress === 'x-forwarded-for' && address !== '' ? { 'X-Forwarded-For': address } : {};
 }
 
 type DialPhase = 'connect' | 'tls' | 'ws' | 'wss';

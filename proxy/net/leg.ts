@@ -5,6 +5,7 @@
 
 import type { FramerLimits, Violation } from '../xml/framer.ts';
 import type { Declarations, Stanza, StreamHeader } from '../xml/stanza.ts';
+import type { Route } from './proxy-header.ts';
 import type { TlsContext } from './tls.ts';
 
 export type LegKind = 'tcp' | 'websocket';
@@ -69,8 +70,13 @@ export interface Leg {
   /** Short, unique within the process; for logs. */
   readonly id: string;
   readonly role: LegRole;
-  /** The peer's address, without port; '' when the connection was gone before it could be read. */
+  /**
+   * The peer's address, without port; '' when the connection was gone before it could be read. Behind a balancer that is
+   * believed: the client's.
+   */
   readonly remoteAddress: string;
+  /** Both ends of the peer's connection, as far as they are known; behind a balancer: of the client's to the balancer. */
+  readonly route: Route;
   /** TLS on this connection (`wss` too, where the proxy itself terminates it). */
   readonly encrypted: boolean;
   /** Replaceable at any time. A new leg has one that does nothing: set it before the next turn of the event loop. */

@@ -2,13 +2,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { streamError } from '../xml/build.ts';
 import { NS } from '../xml/names.ts';
-import { addressOf } from './addresses.ts';
 import type { LegContext, RefusalReason } from './context.ts';
 import type { Leg, LegKind } from './leg.ts';
+import { type BehindBalancers, clientAddressOf, expectHeaders } from './proxied.ts';
 import { TcpLeg } from './tcp-leg.ts';
 import { ALPN_CLIENT, type ServerTls, secure } from './tls.ts';
 
-export interface ListenOptions {
+export interface ListenOptions extends BehindBalancers {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -42,8 +42,16 @@ export async function listenTcp(options: ListenTcpOptions): Promise<Listener> {
     keepAliveInitialDelay: context.keepAliveMs,
   };
   const server = createServer(settings, (socket) => onConnection(socket, options));
+  believeHeaders(server, 'tcp', options);
   const { host, port } = await open(server, options);
   return { kind: 'tcp', host, port, close: () => closed(server) };
+}
+
+/** Where a listener wants PROXY headers, its connections begin behind them. */
+export function believeHeaders(server: Server, kind: LegKind, options: ListenOptions): void {
+  const { balancers, proxyProtocol, context } = options;
+  if (proxyProtocol !== true || balancers === undefined) return;
+  expectHeaders(server, context, balancers, (reason, address) => refused(context, kind, reason, address));
 }
 
 /** Opens the port, and logs what goes wrong with it later. */
@@ -69,8 +77,10 @@ export function closed(server: Server): Promise<void> {
 
 function onConnection(socket: Socket, options: ListenTcpOptions): void {
   const { context, directTls } = options;
-  const remoteAddress = addressOf(socket);
-  if (!context.addresses.admit(socket, remoteAddress)) {
+  const remoteAddress = clientAddressOf(socket);
+  // A balancer's own connections (health checks) are not a client's.
+  const isClient = options.balancers?.has(remoteAddress) !== true;
+  if (isClient && !context.addresses.admit(socket, remoteAddress)) {
     refused(context, 'tcp', 'address-limit', remoteAddress);
     sayNo(socket, directTls === undefined ? TOO_MANY : '');
   } else if (directTls === undefined) accept(socket, remoteAddress, options);
@@ -105,7 +115,8 @@ export function refused(
 ): void {
   context.metrics.connectionsRefused.inc({ kind, reason });
   const fields = { kind, reason, remoteAddress, ...(error === undefined ? {} : { error }) };
-  context.log.info(fields, 'connection refused');
+  // Balancers connect every second or so, only to see that somebody is there.
+  context.log[reason === 'proxy-missing' ? 'debug' : 'info'](fields, 'connection refused');
 }
 
 /** Reads on for a moment, so that the peer gets to see the reason and no reset. */

@@ -2,17 +2,18 @@
  * Listens for clients that come by WebSocket (RFC 7395), and tells web clients where to come (XEP-0156). Every other HTTP
  * request is turned away.
  */
-import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type Server as HttpsServer } from 'node:https';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { addressOf } from './addresses.ts';
+import { forwardedClient } from './balancers.ts';
 import type { Certificates } from './certificates.ts';
 import type { LegContext, RefusalReason } from './context.ts';
 import { answerHostMeta } from './host-meta.ts';
-import { closed, type Listener, type ListenOptions, open, refused } from './listen-tcp.ts';
-import { MIN_VERSION } from './tls.ts';
+import { believeHeaders, closed, type Listener, type ListenOptions, open, refused } from './listen-tcp.ts';
+import { clientAddressOf, routeOf, stateRoute, takeOver } from './proxied.ts';
+import { secure } from './tls.ts';
 import { LegWebSocket, SUBPROTOCOL, WEBSOCKET_OPTIONS, WsLeg } from './ws-leg.ts';
 
 export interface ListenWsOptions extends ListenOptions {
@@ -32,7 +33,7 @@ export interface ListenWsOptions extends ListenOptions {
 /** Resolves when the port is open; rejects with the system's error otherwise. */
 export async function listenWs(options: ListenWsOptions): Promise<Listener> {
   const { tls, context } = options;
-  const { server, unsubscribe } = tls === undefined ? plainServer(context) : tlsServer(context, tls);
+  const server = createServer(serverOptions(context));
   const webSockets = new WebSocketServer({
     ...WEBSOCKET_OPTIONS,
     noServer: true,
@@ -41,14 +42,15 @@ export async function listenWs(options: ListenWsOptions): Promise<Listener> {
     handleProtocols: () => SUBPROTOCOL,
     WebSocket: LegWebSocket,
   });
-  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => admit(socket, context));
+  server.on('connection', (socket: Socket) => admit(socket, options));
   server.on('request', (request: IncomingMessage, response: ServerResponse) => onRequest(request, response, options));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     onUpgrade(request, socket as Socket, head, webSockets, options),
   );
+  if (tls !== undefined) expectTls(server, tls, context);
+  believeHeaders(server, 'websocket', options);
   const { host, port } = await open(server, options);
   const close = async (): Promise<void> => {
-    unsubscribe();
     await closed(server);
     server.closeIdleConnections();
   };
@@ -57,32 +59,19 @@ export async function listenWs(options: ListenWsOptions): Promise<Listener> {
 
 type Upgrader = InstanceType<typeof WebSocketServer<typeof LegWebSocket>>;
 
-interface Opened {
-  readonly server: HttpServer | HttpsServer;
-  readonly unsubscribe: () => void;
-}
-
-function plainServer(context: LegContext): Opened {
-  return { server: createServer(serverOptions(context)), unsubscribe: () => {} };
-}
-
-function tlsServer(context: LegContext, certificates: Certificates): Opened {
-  const { handshakeTimeoutMs } = context.limits;
-  const server = createTlsServer({
-    ...serverOptions(context),
-    ...certificates.defaultPair(),
-    minVersion: MIN_VERSION,
-    handshakeTimeout: handshakeTimeoutMs,
-    ALPNProtocols: ['http/1.1'],
-    SNICallback: (servername, done) => done(null, certificates.contextFor(servername)),
+/** From here on the server's connections are encrypted ones, with the certificates as they are at that time. */
+function expectTls(server: Server, tls: Certificates, context: LegContext): void {
+  takeOver(server, async (socket, admitted) => {
+    const timeoutMs = context.limits.handshakeTimeoutMs;
+    let secured: Socket;
+    try {
+      secured = await secure(socket, tls, { timeoutMs, alpn: ['http/1.1'] });
+    } catch (error) {
+      refused(context, 'websocket', 'tls-handshake', clientAddressOf(socket), error);
+      return;
+    }
+    admitted(secured);
   });
-  server.on('tlsClientError', (error, socket) => {
-    refused(context, 'websocket', 'tls-handshake', addressOf(socket), error);
-  });
-  const unsubscribe = certificates.onReload(() =>
-    server.setSecureContext({ ...certificates.defaultPair(), minVersion: MIN_VERSION }),
-  );
-  return { server, unsubscribe };
 }
 
 function serverOptions(context: LegContext) {
@@ -105,17 +94,31 @@ interface CountedSocket extends Socket {
   [REFUSED]?: boolean;
 }
 
-function admit(socket: CountedSocket, context: LegContext): void {
-  if (!context.addresses.admit(socket)) socket[REFUSED] = true;
+function admit(socket: CountedSocket, { context, balancers }: ListenOptions): void {
+  const address = clientAddressOf(socket);
+  // A balancer speaks for many; whom it names is counted when that is known.
+  if (balancers?.has(address) !== true && !context.addresses.admit(socket, address)) socket[REFUSED] = true;
+}
+
+/** Whom a balancer's request is made for, by its own word; with a PROXY header in front that has said it already. */
+function noteForwarded(request: IncomingMessage, socket: CountedSocket, options: ListenWsOptions): void {
+  const { balancers, proxyProtocol, context } = options;
+  const peer = addressOf(socket);
+  if (balancers === undefined || proxyProtocol === true || !balancers.has(peer)) return;
+  // Node joins several headers of this name into one list.
+  const address = forwardedClient(String(request.headers['x-forwarded-for'] ?? ''), peer, balancers);
+  if (address === peer) return;
+  stateRoute(socket, { ...routeOf(socket), source: { address, port: 0 } });
+  if (!context.addresses.admit(socket, address)) socket[REFUSED] = true;
 }
 
 function onRequest(request: IncomingMessage, response: ServerResponse, options: ListenWsOptions): void {
   const { context } = options;
   if ((request.socket as CountedSocket)[REFUSED]) {
-    refused(context, 'websocket', 'address-limit', addressOf(request.socket));
+    refused(context, 'websocket', 'address-limit', clientAddressOf(request.socket));
     response.writeHead(429, { Connection: 'close', 'Retry-After': '60' }).end('Too many connections\n');
   } else if (answerHostMeta(request, response, endpointOf(request, options))) {
-    context.log.debug({ remoteAddress: addressOf(request.socket), path: request.url }, 'host-meta');
+    context.log.debug({ remoteAddress: clientAddressOf(request.socket), path: request.url }, 'host-meta');
   } else if (pathOf(request) === options.path) {
     const headers = { Connection: 'Upgrade', Upgrade: 'websocket', 'Content-Type': 'text/plain' };
     response.writeHead(426, headers).end('This is an XMPP endpoint for WebSocket clients (RFC 7395)\n');
@@ -130,7 +133,8 @@ function onUpgrade(
   options: ListenWsOptions,
 ): void {
   const { context } = options;
-  const remoteAddress = addressOf(socket);
+  noteForwarded(request, socket, options);
+  const remoteAddress = clientAddressOf(socket);
   const refusal = refusalOf(request, socket, options);
   if (refusal !== undefined) {
     refused(context, 'websocket', refusal, remoteAddress);
@@ -146,7 +150,7 @@ function onUpgrade(
   });
 }
 
-type UpgradeRefusal = Exclude<RefusalReason, 'tls-handshake'>;
+type UpgradeRefusal = Exclude<RefusalReason, 'tls-handshake' | `proxy-${string}`>;
 
 const STATUS: Record<UpgradeRefusal, string> = {
   'address-limit': '429 Too Many Requests',

@@ -12,6 +12,8 @@ import { attributesText, BaseLeg, type BaseLegOptions } from './base-leg.ts';
 import { LegError } from './leg.ts';
 import { Outbox } from './outbox.ts';
 import { PlainTextTrap } from './plain-text-trap.ts';
+import { routeOf } from './proxied.ts';
+import type { Route } from './proxy-header.ts';
 import { type ClientTls, secure, type TlsContext } from './tls.ts';
 
 export interface TcpLegOptions extends BaseLegOptions {
@@ -45,6 +47,10 @@ export class TcpLeg extends BaseLeg {
     this.#clientTls = options.clientTls;
     this.#lastSent = this.lastActivity;
     attach(options.socket, this);
+  }
+
+  get route(): Route {
+    return routeOf(this.#socket);
   }
 
   get encrypted(): boolean {

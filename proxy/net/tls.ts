@@ -9,6 +9,7 @@ import {
   TLSSocket,
 } from 'node:tls';
 import { domainToASCII } from 'node:url';
+import { passRoute } from './proxied.ts';
 
 /** Protocol name of direct TLS, XEP-0368 section 3. */
 export const ALPN_CLIENT = 'xmpp-client';
@@ -75,7 +76,10 @@ export function secure(socket: Socket, tls: TlsContext, options: SecureOptions):
       secured.off(event, onSecure);
       secured.off('error', onError);
       secured.off('close', onClose);
-      if (error === undefined) return resolve(secured);
+      if (error === undefined) {
+        passRoute(socket, secured);
+        return resolve(secured);
+      }
       secured.on('error', ignore);
       secured.destroy();
       socket.destroy();

@@ -6,6 +6,8 @@ import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { attributesText, BaseLeg, type BaseLegOptions } from './base-leg.ts';
 import { LegError } from './leg.ts';
+import { routeOf } from './proxied.ts';
+import type { Route } from './proxy-header.ts';
 import { standalone } from './standalone.ts';
 
 /** Subprotocol of RFC 7395 section 3.1. */
@@ -62,6 +64,10 @@ export class WsLeg extends BaseLeg {
     (socket as BelowLeg)[LEG] = this;
     socket.on('drain', onDrain);
     socket.on('error', onSocketError);
+  }
+
+  get route(): Route {
+    return routeOf(this.#socket);
   }
 
   get declared(): 'websocket' {

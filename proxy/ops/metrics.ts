@@ -3,6 +3,7 @@
  * Labels take a bounded set of words: whatever does not look like one (a JID, say) is counted as `other`.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Measured, WORKER_EXITS } from './gather.ts';
 import { conditionLabel, createGuard, type Guard, mechanismLabel, oneOf } from './labels.ts';
 
 /** Values of labels; keys are the labels' names. */
@@ -108,11 +109,20 @@ export interface Metrics {
   readonly homes: Count<{ event: 'claimed' | 'taken-over' | 'moved' | 'gave-way' }>;
   /** Other nodes that live. */
   readonly peers: PlainLevel;
+  /** From when another node has written an envelope to when this one has handled it. */
+  readonly busLag: Timing<Record<never, string>>;
+  /** Envelopes for this node that it has not handled, 0 also where that cannot be found out. */
+  readonly busPending: PlainLevel;
+
+  /** Processes that serve clients: 1, and the sum where a parent adds up. */
+  readonly workers: PlainLevel;
 
   /** Called before each scrape: the place to set gauges from what is true now. */
-  onScrape(update: () => void): void;
+  onScrape(update: () => void | Promise<void>): void;
   /** Starts to collect process and event-loop metrics; once is enough. Their observers stay until the process ends. */
   watchProcess(): void;
+  /** The same as plain data, for a parent that adds up. */
+  measured(): Promise<Measured>;
   /** The text for Prometheus. */
   render(): Promise<string>;
   /** The media type of that text. */
@@ -127,8 +137,10 @@ interface Definition {
 /** Creates the metrics of one app. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const updates: (() => void)[] = [];
+  const updates: (() => void | Promise<void>)[] = [];
   const hot = createHot(registry);
+  // Counted by a parent alone; named everywhere, so that rules and panels find it.
+  new Counter({ ...WORKER_EXITS, registers: [registry] });
   let isProcessWatched = false;
 
   const count = <L extends Labels>(name: string, help: string, guards: Guards<L>): Count<L> =>
@@ -145,8 +157,9 @@ export function createMetrics(): Metrics {
     const histogram = new Histogram(what);
     return { observe: (labels, seconds) => histogram.observe(guarded(labels, guards), seconds) };
   };
-  const plainLevel = (name: string, help: string): PlainLevel => {
-    const gauge = new Gauge({ name: `minimix_${name}`, help, registers: [registry] });
+  // `together`: how the values of several processes are made one.
+  const plainLevel = (name: string, help: string, together: 'sum' | 'min' | 'max' = 'sum'): PlainLevel => {
+    const gauge = new Gauge({ name: `minimix_${name}`, help, aggregator: together, registers: [registry] });
     return { inc: (by = 1) => gauge.inc(by), dec: (by = 1) => gauge.dec(by), set: (value) => gauge.set(value) };
   };
 
@@ -199,7 +212,10 @@ export function createMetrics(): Metrics {
     homes: count('homes_total', 'Accounts that have come to be at home here, or have left.', {
       event: oneOf('claimed', 'taken-over', 'moved', 'gave-way'),
     }),
-    peers: plainLevel('cluster_peers', 'Other nodes that live.'),
+    peers: plainLevel('cluster_peers', 'Other nodes that live.', 'max'),
+    workers: plainLevel('workers', 'Processes that serve clients.'),
+    busLag: timing('bus_lag_seconds', 'From when another node wrote an envelope to when it was handled.', {}),
+    busPending: plainLevel('bus_pending', 'Envelopes written for this node and not handled yet.'),
     iqTimeouts: plainCount('iq_timeouts_total', 'Requests sent through a carrier that were never answered.'),
     bookmarkReadings: count('bookmark_readings_total', 'Bookmarks of users read, by where they are kept.', {
       result: oneOf('pep', 'private', 'failed'),
@@ -211,14 +227,18 @@ export function createMetrics(): Metrics {
       command: createGuard(),
     }),
     redisErrors: count('redis_errors_total', 'Steps in Redis that failed.', { reason: createGuard() }),
-    redisUp: plainLevel('redis_up', 'Whether Redis can be reached and does what it is asked (1) or not (0).'),
+    redisUp: plainLevel('redis_up', 'Whether Redis can be reached and does what it is asked (1) or not (0).', 'min'),
     onScrape: (update) => void updates.push(update),
     watchProcess() {
       if (!isProcessWatched) collectDefaultMetrics({ register: registry });
       isProcessWatched = true;
     },
+    async measured() {
+      await Promise.all(updates.map((update) => update()));
+      return await registry.getMetricsAsJSON();
+    },
     async render() {
-      for (const update of updates) update();
+      await Promise.all(updates.map((update) => update()));
       return registry.metrics();
     },
     contentType: registry.contentType,

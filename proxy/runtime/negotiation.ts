@@ -187,9 +187,8 @@ class Runner implements Negotiation {
     const dialing = new AbortController();
     this.#dialing = dialing;
     const { attributes, header } = effect;
-    const { remoteAddress } = this.clientLeg;
     openUpstream(
-      { host, attributes, declarations: header.declarations, remoteAddress },
+      { host, attributes, declarations: header.declarations, client: this.clientLeg.route },
       this.#deps,
       dialing.signal,
     ).then(

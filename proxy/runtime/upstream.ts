@@ -4,6 +4,7 @@
  */
 import type { HostConfig } from '../config.ts';
 import { type Leg, SILENT } from '../net/leg.ts';
+import type { Route } from '../net/proxy-header.ts';
 import { isFeatures, readFeatures } from '../stream/features.ts';
 import { readStreamError } from '../stream/stream-error.ts';
 import type { Violation } from '../xml/framer.ts';
@@ -20,8 +21,8 @@ export interface UpstreamDeps {
 export interface DialRequest {
   /** Gives up at once when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** The client's address, for servers that are told (S4). */
-  readonly remoteAddress?: string | undefined;
+  /** The connection of the client whom it is for, for servers that are told (S4); absent: it is the proxy's own. */
+  readonly client?: Route | undefined;
 }
 
 export interface UpstreamRequest {
@@ -29,7 +30,7 @@ export interface UpstreamRequest {
   /** Attributes of our stream header: to, from, version, xml:lang. */
   readonly attributes: Readonly<Record<string, string | undefined>>;
   readonly declarations?: Declarations;
-  readonly remoteAddress?: string;
+  readonly client?: Route;
 }
 
 export type UpstreamErrorCode = 'unreachable' | 'tls' | 'timeout' | 'stream-error' | 'aborted';
@@ -70,7 +71,7 @@ export async function openUpstream(request: UpstreamRequest, deps: UpstreamDeps,
 
 async function dial(request: UpstreamRequest, deps: UpstreamDeps, signal?: AbortSignal): Promise<Leg> {
   try {
-    return await deps.dial(request.host, { signal, remoteAddress: request.remoteAddress });
+    return await deps.dial(request.host, { signal, client: request.client });
   } catch (error) {
     const isTls = error instanceof Error && 'code' in error && error.code === 'tls';
     throw failure(isTls ? 'tls' : 'unreachable', 'The server cannot be reached', error);

@@ -28,6 +28,8 @@ export interface InboxHandler {
 export interface Inbox {
   /** Nothing is handed over from this call on. The inbox is gone when it resolves; sending to it fails with `no-inbox`. */
   close(): Promise<void>;
+  /** Envelopes that are in it and have not been handed over. Rejects with `unavailable`. */
+  pending(): Promise<number>;
 }
 
 /**

@@ -39,6 +39,7 @@ export function createMemoryBus({ defer = setImmediate }: MemoryBusOptions = {})
         close: async () => {
           if (inboxes.get(node) === inbox) inboxes.delete(node);
         },
+        pending: async () => inbox.queue.length,
       };
     },
     async send(from, to, body) {

@@ -7,7 +7,9 @@
  * given up hope) is not handed over.
  */
 import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
 import type { Inbox, InboxHandler } from './bus.ts';
+import { RedisClock } from './redis-clock.ts';
 import type { Keys } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { Scripts } from './redis-scripts.ts';
@@ -17,6 +19,7 @@ export interface RedisBusOptions {
   readonly scripts: Scripts;
   readonly keys: Keys;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, 'busLag'>;
 }
 
 /** How long an inbox is kept that nobody reads (ms). Its reader says every few seconds that it is there. */
@@ -49,6 +52,7 @@ export class RedisInbox implements Inbox {
   readonly #keys: [stream: string, count: string];
   /** Place of the last envelope of each sender, in its order. */
   readonly #heard = new Map<string, number>();
+  readonly #clock = new RedisClock();
   /** Id of the last entry that was handed over. */
   #last = NOTHING;
   /** Its place in the inbox; undefined: not known, the next one may be any. */
@@ -85,6 +89,15 @@ export class RedisInbox implements Inbox {
     await this.#options.link.send(count, ['DEL', count, stream]);
   }
 
+  async pending(): Promise<number> {
+    const [stream] = this.#keys;
+    const reply = await this.#options.link.send(stream, ['XREVRANGE', stream, '+', '-', 'COUNT', '1']);
+    const [newest] = reply as Entry[];
+    if (newest === undefined || !isLater(String(newest[0]), this.#last)) return 0;
+    // Where some may have been lost, that there are any is all that is known.
+    return this.#place === undefined ? 1 : Math.max(1, Number(newest[1][1]) - this.#place);
+  }
+
   /** Stops reading and leaves the inbox as it is. */
   abandon(): void {
     this.#isClosed = true;
@@ -94,7 +107,9 @@ export class RedisInbox implements Inbox {
 
   async #create(): Promise<void> {
     const { link, scripts } = this.#options;
-    await link.run(scripts.openInbox, this.#keys, [String(INBOX_KEEP_MS)]);
+    const asked = performance.now();
+    const now = await link.run(scripts.openInbox, this.#keys, [String(INBOX_KEEP_MS)]);
+    this.#clock.note(Number(now), asked, performance.now());
     this.#last = NOTHING;
     this.#place = 0;
     this.#gapBehind = undefined;
@@ -126,7 +141,7 @@ export class RedisInbox implements Inbox {
     // Made anew, with its gap told: all that is left to know is where.
     const reply = found ?? (await this.#keep('look'));
     if (!Array.isArray(reply)) return;
-    const [run, newest] = reply as [string, string];
+    const [, run, newest] = reply as [number, string, string];
     const isOther = found !== undefined && this.#run !== undefined && run !== this.#run;
     this.#run = run;
     if (!isOther) return;
@@ -149,7 +164,9 @@ export class RedisInbox implements Inbox {
   async #keep(look = ''): Promise<unknown> {
     const { scripts } = this.#options;
     const args = [String(INBOX_KEEP_MS), following(this.#last), look];
+    const asked = performance.now();
     const reply = await this.#reader.run(scripts.keepInbox, this.#keys, args);
+    if (Array.isArray(reply)) this.#clock.note(Number(reply[0]), asked, performance.now());
     this.#keptAt = performance.now();
     this.#unkept = 0;
     if (reply !== null || this.#isClosed) return reply;
@@ -181,8 +198,15 @@ export class RedisInbox implements Inbox {
     if (this.#isNext(name, Number(order))) {
       const from = name.slice(name.indexOf(' ') + 1);
       this.#handOver(() => this.#options.handler.envelope({ from, body }));
+      this.#measure(id);
     }
     if (id === this.#gapBehind) this.#tellGap();
+  }
+
+  /** From when it was written to when it was handled. */
+  #measure(id: string): void {
+    const lagMs = this.#clock.since(Number.parseInt(id, 10), performance.now());
+    if (lagMs !== undefined) this.#options.metrics.busLag.observe({}, lagMs / 1000);
   }
 
   #isNext(sender: string, order: number): boolean {

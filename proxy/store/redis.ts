@@ -30,7 +30,7 @@ export interface RedisStoreOptions {
   /** In front of all keys; no braces. */
   readonly prefix: string;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'redisSeconds' | 'redisErrors'>;
+  readonly metrics: Pick<Metrics, 'redisSeconds' | 'redisErrors' | 'busLag'>;
   /** How long a command may take before it counts as failed (ms). */
   readonly timeoutMs?: number;
   /** How long state is kept that nobody writes or renews (ms). */
@@ -59,7 +59,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
   const lives = new Lives(link, scripts, keys.nodes);
   const turns = new Turns();
   const parts: RedisParts = { link, scripts, keys, index, lives, turns, keepMs };
-  const bus = createRedisBus({ link, scripts, keys, log });
+  const bus = createRedisBus({ link, scripts, keys, log, metrics });
   return {
     memberships: createRedisMemberships(parts),
     homes: createRedisHomes(parts),

@@ -1,6 +1,8 @@
 /** What the bus does when its connection breaks, an inbox is full, or Redis restarts (C3). */
 import { createClient } from 'redis';
+import { createMetrics } from '../../proxy/ops/metrics.ts';
 import { MOST_WAITING_ENVELOPES } from '../../proxy/store/bus.ts';
+import type { RedisBus } from '../../proxy/store/redis-bus.ts';
 import { StoreError } from '../../proxy/store/store.ts';
 import { startRedis } from '../servers/index.ts';
 import { until } from '../servers/process.ts';
@@ -37,6 +39,36 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   const error = await promise.catch((reason: unknown) => reason);
   return error instanceof StoreError ? error.code : 'none';
 }
+
+test('how late envelopes are handled is measured by Redis clock, and what waits is told', async ({ after }) => {
+  const redis = await startRedis();
+  after(() => redis.stop());
+  const metrics = createMetrics();
+  const sender = await openStore(targetOf(redis.port));
+  const receiver = await openStore(targetOf(redis.port), { metrics });
+  after(() => Promise.all([sender.close(), receiver.close()]));
+  let heard = 0;
+  const envelope = () => {
+    heard += 1;
+    const end = performance.now() + 300;
+    // The first holds up the second.
+    while (heard === 1 && performance.now() < end);
+  };
+  const inbox = await receiver.bus.open('n', { envelope, gap: () => {} });
+  const send = (count: number) =>
+    Promise.all(numbers(0, count).map((body) => sender.bus.send('s', 'n', Buffer.from(body))));
+  await send(2);
+  await until('both', 5 * second, () => heard === 2);
+  assert.is(await inbox.pending(), 0);
+  const text = await metrics.render();
+  const numberIn = (name: string) => Number(new RegExp(`^minimix_bus_lag_seconds_${name} (.*)$`, 'm').exec(text)?.[1]);
+  assert.is(numberIn('count'), 2);
+  const sum = numberIn('sum');
+  assert.ok(sum > 0.59 && sum < 3, String(sum));
+  (receiver.bus as RedisBus).close();
+  await send(5);
+  assert.is(await inbox.pending(), 5);
+});
 
 test('reading goes on behind the last envelope, however often the connection breaks', async (context) => {
   const { way, heard, send } = await stage(context);

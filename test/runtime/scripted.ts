@@ -223,6 +223,8 @@ export class Stage {
       path: '',
       tls: 'none',
       trusted: true,
+      proxyProtocol: false,
+      balancers: [],
       ...options.listener,
     };
     const deps: NegotiationDeps = {

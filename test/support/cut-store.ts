@@ -49,6 +49,7 @@ export function cuttable(store: Store, isCut: () => boolean, isStill = (): boole
             held.length = 0;
             return inbox.close();
           },
+          pending: () => inbox.pending(),
         };
       },
       send: async (from, to, body) => {

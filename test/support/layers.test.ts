@@ -27,6 +27,7 @@ const forbidden: [string, string][] = [
   ...refused('proxy/net/d.ts', '../config/types.ts'),
   ...refused('proxy/runtime/a.ts', 'ws', 'redis', '../app.ts', '../main.ts', '../../test/support/x.ts', 'uvu'),
   ...refused('proxy/app.ts', 'ws', 'redis', 'uvu', '../test/support/x.ts'),
+  ...refused('proxy/workers/a.ts', 'ws', 'redis', 'uvu', '../../test/support/x.ts'),
   ...refused('test/core/a.test.ts', 'uvu', 'uvu/assert'),
   ...refused('test/scenarios/a.test.ts', 'uvu'),
 ];
@@ -41,6 +42,7 @@ const allowed: [string, string][] = [
   ...refused('proxy/ops/c.ts', 'pino', 'prom-client', 'node:http'),
   ...refused('proxy/config/c.ts', 'zod', 'yaml', '../xml/address.ts'),
   ...refused('proxy/runtime/c.ts', '../core/account.ts', '../net/dial.ts', '../store/store.ts', '../config.ts'),
+  ...refused('proxy/workers/b.ts', '../app.ts', '../config.ts', '../ops/log.ts', 'node:cluster'),
   ...refused('proxy/main.ts', './app.ts', './config.ts', 'node:process'),
   ...refused('test/net/c.test.ts', 'ws', 'redis', 'ltx', '../../proxy/app.ts'),
   ...refused('test/support/suite.ts', 'uvu', 'uvu/assert'),

@@ -69,6 +69,17 @@ export class ClusterNode {
     return this.#isReached;
   }
 
+  /** Envelopes in the inbox that have not been handled; undefined: cannot be found out now. */
+  async pending(): Promise<number | undefined> {
+    if (!this.#isReached) return undefined;
+    try {
+      return await this.#inbox?.pending();
+    } catch {
+      // Counted where Redis is asked.
+      return undefined;
+    }
+  }
+
   /** Other nodes that live, as of the last heartbeat. */
   get peers(): ReadonlySet<string> {
     return this.#peers;

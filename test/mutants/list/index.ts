@@ -4,6 +4,7 @@ import { accounts } from './accounts.ts';
 import { authentication } from './authentication.ts';
 import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
+import { edge } from './edge.ts';
 import { handover } from './handover.ts';
 import { history } from './history.ts';
 import { joining } from './joining.ts';
@@ -41,6 +42,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   bookmarks,
   nodes,
   store,
+  edge,
 };
 
 export const mutants: readonly Mutant[] = Object.values(themes).flat();

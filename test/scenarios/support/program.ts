@@ -6,9 +6,12 @@ import { until } from './witness.ts';
 
 export interface Program {
   child: ChildProcess;
-  ports: { tcp: number; ws: number };
+  /** `http`: 0 where that is off. */
+  ports: { tcp: number; ws: number; http: number };
   /** The exit code. */
   ended: Promise<number | null>;
+  /** What it has said so far. */
+  log(): string;
 }
 
 /** Starts it in front of `upstream`, with a trusted TCP and a trusted WebSocket listener, and `more` flags; it is killed behind the test. */
@@ -17,7 +20,8 @@ export async function startProgram(
   upstream: string,
   more: readonly string[] = [],
 ): Promise<Program> {
-  const listeners = ['--listen', 'tcp://127.0.0.1:0?tls=none', '--listen', 'ws://127.0.0.1:0'];
+  const usual = ['--listen', 'tcp://127.0.0.1:0?tls=none', '--listen', 'ws://127.0.0.1:0'];
+  const listeners = more.includes('--listen') ? [] : usual;
   const args = [
     '--import',
     'tsx',
@@ -38,7 +42,11 @@ export async function startProgram(
   });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   await until('it has started', () => output.includes('"msg":"started"'), 20_000);
-  const lines = output.split('\n').filter((line) => line.includes('"msg":"listening"'));
-  const [tcp = 0, ws = 0] = lines.map((line) => (JSON.parse(line) as { port: number }).port);
-  return { child, ports: { tcp, ws }, ended };
+  const lines = output.split('\n').filter((line) => line.startsWith('{'));
+  const read = lines.map((line) => JSON.parse(line) as Record<string, unknown> & { http?: { port: number } });
+  // Several workers tell the same.
+  const portOf = (kind: string): number =>
+    Number(read.find((line) => line.msg === 'listening' && line.kind === kind)?.port ?? 0);
+  const http = read.find(({ msg }) => msg === 'started')?.http?.port ?? 0;
+  return { child, ports: { tcp: portOf('tcp'), ws: portOf('websocket'), http }, ended, log: () => output };
 }
