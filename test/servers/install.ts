@@ -15,6 +15,8 @@ export const packagesOf = {
   redis: ['redis-server', 'openssl'],
   /** What deploy/ has samples for. */
   balancers: ['haproxy', 'nginx-light', 'libnginx-mod-stream', 'openssl'],
+  /** For `systemd-analyze`; on nearly every machine already. */
+  systemd: ['systemd'],
   /** A client library in Python, which some tests play with. */
   slixmpp: ['python3-slixmpp'],
 } as const;
