@@ -1,6 +1,6 @@
 /**
- * HAProxy and nginx with their samples in front of two nodes (C1, C4, S1), on Redis with its sample; Prosody and ejabberd with
- * theirs. What the rooms see is told by an occupant that is connected straight to the server.
+ * HAProxy and nginx with their samples in front of two nodes (C1, C3, C4, S1), on Redis with its sample; the server with its own.
+ * What the rooms see is told by an occupant that is connected straight to the server.
  */
 import { randomBytes } from 'node:crypto';
 import { type Client, joinRoom, leaveRoom, login, type Target } from '../scenarios/support/scenario.ts';
@@ -17,7 +17,8 @@ const ways: readonly Way[] = ['starttls', 'tls', 'wss'];
 
 const starters = { prosody: startSampledProsody, ejabberd: startSampledEjabberd };
 
-for (const serverName of ['prosody', 'ejabberd'] as const) {
+/** Registers and runs the suite of one server. */
+export function playBalancers(serverName: 'prosody' | 'ejabberd'): void {
   const test = suite(`balancers in front of ${serverName}`, { limitMs: 60_000, hookLimitMs: 90_000 });
   let server: SampledServer;
   let redis: Awaited<ReturnType<typeof startSampledRedis>>;
