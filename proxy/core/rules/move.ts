@@ -71,8 +71,8 @@ function isAwake({ state }: Turn, { carrier }: Occupancy): boolean {
 
 /** Whether a stream that is being freed of its rooms will be ready again: its client is there. */
 function isOneComing({ state }: Turn): boolean {
-  for (const { status, session } of state.carriers.values()) {
-    if (status !== 'retiring' || session === undefined) continue;
+  for (const { status, session, isLeaving } of state.carriers.values()) {
+    if (status !== 'retiring' || session === undefined || isLeaving) continue;
     const owner = state.sessions.get(session);
     if (owner && !sleepsAtServer(owner)) return true;
   }
@@ -84,7 +84,8 @@ function place(turn: Turn, room: Occupancy): boolean {
   const { state } = turn;
   const current = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   const isShared = !state.services.facts(serviceOf(room)).refusesSharedNick;
-  const isForced = current === undefined || current.status === 'retiring' || isMissed(turn, room, current);
+  const isForced =
+    current === undefined || current.status === 'retiring' || current.isLeaving || isMissed(turn, room, current);
   const isBetter =
     current?.kind === 'borrowed' && current.status === 'ready' && state.accountStream === 'ready' && isShared;
   if (!isForced && !isBetter) return false;
