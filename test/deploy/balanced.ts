@@ -52,6 +52,8 @@ export interface Node {
   stop(): Promise<void>;
   /** The status of `/readyz`, undefined while nobody answers. */
   ready(): Promise<number | undefined>;
+  /** Addresses of clients, as its log has them for sessions. */
+  clientAddresses(): string[];
   /** The sum of a metric over all its labels. */
   metric(name: string): Promise<number>;
 }
@@ -70,14 +72,22 @@ export interface Place {
   stop(): Promise<void>;
 }
 
-/** Starts it all in front of a server (`xmpp://`) with rooms in this Redis. */
-export function startPlace(upstream: string, store: string): Promise<Place> {
+/** From where the balancers connect, which is not where clients do. */
+const BALANCERS = '127.0.8.0/24';
+const haproxyAddress = '127.0.8.1';
+const nginxAddress = '127.0.8.2';
+
+/**
+ * Starts it all in front of a server (`xmpp://`) with rooms in this Redis. `takesProxy`: the server wants to be told clients'
+ * addresses by the PROXY protocol.
+ */
+export function startPlace(upstream: string, store: string, takesProxy: boolean): Promise<Place> {
   ensurePackages(packagesOf.balancers);
   return inFolder('deploy', async (folder) => {
     const certificate = await makeCertificate(folder);
     const [starttls, tls, ws, http] = (await freePorts(4)) as [number, number, number, number];
     const ports: Ports = { starttls, tls, ws, http };
-    const files = { folder, certificate, upstream, store };
+    const files = { folder, certificate, upstream, store, takesProxy };
     // Of 127.0.0.0/8, which is all loopback: one set of ports does for both nodes then, as the samples have it.
     const nodes: [Node, Node] = [node('127.0.7.1', ports, files), node('127.0.7.2', ports, files)];
     const daemons: Daemon[] = [];
@@ -107,11 +117,13 @@ interface NodeFiles {
   readonly certificate: Certificate;
   readonly upstream: string;
   readonly store: string;
+  readonly takesProxy: boolean;
 }
 
 interface NodeSample {
   listeners: { address: string }[];
-  hosts: Record<string, { upstream: string; certificate: { cert: string; key: string } }>;
+  balancers: string[];
+  hosts: Record<string, { upstream: string; 'client-address'?: string; certificate: { cert: string; key: string } }>;
   store: string;
   http: string;
 }
@@ -149,6 +161,10 @@ function node(address: string, ports: Ports, files: NodeFiles): Node {
     async stop() {
       await daemon?.stop(30_000);
     },
+    clientAddresses: () =>
+      readFileSync(join(folder, `${nameOf({ address })}.out`), 'utf8')
+        .split('\n')
+        .flatMap((line) => /"session":.*"address":"([^"]+)".*"msg":"session bound"/.exec(line)?.[1] ?? []),
     async metric(name) {
       const lines = (await (await get('/metrics')).text()).split('\n');
       const values = lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
@@ -157,7 +173,11 @@ function node(address: string, ports: Ports, files: NodeFiles): Node {
   };
 }
 
-function nodeConfiguration(address: string, ports: Ports, { certificate, upstream, store }: NodeFiles): string {
+function nodeConfiguration(
+  address: string,
+  ports: Ports,
+  { certificate, upstream, store, takesProxy }: NodeFiles,
+): string {
   const config = parse(sample('minimix-proxy.node.yaml')) as NodeSample;
   const at: Record<string, number> = {
     '0.0.0.0:5222': ports.starttls,
@@ -176,6 +196,9 @@ function nodeConfiguration(address: string, ports: Ports, { certificate, upstrea
   const { 'example.org': host, ...others } = config.hosts;
   if (!host || Object.keys(others).length > 0) throw new Error('the sample serves example.org');
   host.upstream = upstream;
+  if (takesProxy) host['client-address'] = 'proxy-v2';
+  if (config.balancers.length === 0) throw new Error('the sample has balancers');
+  config.balancers = [BALANCERS];
   host.certificate = { cert: certificate.cert, key: certificate.key };
   config.hosts = { localhost: host };
   return stringify(config);
@@ -207,6 +230,7 @@ async function startHaproxy(
     ...nodePorts(nodes, ports),
     // How many a process may open is the machine's business.
     ['maxconn 40000', 'maxconn 1000'],
+    ['  default-server ', `  source ${haproxyAddress}\n  default-server `],
     ['check port 9090', `check port ${ports.http}`],
     ['bind :5222', `bind 127.0.0.1:${starttls}`],
     ['bind :5223', `bind 127.0.0.1:${tls}`],
@@ -244,6 +268,8 @@ async function startNginx(
     ['worker_rlimit_nofile 100000;', ''],
     ['worker_connections 40000;', 'worker_connections 1000;'],
     ['pid /run/nginx.pid', `pid ${join(folder, 'nginx.pid')}`],
+    ['  proxy_protocol on;', `  proxy_protocol on; proxy_bind ${nginxAddress};`],
+    ['    proxy_http_version 1.1;', `    proxy_http_version 1.1; proxy_bind ${nginxAddress};`],
     ['access_log off;', `access_log off; ${temporary.join(' ')}`],
     ['user www-data;', isRoot ? 'user www-data;' : ''],
   ]);

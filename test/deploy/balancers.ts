@@ -3,6 +3,7 @@
  * What the rooms see is told by an occupant that is connected straight to the server.
  */
 import { randomBytes } from 'node:crypto';
+import { request } from 'node:https';
 import { type Client, joinRoom, leaveRoom, login, type Target } from '../scenarios/support/scenario.ts';
 import { heardOnce, heardUpTo, said, watch } from '../scenarios/support/witness.ts';
 import { until } from '../servers/process.ts';
@@ -26,7 +27,7 @@ export function playBalancers(serverName: 'prosody' | 'ejabberd'): void {
 
   test.before(async () => {
     [server, redis] = await Promise.all([starters[serverName](), startSampledRedis()]);
-    place = await startPlace(`xmpp://127.0.0.1:${server.port}`, redis.url);
+    place = await startPlace(`xmpp://127.0.0.1:${server.port}`, redis.url, server.takesProxy);
   });
   test.after(async () => {
     await place?.stop();
@@ -46,12 +47,24 @@ export function playBalancers(serverName: 'prosody' | 'ejabberd'): void {
       const devices: Client[] = [];
       for (const way of [...ways, ...ways]) devices.push(await device(way));
       for (const node of place.nodes) assert.ok((await node.metric('minimix_sessions')) >= 2, node.address);
+      const addresses = place.nodes.flatMap((node) => node.clientAddresses());
+      assert.ok(addresses.length >= devices.length);
+      // S4: the clients' own, not that of the balancer.
+      for (const address of addresses) assert.is(address, '127.0.0.1');
       for (const one of devices) await joinRoom(one, `${room}/al`);
       assert.equal(await witness.sees(), ['+al']);
       const id = await witness.say('for all');
       await Promise.all(devices.map((one) => one.expect(said(room, 'witness', id, one.jid))));
       for (const one of devices) await heardOnce(devices, room, 'al', sayInRoom(one, room, 'from one'));
       for (const one of devices) await leaveRoom(one, `${room}/al`);
+    });
+
+    test(`S2 ${name}: browsers are told where the endpoint is, and get nothing else`, async () => {
+      const { web } = balancer(name).ports;
+      const meta = await get(web, '/.well-known/host-meta.json');
+      assert.is(meta.status, 200);
+      assert.match(meta.body, `wss://localhost:${web}/xmpp-websocket`);
+      for (const path of ['/', '/metrics', '/healthz']) assert.is((await get(web, path)).status, 404, path);
     });
 
     test(`C4 ${name}: a node is stopped and comes back: its devices go to the other one, the room sees nothing, who stays hears all`, async (context) => {
@@ -147,11 +160,34 @@ async function beginScene(context: TestContext, server: SampledServer, { ports }
   const users = [`alice-${tag}`, `witness-${tag}`] as const;
   for (const user of users) await server.addUser(user);
   const room = `room-${tag}@${server.mucDomain}`;
-  const by = await open(users[1], { access: 'tcp', port: server.port }, 'PLAIN');
+  const by = await open(users[1], { access: 'tcp', port: server.directPort }, 'PLAIN');
   const witness = await watch({ room } as Parameters<typeof watch>[0], { by });
   const portOf = { starttls: ports.starttls, tls: ports.tls, wss: ports.web };
   const device = (way: Way): Promise<Client> => open(users[0], { access: way, port: portOf[way] }, mechanism);
   return { witness, room, device };
+}
+
+/** A request by HTTPS, whatever the certificate. */
+function get(port: number, path: string): Promise<{ status: number | undefined; body: string }> {
+  const where = {
+    host: '127.0.0.1',
+    port,
+    path,
+    headers: { host: `localhost:${port}` },
+    rejectUnauthorized: false,
+    agent: false,
+  };
+  return new Promise((resolve, reject) => {
+    request(where, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (text) => {
+        body += text;
+      });
+      answer.on('end', () => resolve({ status: answer.statusCode, body }));
+    })
+      .on('error', reject)
+      .end();
+  });
 }
 
 /** Logs in until the balancer chooses this node, which has no session yet; the other logins end. */

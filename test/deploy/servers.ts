@@ -14,8 +14,12 @@ import { replaceAll, sample } from './balanced.ts';
 export interface SampledServer {
   readonly name: 'prosody' | 'ejabberd';
   readonly mucDomain: string;
-  /** Where the proxy connects, and witnesses do. */
+  /** Where the proxy connects. */
   readonly port: number;
+  /** It wants a header of the PROXY protocol there. */
+  readonly takesProxy: boolean;
+  /** Where witnesses connect, without such a header. */
+  readonly directPort: number;
   /** The account; its password is its name. */
   addUser(name: string): Promise<void>;
   stop(): Promise<void>;
@@ -42,7 +46,15 @@ export function startSampledProsody(): Promise<SampledServer> {
       throw error;
     }
     const facts = { folder, host: 'localhost' } as ServerFacts;
-    return { name: 'prosody', mucDomain, port, stop, addUser: (name) => addProsodyUser(facts, name) };
+    return {
+      name: 'prosody',
+      mucDomain,
+      port,
+      takesProxy: false,
+      directPort: port,
+      stop,
+      addUser: (name) => addProsodyUser(facts, name),
+    };
   });
 }
 
@@ -67,7 +79,9 @@ export async function startSampledEjabberd(): Promise<SampledServer> {
   return {
     name: 'ejabberd',
     mucDomain,
-    port: server.ports.plain,
+    port: server.ports.proxy as number,
+    takesProxy: true,
+    directPort: server.ports.plain,
     stop: () => server.stop(),
     addUser: (name) => server.addUser(name),
   };
@@ -78,14 +92,14 @@ function useSample(config: EjabberdConfig): void {
   const text = replaceAll(sample('ejabberd/ejabberd.yml'), [['example.org', 'localhost']]);
   const sampled = parse(text) as EjabberdConfig;
   const own = [...config.listen];
-  const [plain] = own;
+  const proxied = own.find(({ use_proxy_protocol: wants }) => wants === true);
   const clients = sampled.listen.find(({ module }) => module === 'ejabberd_c2s');
-  if (!plain || clients?.port !== 15222) throw new Error('the sample has a listener for the proxy on port 15222');
+  if (!proxied || clients?.port !== 15222) throw new Error('the sample has a listener for the proxy on port 15222');
   const { certfiles, api_permissions } = config;
   const acl = { ...(sampled.acl as object), loopback: { ip: ['127.0.0.0/8'] } };
   for (const name of Object.keys(config)) delete config[name];
   const modules = { ...sampled.modules, mod_http_api: {}, mod_admin_extra: {} };
-  const listen = [{ ...clients, port: plain.port }, ...own.slice(1)];
+  const listen = [...own.filter((one) => one !== proxied), { ...clients, port: proxied.port }];
   Object.assign(config, sampled, { listen, modules, acl, certfiles, api_permissions });
 }
 

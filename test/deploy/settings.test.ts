@@ -62,7 +62,10 @@ const compose = z.strictObject({
   'x-node': z.unknown(),
   services: z.record(z.string(), service),
   volumes: z.record(z.string(), z.strictObject({})),
-  networks: z.record(z.string(), z.strictObject({})),
+  networks: z.record(
+    z.string(),
+    z.strictObject({ ipam: z.strictObject({ config: z.array(z.strictObject({ subnet: z.string() })).length(1) }) }),
+  ),
 });
 
 const composed = compose.parse(parse(sample('compose/compose.yaml'), { merge: true }));
@@ -102,6 +105,27 @@ test('compose: the nodes find Redis, Prosody and each other under the names that
   }
   const seconds = /^(\d+)s$/.exec(services.node1?.stop_grace_period ?? '');
   assert.ok(Number(seconds?.[1]) * 1000 > config.drain.timeoutMs + CLOSING_MS, 'stop_grace_period');
+});
+
+test("compose: the network is the one from which the nodes believe what clients' addresses are", () => {
+  const { listeners } = loaded(sample('compose/minimix-proxy.yaml'));
+  const subnets = composed.networks.inner?.ipam.config.map(({ subnet }) => subnet);
+  for (const { balancers } of listeners) assert.equal([...balancers], subnets);
+});
+
+test('listeners that want the PROXY protocol are those to which the balancers send it', () => {
+  const { listeners } = loaded(sample('minimix-proxy.node.yaml'));
+  const wanting = listeners.filter(({ proxyProtocol }) => proxyProtocol).map(({ port }) => port);
+  assert.equal(
+    wanting,
+    loaded(sample('compose/minimix-proxy.yaml'))
+      .listeners.filter((one) => one.proxyProtocol)
+      .map(({ port }) => port),
+  );
+  const sending = [...sample('haproxy/haproxy.cfg').matchAll(/server node1 node1:(\d+) send-proxy-v2$/gm)];
+  assert.equal([...new Set(sending.map(([, port]) => Number(port)))], wanting);
+  const [, stream = ''] = /^stream \{([\s\S]*?)^\}/m.exec(sample('nginx/nginx.conf')) ?? [];
+  assert.match(stream, 'proxy_protocol on;');
 });
 
 test('compose: outside ports are those that HAProxy listens on', () => {
