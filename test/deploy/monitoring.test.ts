@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { WORKER_EXITS } from '../../proxy/ops/gather.ts';
 import { createMetrics } from '../../proxy/ops/metrics.ts';
 import { assert, suite } from '../support/suite.ts';
 import { sample } from './balanced.ts';
@@ -74,6 +75,8 @@ async function knownSeries(): Promise<Map<string, Map<string, Set<string>>>> {
       for (const part of ['count', 'sum']) series.set(`${name}_${part}`, labels);
     } else series.set(name, labels);
   }
+  // The parent of worker processes has this one, and theirs.
+  series.set(WORKER_EXITS.name, new Map(WORKER_EXITS.labelNames.map((name) => [name, new Set(['stop', 'crash'])])));
   series.set('up', new Map());
   return series;
 }
