@@ -46,6 +46,7 @@ export function playBalancers(serverName: 'prosody' | 'ejabberd'): void {
       const { witness, room, device } = await begin(context, name, mechanism);
       const devices: Client[] = [];
       for (const way of [...ways, ...ways]) devices.push(await device(way));
+      await sessionsAre(place.nodes, devices.length);
       for (const node of place.nodes) assert.ok((await node.metric('minimix_sessions')) >= 2, node.address);
       const addresses = place.nodes.flatMap((node) => node.clientAddresses());
       assert.ok(addresses.length >= devices.length);
@@ -87,7 +88,7 @@ export function playBalancers(serverName: 'prosody' | 'ejabberd'): void {
       assert.ok(staying.length > 0 && staying.length < devices.length, `${staying.length} stay`);
       // As their clients do, those who were sent away come back at once: whichever way, to the node that is left.
       const back = await Promise.all(ways.map((way) => device(way)));
-      assert.is(await second.metric('minimix_sessions'), staying.length + back.length);
+      await sessionsAre([second], staying.length + back.length);
       const last = await witness.say('last');
       for (const one of staying) assert.equal(await heardUpTo(one, room, last), [...ids, last]);
       for (const one of back) await joinRoom(one, `${room}/al`, { history: "maxstanzas='0'" });
@@ -111,6 +112,7 @@ export function playBalancers(serverName: 'prosody' | 'ejabberd'): void {
         assert.is(await command(`set server ${backend}/node1 state ${state}`), '');
     };
     const early = [await device('starttls'), await device('starttls')];
+    await sessionsAre(place.nodes, early.length);
     const before = await first.metric('minimix_sessions');
     await set('drain');
     context.after(() => set('ready'));
@@ -161,7 +163,7 @@ async function beginScene(context: TestContext, server: SampledServer, { ports }
   for (const user of users) await server.addUser(user);
   const room = `room-${tag}@${server.mucDomain}`;
   const by = await open(users[1], { access: 'tcp', port: server.directPort }, 'PLAIN');
-  const witness = await watch({ room } as Parameters<typeof watch>[0], { by });
+  const witness = await watch({ room, direct: async () => by });
   const portOf = { starttls: ports.starttls, tls: ports.tls, wss: ports.web };
   const device = (way: Way): Promise<Client> => open(users[0], { access: way, port: portOf[way] }, mechanism);
   return { witness, room, device };
@@ -187,6 +189,14 @@ function get(port: number, path: string): Promise<{ status: number | undefined; 
     })
       .on('error', reject)
       .end();
+  });
+}
+
+/** Waits until the nodes have so many sessions: those of the test before have gone. */
+function sessionsAre(nodes: readonly Node[], wanted: number): Promise<void> {
+  return until(`${wanted} sessions`, 10_000, async () => {
+    const counts = await Promise.all(nodes.map((node) => node.metric('minimix_sessions')));
+    return counts.reduce((sum, one) => sum + one, 0) === wanted;
   });
 }
 

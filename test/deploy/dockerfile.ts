@@ -3,7 +3,7 @@
  * instructions than ours has, and takes nothing that would reach outside its folder.
  */
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
@@ -180,9 +180,4 @@ function keptBy(ignore: string): string[] {
   const [first, ...others] = ignore.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   if (first !== '*' || others.some((line) => !line.startsWith('!'))) throw new Error('not of the form "nothing but"');
   return others.map((line) => line.slice(1));
-}
-
-/** Reads a file of the checkout. */
-export function readText(path: string): string {
-  return readFileSync(path, 'utf8');
 }
