@@ -78,7 +78,7 @@ const haproxyAddress = '127.0.8.1';
 const nginxAddress = '127.0.8.2';
 
 /**
- * Starts it all in front of a server (`xmpp://`) with rooms in this Redis. `takesProxy`: the server wants to be told clients'
+ * Starts it all in front of a server (`xmpp://`) with what the nodes share in this Redis. `takesProxy`: the server wants to be told clients'
  * addresses by the PROXY protocol.
  */
 export function startPlace(upstream: string, store: string, takesProxy: boolean): Promise<Place> {
@@ -274,7 +274,8 @@ async function startNginx(
     ['user www-data;', isRoot ? 'user www-data;' : ''],
   ]);
   await writeFile(file, text);
-  const args = ['-c', file, '-e', 'stderr', '-g', 'daemon off;'];
+  // One process: its workers would outlive a master that is killed.
+  const args = ['-c', file, '-e', 'stderr', '-g', 'daemon off; master_process off;'];
   const daemon = new Daemon(folder, 'nginx', '/usr/sbin/nginx', args);
   daemons.push(daemon);
   for (const port of [starttls, tls, web]) await daemon.listening(port);

@@ -77,6 +77,7 @@ export function playBalancers(serverName: 'prosody' | 'ejabberd'): void {
       for (const one of devices) await joinRoom(one, `${room}/al`);
       assert.equal(await witness.sees(), ['+al']);
       const ids: string[] = [];
+      const begun = performance.now();
       const isStaying = await whichStay(
         devices,
         () => first.stop(),
@@ -84,6 +85,7 @@ export function playBalancers(serverName: 'prosody' | 'ejabberd'): void {
           ids.push(await witness.say(`message ${ids.length}`));
         },
       );
+      assert.ok(performance.now() - begun < 15_000, 'it did not wait in vain until drain.timeout');
       const staying = devices.filter((one) => isStaying(one));
       assert.ok(staying.length > 0 && staying.length < devices.length, `${staying.length} stay`);
       // As their clients do, those who were sent away come back at once: whichever way, to the node that is left.
