@@ -25,7 +25,8 @@ export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): 
   let bestRank = -1;
   let isDeparting = false;
   for (const carrier of state.carriers.values()) {
-    if (carrier.status !== 'ready' || carrier.isLeaving || room.refused.has(carrier.id)) continue;
+    if (carrier.isLeaving) continue;
+    if (carrier.status !== 'ready' || room.refused.has(carrier.id)) continue;
     if (room.departing.has(carrier.id)) {
       isDeparting = true;
       continue;

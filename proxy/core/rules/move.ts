@@ -84,8 +84,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   const { state } = turn;
   const current = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   const isShared = !state.services.facts(serviceOf(room)).refusesSharedNick;
-  const isForced =
-    current === undefined || current.status === 'retiring' || current.isLeaving || isMissed(turn, room, current);
+  const isForced = current === undefined || current.status === 'retiring' || isMissed(turn, room, current);
   const isBetter =
     current?.kind === 'borrowed' && current.status === 'ready' && state.accountStream === 'ready' && isShared;
   if (!isForced && !isBetter) return false;
