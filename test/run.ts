@@ -15,7 +15,7 @@ import { type Outcome, runChild } from './support/run-child.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Below test/: files in these folders have a process of their own, the others are unit tests. */
-const ownProcess = ['scenarios/', 'servers/', 'redis/', 'demo/'];
+const ownProcess = ['scenarios/', 'servers/', 'redis/', 'demo/', 'deploy/'];
 /** Run by their own commands. */
 const elsewhere = ['soak/', 'bench/'];
 /** Processes at a time: for what is played on servers that are shared, and for what waits for a jabberd2 of its own. */

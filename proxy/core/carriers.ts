@@ -25,6 +25,7 @@ export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): 
   let bestRank = -1;
   let isDeparting = false;
   for (const carrier of state.carriers.values()) {
+    if (carrier.isLeaving) continue;
     if (carrier.status !== 'ready' || room.refused.has(carrier.id)) continue;
     if (room.departing.has(carrier.id)) {
       isDeparting = true;
@@ -145,7 +146,9 @@ export function sleepsAtServer(session: Session | undefined): boolean {
 /** Whether some other stream carries rooms, or is about to. */
 export function hasOtherCarrier(state: AccountState, id: CarrierId): boolean {
   if (state.accountStream === 'possible' || state.accountStream === 'opening') return true;
-  for (const carrier of state.carriers.values()) if (carrier.id !== id && carrier.status === 'ready') return true;
+  for (const carrier of state.carriers.values()) {
+    if (carrier.id !== id && carrier.status === 'ready' && !carrier.isLeaving) return true;
+  }
   return false;
 }
 

@@ -107,6 +107,8 @@ export interface Carrier {
    * `hibernating`: it has no connection; the server keeps its places until it is resumed.
    */
   status: 'ready' | 'retiring' | 'hibernating';
+  /** Its node is about to stop: it takes no rooms any more, though its client is still there. */
+  isLeaving?: boolean;
   /** Rooms in which this stream is an occupant, or may be: joins sent and leaves not yet confirmed included. */
   readonly rooms: RoomSet;
   /** When something of a room last came from it, epoch ms. */

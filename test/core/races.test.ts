@@ -56,6 +56,33 @@ test('a kick in the middle of a hand-over is a kick: the join that was on its wa
   }
 });
 
+test('the streams of a node that stops all leave: none of them takes over from another, in whatever order they are told', () => {
+  for (const order of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const world = joined(3);
+    const all = ids(world);
+    const [stays] = [world.client(all[2]).carrier];
+    world.input({
+      kind: 'carriers-leave',
+      carriers: order.map((index) => world.client(all[index]).carrier),
+      mayOpen: false,
+    });
+    world.settle();
+    assert.is(roomOf(world).carrier, stays);
+    const tried = world.sent.filter(({ stanza }) => stanza.name === 'presence' && stanza.root.child('x') !== undefined);
+    assert.equal(
+      [...new Set(tried.map(({ carrier }) => carrier))].sort(),
+      [world.client(all[0]).carrier, stays].sort(),
+    );
+    // Also a join that comes now goes through the one that stays.
+    world.say(all[1], 'still here');
+    world.settle();
+    assert.is(world.room.inside.size, 1);
+  }
+});
+
 test('the messages of a hand-over are compared for a while, also when the old stream is lost in the middle', () => {
   const world = joined(2);
   const [a] = ids(world);

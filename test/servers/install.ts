@@ -13,6 +13,10 @@ export const packagesOf = {
   ejabberd: ['ejabberd', 'openssl'],
   jabberd2: ['jabberd2', 'jabber-muc', 'sqlite3', 'openssl'],
   redis: ['redis-server', 'openssl'],
+  /** What deploy/ has samples for. */
+  balancers: ['haproxy', 'nginx-light', 'libnginx-mod-stream', 'openssl'],
+  /** For `systemd-analyze`; on nearly every machine already. */
+  systemd: ['systemd'],
   /** A client library in Python, which some tests play with. */
   slixmpp: ['python3-slixmpp'],
 } as const;

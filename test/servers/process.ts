@@ -68,12 +68,20 @@ export class Daemon {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
 
-  constructor(folder: string, name: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}) {
+  /** Runs in `cwd`, which is the folder of its output unless told. */
+  constructor(
+    folder: string,
+    name: string,
+    command: string,
+    args: string[],
+    env: NodeJS.ProcessEnv = {},
+    cwd: string = folder,
+  ) {
     this.name = name;
     this.logFile = join(folder, `${name}.out`);
     const output = openSync(this.logFile, 'a');
     this.#child = spawn(command, args, {
-      cwd: folder,
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', output, output],
     });

@@ -71,8 +71,8 @@ function isAwake({ state }: Turn, { carrier }: Occupancy): boolean {
 
 /** Whether a stream that is being freed of its rooms will be ready again: its client is there. */
 function isOneComing({ state }: Turn): boolean {
-  for (const { status, session } of state.carriers.values()) {
-    if (status !== 'retiring' || session === undefined) continue;
+  for (const { status, session, isLeaving } of state.carriers.values()) {
+    if (status !== 'retiring' || session === undefined || isLeaving) continue;
     const owner = state.sessions.get(session);
     if (owner && !sleepsAtServer(owner)) return true;
   }

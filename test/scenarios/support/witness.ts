@@ -29,7 +29,7 @@ export interface Witness {
 
 /** Creates the room with an owner whose nick is `witness`. */
 export async function watch(
-  scene: Scene,
+  scene: Pick<Scene, 'room' | 'direct'>,
   { room = scene.room, config = {}, by }: { room?: string; config?: RoomConfig; by?: Client } = {},
 ): Promise<Witness> {
   const client = by ?? (await scene.direct('witness', { transport: 'tcp' }));
