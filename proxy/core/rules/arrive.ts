@@ -22,7 +22,7 @@ const UNHEARD_MS = 60_000;
 
 export function arrive(turn: Turn, arrival: Arrival): void {
   const { state, out } = turn;
-  const { sessions, carriers, watched, known } = arrival;
+  const { sessions, carriers, watched, known, requests = [] } = arrival;
   for (const carrier of carriers) state.carriers.set(carrier.id, carrier);
   for (const session of sessions) state.sessions.set(session.id, session);
   if (sessions.length > 0) {
@@ -34,6 +34,10 @@ export function arrive(turn: Turn, arrival: Arrival): void {
   if (carriers.some(({ kind }) => kind === 'account-stream')) state.accountStream = 'ready';
   for (const room of watched) takeOn(turn, room);
   for (const one of known) takeIn(turn, one);
+  for (const [id, pending] of requests) {
+    state.requests.set(id, pending);
+    out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);
+  }
   for (const carrier of carriers) settleCarrier(turn, carrier);
   reconcile(turn);
 }
@@ -42,6 +46,10 @@ export function arrive(turn: Turn, arrival: Arrival): void {
 function takeOn(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   state.rooms.set(room.key, room);
+  if (room.phase === 'leaving') {
+    for (const id of [...room.departing.keys()]) sendLeave(turn, room, id);
+    return;
+  }
   const carrier = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   // What only other nodes' sessions hear is not known here, although the stream is.
   const isWhole = carrier?.rooms.has(room.key) === true && room.members.size > 0 && room.self !== undefined;
@@ -122,7 +130,7 @@ function settleCarrier(turn: Turn, carrier: Carrier): void {
       carrier.rooms.delete(key);
       continue;
     }
-    if (room.carrier === carrier.id) continue;
+    if (room.carrier === carrier.id || room.departing.has(carrier.id)) continue;
     const isShared = !state.services.facts(serviceOf(room)).refusesSharedNick;
     const isFree = room.carrier === undefined && !room.move && room.phase === 'joined';
     if (isFree && !session && carrier.kind === 'borrowed') room.carrier = carrier.id;
