@@ -4,6 +4,7 @@ import { accounts } from './accounts.ts';
 import { authentication } from './authentication.ts';
 import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
+import { elsewhere } from './elsewhere.ts';
 import { handover } from './handover.ts';
 import { history } from './history.ts';
 import { joining } from './joining.ts';
@@ -35,6 +36,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   streams,
   authentication,
   resumption,
+  elsewhere,
   sleeping,
   lost,
   keeping,
