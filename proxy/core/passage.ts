@@ -102,8 +102,9 @@ function partOf(room: Occupancy, session: Session, carrier: Carrier): Occupancy 
     presences: room.presences.filter(isOwn),
     probes: [],
     departing: new Map(member ? [] : [[carrier.id, { sent: false }]]),
-    overlap: undefined,
-    ahead: undefined,
+    // What another stream has heard before may be sent again on this one.
+    overlap: member && room.overlap,
+    ahead: member && room.ahead?.carrier === carrier.id ? room.ahead : undefined,
     refused: new Set(),
     tries: 0,
     retryAt: undefined,
@@ -127,6 +128,8 @@ export function renamed(passage: Passage, id: SessionId, carrierId: CarrierId): 
       queue: room.queue.map(queued),
       sent: room.sent.map(sent),
       presences: room.presences.map((one) => ({ ...one, session: id, carrier: carrierOf(one.carrier) })),
+      overlap: room.overlap?.renamed(old, carrierId),
+      ahead: room.ahead && { ...room.ahead, carrier: carrierOf(room.ahead.carrier) },
       departing: new Map([...room.departing].map(([one, state]) => [carrierOf(one), state])),
     }),
   );

@@ -12,11 +12,14 @@ import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { applyFacts } from '../watch.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { sendLeave } from './leave.ts';
+import { catchUp } from './missed.ts';
 import { reconcile, startMove } from './move.ts';
 import { retire } from './sessions.ts';
 import { presenceContent } from './shown.ts';
 import { bePatient, settleStranded } from './stranded.ts';
 
+/** How long the messages of a stream that has come are compared with what was heard elsewhere before (ms). */
+const OVERLAP_MS = 15_000;
 /** What sessions of another node that have heard nothing of a room may have missed (ms). */
 const UNHEARD_MS = 60_000;
 
@@ -59,6 +62,7 @@ function takeOn(turn: Turn, room: Occupancy): void {
     for (const sent of room.sent) sent.isStranded = true;
     if (room.sent.length > 0) bePatient(turn, room);
   }
+  if (room.overlap) out.setTimer(`overlap ${room.key}`, OVERLAP_MS);
   const { self } = room;
   if (self) room.shown = { content: presenceContent(self), presence: self, rank: availability(showOf(self)), at: 0 };
   recordOccupancy(turn, room);
@@ -71,6 +75,7 @@ function takeOn(turn: Turn, room: Occupancy): void {
     session.rooms.add(room.key);
     out.push({ kind: 'store-join', room: room.key, session: id });
   }
+  if (room.ahead) catchUp(turn, room, true);
 }
 
 /** What they have said to the lost home: it is among what the room has shown, will be, or gets an error. */
