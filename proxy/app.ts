@@ -231,6 +231,7 @@ class ProxyApp implements App {
       resourceFor: (request) => this.#accounts.resourceFor(request),
       offerStreamManagement: this.#config.streamManagement,
       resume: (request) => this.#accounts.prepareResume(request),
+      recall: this.#accounts.recall,
       onResumed: (resumed) => this.#accounts.resumed(resumed),
       ownerOf: (request) => this.#accounts.ownerOf(request),
       onResumedHere: (request, client) => this.#accounts.resumedHere(request, client),
@@ -291,6 +292,7 @@ class ProxyApp implements App {
       negotiation.end({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     }
     await this.#cluster?.drain(this.#config.drain.timeoutMs);
+    if (this.#cluster) await this.#accounts.transferAll();
     this.#accounts.shutDown();
     await this.#cluster?.farewell();
     this.#cluster?.close();

@@ -4,7 +4,7 @@ import { keyOfNick } from './occupancy.ts';
 import { messageKey } from './overlap.ts';
 import { presenceDigest, selfDigest } from './self-presence.ts';
 import { entryStanza } from './stanza-log.ts';
-import type { Carrier, Member, NickKey, Occupancy, SentMessage, Session, SessionId } from './state.ts';
+import type { Carrier, Member, NickKey, Occupancy, PendingRequest, SentMessage, Session, SessionId } from './state.ts';
 import type { RoomFacts } from './watch.ts';
 
 export interface Arrival {
@@ -16,6 +16,8 @@ export interface Arrival {
   readonly watched: readonly Occupancy[];
   /** The same of another node, in short. */
   readonly known: readonly KnownRoom[];
+  /** Requests to rooms whose answers come on these streams, by the proxy's id. */
+  readonly requests?: ReadonlyMap<string, PendingRequest>;
 }
 
 /** What sessions have been shown of a room, in short: enough to see what they lack. */

@@ -95,7 +95,10 @@ function otherStream(state: AccountState, session: Session): Carrier | undefined
 }
 
 /** Whether a stanza of the server's is a nudge that has come to its session, or come back from a session that is gone. */
-export function isNudge(stanza: Stanza, { nextId, idPrefix, bare }: AccountView): boolean {
+export function isNudge(
+  stanza: Stanza,
+  { nextId, idPrefix, bare }: Pick<AccountView, 'nextId' | 'idPrefix' | 'bare'>,
+): boolean {
   if (nextId === 0 || stanza.name !== 'message') return false;
   if (stanza.type !== 'groupchat' && stanza.type !== 'error') return false;
   return stanza.id?.startsWith(idPrefix) === true && bareOf(stanza.from ?? '') === bare;

@@ -24,6 +24,14 @@ export class Overlap {
     return { passed: this.#passed, heard: this.#heard };
   }
 
+  /** The same where a stream has another name; of others nothing is heard any more. */
+  renamed(from: CarrierId, to: CarrierId): Overlap {
+    const start = `${from}\n`;
+    const own = [...this.#heard].filter(([key]) => key.startsWith(start));
+    const heard = own.map(([key, count]): [string, number] => [`${to}\n${key.slice(start.length)}`, count]);
+    return Overlap.restore({ passed: this.#passed, heard: new Map(heard) });
+  }
+
   /** Whether this message is heard for the first time; to be called for each message of the room while two streams hear it. */
   isNew(carrier: CarrierId, stanza: Stanza): boolean {
     const key = messageKey(stanza);

@@ -30,8 +30,13 @@ type Thing = readonly [kind: string, ...content: unknown[]];
 
 export function toPortable(state: AccountState, texts: TextStore, now: number): Portable {
   const { bare: _, settings: __, services: ___, ...own } = state;
+  return writePortable(own satisfies Own, texts, now);
+}
+
+/** Any part of an account. */
+export function writePortable(part: object, texts: TextStore, now: number): Portable {
   const writer = new Writer(texts, now);
-  const root = writer.value(own satisfies Own);
+  const root = writer.value(part);
   return { root, things: writer.things };
 }
 
@@ -41,9 +46,14 @@ export function fromPortable(
   texts: TextSource,
   { bare, settings, services }: { readonly bare: string; readonly settings: Settings; readonly services: Services },
 ): AccountState {
-  const { root, things } = portable as { root: unknown; things: Thing[] };
-  const own = new Reader(things, texts, settings).value(root) as Own;
+  const own = readPortable(portable, texts, settings) as Own;
   return { ...own, bare, settings, services };
+}
+
+/** What `writePortable` was given. @throws TypeError on what it has not written */
+export function readPortable(portable: Portable, texts: TextSource, settings: Settings): unknown {
+  const { root, things } = portable as { root: unknown; things: Thing[] };
+  return new Reader(things, texts, settings).value(root);
 }
 
 class Writer {

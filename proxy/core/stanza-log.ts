@@ -94,6 +94,13 @@ export class StanzaLog {
     return count <= entries.length ? entries.slice(entries.length - count) : undefined;
   }
 
+  /** A log of what was added before that place. */
+  upTo(place: number, now: number): StanzaLog {
+    const entries = this.entries(now);
+    const later = Math.min(Math.max(0, this.#added - place), entries.length);
+    return StanzaLog.restore(this.#limits, entries.slice(0, entries.length - later), place);
+  }
+
   #trim(now: number): void {
     const { stanzas, ageMs, bytes } = this.#limits;
     for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {

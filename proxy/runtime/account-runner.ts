@@ -113,6 +113,11 @@ export class AccountRunner implements Account {
     this.input({ kind: 'session-gone', session: session.id, unseen });
   }
 
+  /** Who shares no accounts has nowhere to give a session to. */
+  passage(): undefined {
+    return undefined;
+  }
+
   loseCarrier(carrier: CarrierId, isConflict = false, owed?: Owed): void {
     if (!this.ports.carriers.delete(carrier)) return;
     this.input({ kind: 'carrier-lost', carrier, isConflict, ...(owed && { owed }) });

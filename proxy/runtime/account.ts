@@ -1,7 +1,8 @@
 /** An account as its sessions see it, wherever its home is. */
 import type { HostConfig } from '../config.ts';
 import type { Input, Owed } from '../core/inputs.ts';
-import type { CarrierId } from '../core/state.ts';
+import type { Passage } from '../core/passage.ts';
+import type { CarrierId, SessionId } from '../core/state.ts';
 import type { Seat } from '../core/view.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import type { Stanza } from '../xml/stanza.ts';
@@ -20,6 +21,8 @@ export interface Account {
    * it was given and has not acknowledged; undefined where it acknowledges nothing.
    */
   removeSession(session: SessionPort, unseen?: readonly Stanza[]): void;
+  /** What goes with a session that is carried on elsewhere; undefined: it cannot be, there is nowhere else. Nothing is changed by it. */
+  passage(session: SessionId): Passage | undefined;
   /** The stream has ended without our doing. `owed`: what is known of what it was given last. */
   loseCarrier(carrier: CarrierId, isConflict?: boolean, owed?: Owed): void;
   /** The password of the account has been seen, and was right. The latest one counts. */

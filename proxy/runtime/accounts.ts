@@ -3,18 +3,25 @@
  * connection lingers (DESIGN "Resources").
  */
 
+import { renamed } from '../core/passage.ts';
 import type { AccountView } from '../core/view.ts';
-import type { Leg } from '../net/leg.ts';
+import { type Leg, SILENT } from '../net/leg.ts';
+import type { SleeperRecord } from '../store/hibernations.ts';
 import { accountKey, type BareKey, bareKey, bareOf, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import type { Account } from './account.ts';
 import { AccountRunner } from './account-runner.ts';
-import type { BoundSession, Hint, ResourceRequest, ResumedSession, ResumeRequest } from './bound-session.ts';
+import type { BoundSession, Hint, Recalled, ResourceRequest, ResumedSession, ResumeRequest } from './bound-session.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { AccountDeps } from './deps.ts';
+import { Recall, resumeKey } from './recall.ts';
 import { ClientSession } from './session.ts';
+import type { SessionEvents } from './session-hibernation.ts';
+import { readRecord, writeRecord } from './session-record.ts';
 
 /** Renamed resources whose binding has not come yet; beyond this many the oldest is forgotten. */
 const MOST_RENAMED = 1000;
+/** How much longer than the server a session is kept in the store (ms). */
+const RECORD_MARGIN_MS = 60_000;
 
 export class Accounts {
   readonly #deps: AccountDeps;
@@ -27,10 +34,17 @@ export class Accounts {
   readonly #resumeKeys = new WeakMap<ClientSession, string>();
   /** Shares the accounts with other nodes. */
   readonly #cluster: Cluster | undefined;
+  /** Sessions that are on their way from other nodes. */
+  readonly #coming = new Set<Promise<void>>();
+  /** Finds sessions that are not here. */
+  readonly #recall: Recall | undefined;
 
   constructor(deps: AccountDeps, cluster?: Cluster) {
     this.#deps = deps;
     this.#cluster = cluster;
+    if (!cluster) return;
+    cluster.recalls.holder = this;
+    this.#recall = new Recall(cluster.node.hibernations, cluster.recalls, deps.log);
   }
 
   get size(): number {
@@ -51,18 +65,23 @@ export class Accounts {
   async bound(bound: BoundSession): Promise<void> {
     const bare = bareOf(bound.jid);
     const account = this.#account(accountKey(bare), bare, bound);
-    const session: ClientSession = new ClientSession(bound, this.#askedFor(bound), account, this.#deps, {
-      over: () => this.#over(session),
-      resumable: (previd) => this.#noteResumable(session, resumeKey(bound.host.name, previd)),
-    });
+    const events = this.#eventsOf(() => session, bound.host.name);
+    const session: ClientSession = new ClientSession(bound, this.#askedFor(bound), account, this.#deps, events);
     this.#sessions.add(session);
     if (bound.password) account.offerCredentials(bound.password, bound.host);
-    await this.#recall(account, session);
+    await this.#readCursors(account, session);
     session.start();
   }
 
+  #eventsOf(session: () => ClientSession, domain: string): SessionEvents {
+    return {
+      over: () => this.#over(session()),
+      resumable: (previd) => this.#noteResumable(session(), resumeKey({ domain, previd })),
+    };
+  }
+
   /** How far the session's device had come, its ghost's way included. */
-  async #recall(account: Account, { id, bare, device }: ClientSession): Promise<void> {
+  async #readCursors(account: Account, { id, bare, device }: ClientSession): Promise<void> {
     if (device === undefined) return;
     const cursors = await this.#deps.store.readCursors(bare, device);
     if (cursors.size > 0) account.input({ kind: 'session-cursors', session: id, cursors });
@@ -86,36 +105,132 @@ export class Accounts {
 
   /** The `<resume/>` for the server in place of a client's; undefined: no such session is known here. */
   prepareResume({ domain, previd, h, version }: ResumeRequest): string | undefined {
-    const session = this.#resumable.get(resumeKey(domain, previd));
+    const session = this.#resumable.get(resumeKey({ domain, previd }));
     return session?.hibernation.version === version ? session.hibernation.prepare(h) : undefined;
+  }
+
+  /** Finds a session that is not here; undefined: there is nowhere else. */
+  get recall(): ((request: ResumeRequest) => Promise<Recalled | undefined>) | undefined {
+    const recall = this.#recall;
+    return recall && ((request) => recall.find(request));
+  }
+
+  /** The session goes on at another node, to which the server has granted it. False: it is not here, or cannot be put into the store. */
+  async transfer(request: ResumeRequest): Promise<boolean> {
+    const key = resumeKey(request);
+    const session = this.#resumable.get(key);
+    const put = session && this.#record(key, session);
+    return put !== undefined && (await put());
+  }
+
+  /** This node is about to stop: what can be resumed elsewhere is put into the store, and its clients are cut off, to come back at once. */
+  async transferAll(): Promise<void> {
+    await Promise.all(this.#coming);
+    // All of them as they are now: what one of them lets go of concerns the others.
+    const puts = [...this.#resumable].map(([key, session]) => this.#record(key, session));
+    await Promise.all(puts.map((put) => put?.()));
+  }
+
+  /** Writes the session down; it is over here with the step that is returned. Undefined: nobody else could resume it. */
+  #record(key: string, session: ClientSession): (() => Promise<boolean>) | undefined {
+    const transfer = session.transfer();
+    const store = this.#cluster?.node.hibernations;
+    if (!transfer || !store) return undefined;
+    const { record, leave, cut } = transfer;
+    const { resumableMs } = record.legs.managed;
+    const state = writeRecord(record, this.#deps.now());
+    const kept: SleeperRecord = { account: session.bare, session: session.id, state };
+    return async () => {
+      leave();
+      try {
+        await store.put(key, kept, resumableMs + RECORD_MARGIN_MS);
+        return true;
+      } catch (error) {
+        this.#deps.metrics.drops.inc({ reason: 'no-store' });
+        this.#deps.log.warn({ error }, 'a session could not be put into the store');
+        return false;
+      } finally {
+        cut();
+      }
+    };
   }
 
   /** The server has refused it. */
   resumeRefused({ domain, previd }: ResumeRequest): void {
-    this.#resumable.get(resumeKey(domain, previd))?.hibernation.refused();
+    this.#resumable.get(resumeKey({ domain, previd }))?.hibernation.refused();
   }
 
   /** The server has granted the resumption, which proves whose session it is. */
   resumed(resumed: ResumedSession): void {
-    const { domain, previd } = resumed.request;
-    const session = this.#resumable.get(resumeKey(domain, previd));
-    if (session) {
-      session.hibernation.resumed(resumed);
-      return;
+    const session = this.#resumable.get(resumeKey(resumed.request));
+    if (session) session.hibernation.resumed(resumed);
+    else if (resumed.recalled) this.#expect(this.#resumedFromElsewhere(resumed, resumed.recalled));
+    else notResumed(resumed);
+  }
+
+  #expect(coming: Promise<void>): void {
+    this.#coming.add(coming);
+    void coming.finally(() => this.#coming.delete(coming));
+  }
+
+  /** Both legs are held until the session is here. */
+  async #resumedFromElsewhere(resumed: ResumedSession, recalled: Recalled): Promise<void> {
+    const { client, server } = resumed;
+    client.handler = SILENT;
+    server.handler = SILENT;
+    try {
+      const kept = await recalled.claim();
+      if (!kept || !this.#cluster) {
+        notResumed(resumed);
+        return;
+      }
+      await this.#carryOn(this.#cluster, resumed, kept);
+    } catch (error) {
+      this.#deps.log.error({ error }, 'a session could not be carried on');
+      notResumed(resumed);
     }
-    resumed.server.destroy();
-    resumed.client.error({ condition: 'internal-server-error', text: 'The session is gone' });
+  }
+
+  async #carryOn(cluster: Cluster, resumed: ResumedSession, kept: SleeperRecord): Promise<void> {
+    const { client, server, stream, host, request } = resumed;
+    const settings = this.#deps.settingsFor(host, stream.serverHeader);
+    const record = readRecord(kept.state, settings);
+    const { jid, asked, device } = record;
+    const bare = bareOf(jid);
+    const account = cluster.account(accountKey(bare), bare, settings);
+    await account.steady();
+    const bound = { jid, asked: device, client, server, features: stream.features, mechanism: stream.mechanism };
+    const events = this.#eventsOf(() => session, host.name);
+    let { passage } = record;
+    const session: ClientSession = new ClientSession(bound, asked, account, this.#deps, events, {
+      record,
+      enter: (one) => {
+        passage = renamed(passage, one.id, one.carrierId);
+        return account.restoreSession(one, passage, one);
+      },
+    });
+    this.#sessions.add(session);
+    this.#noteResumable(session, resumeKey(request));
+    try {
+      account.arrived(passage);
+      if (stream.credentials) account.offerCredentials(stream.credentials, host);
+      await account.steady(true);
+      session.hibernation.carryOn(resumed, record);
+    } catch (error) {
+      session.hibernation.expire();
+      throw error;
+    }
   }
 
   /** Bare JID whose session it is, if it is kept here and could go on; undefined: no such session is. */
   ownerOf({ domain, previd, h, version }: ResumeRequest): string | undefined {
-    const session = this.#resumable.get(resumeKey(domain, previd));
+    const session = this.#resumable.get(resumeKey({ domain, previd }));
     return session?.hibernation.version === version && session.hibernation.canResumeHere(h) ? session.bare : undefined;
   }
 
   /** The client has proved to be of the account that `ownerOf` has just named. */
   resumedHere({ domain, previd, h }: ResumeRequest, client: Leg): void {
-    const session = this.#resumable.get(resumeKey(domain, previd));
+    const session = this.#resumable.get(resumeKey({ domain, previd }));
     if (!session) throw new Error('a session was resumed that is not there');
     session.hibernation.resumedHere(h, client);
   }
@@ -197,7 +312,8 @@ function carriesRooms({ carriers, services }: AccountView, resource: string): bo
   return false;
 }
 
-/** A domain has no space in it. */
-function resumeKey(domain: string, previd: string): string {
-  return `${domain} ${previd}`;
+/** The server keeps the session: nothing is said to it. */
+function notResumed({ server, client }: ResumedSession): void {
+  server.destroy();
+  client.error({ condition: 'internal-server-error', text: 'The session is gone' });
 }

@@ -4,8 +4,9 @@ import type { Leg } from '../net/leg.ts';
 import type { TlsContext } from '../net/tls.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import type { SleeperRecord } from '../store/hibernations.ts';
 import type { ServerFeatures } from '../stream/features.ts';
-import type { ResourceRequest, ResumeRequest } from '../stream/negotiation/io.ts';
+import type { AuthenticatedStream, ResourceRequest, ResumeRequest } from '../stream/negotiation/io.ts';
 import type { Hint } from '../stream/negotiation/machine.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import type { Violation } from '../xml/framer.ts';
@@ -35,7 +36,9 @@ export interface NegotiationDeps extends UpstreamDeps {
   readonly prepare?: (hint: Hint) => Promise<void> | undefined;
   /** The `<resume/>` for the server that belongs to a client's; undefined: the session is not known here. */
   readonly resume?: (request: ResumeRequest) => string | undefined;
-  /** The server has granted what `resume` asked for. Both legs are held, as in `onBound`. */
+  /** A session that `resume` does not know, from wherever it is; undefined: nobody knows it. Absent: none is elsewhere. */
+  readonly recall?: ((request: ResumeRequest) => Promise<Recalled | undefined>) | undefined;
+  /** The server has granted what `resume` or `recall` asked for. Both legs are held, as in `onBound`. */
   readonly onResumed?: (session: ResumedSession) => void;
   /** The server has refused it. */
   readonly onResumeRefused?: (request: ResumeRequest) => void;
@@ -79,6 +82,20 @@ export interface ResumedSession {
   readonly answer: Stanza;
   readonly client: Leg;
   readonly server: Leg;
+  readonly stream: AuthenticatedStream;
+  readonly host: HostConfig;
+  /** It is another node's; undefined: it is here. */
+  readonly recalled: Recalled | undefined;
+}
+
+/** A session that is not here, and may be resumed here. */
+export interface Recalled {
+  /** `<resume/>` for the server. */
+  readonly xml: string;
+  /** The server has granted it: the session as it is now, for the one who asks first. Undefined: it is not to be had. */
+  claim(): Promise<SleeperRecord | undefined>;
+  /** The server has refused it: it stays where it is. */
+  refused(): void;
 }
 
 /** A negotiation under way. */

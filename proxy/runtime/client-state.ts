@@ -26,6 +26,8 @@ export interface ClientStateOptions {
   readonly account: Account;
   readonly legs: SessionLegs;
   readonly relay: (stanza: Stanza) => void;
+  /** The server holds the client for available. */
+  readonly isShown: boolean;
 }
 
 export class ClientState {
@@ -37,12 +39,18 @@ export class ClientState {
   /** Room traffic that an inactive client need not have at once; undefined: it is active. */
   #held: HoldBack | undefined;
   /** The server holds the client for available. */
-  #isShown = false;
+  #isShown: boolean;
   /** The client's requests to switch carbons or push, or to change bookmarks, by id: what holds when the server has confirmed it. */
   #switches: Map<string, Switched> | undefined;
 
   constructor(options: ClientStateOptions) {
     this.#options = options;
+    this.#isShown = options.isShown;
+  }
+
+  /** The server holds the client for available. */
+  get isShown(): boolean {
+    return this.#isShown;
   }
 
   /** Broadcast presence: the account learns of it; an `unavailable` would leave all rooms that the stream carries. */

@@ -280,7 +280,10 @@ export function hasManagement(features: ServerFeatures): boolean {
 }
 
 /** Where the server has none: on what terms the proxy itself manages the stream of this client. */
-export function ownTerms({ jid, features }: BoundSession, deps: AccountDeps): OwnTerms | undefined {
+export function ownTerms(
+  { jid, features }: Pick<BoundSession, 'jid' | 'features'>,
+  deps: AccountDeps,
+): OwnTerms | undefined {
   if (!deps.offerStreamManagement || !lacksManagement(features)) return undefined;
   return { bare: bareOf(jid), mostMs: deps.config.hibernation.timeMs, newId: deps.token, now: deps.now };
 }

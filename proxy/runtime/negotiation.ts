@@ -10,7 +10,7 @@ import { NegotiationMachine } from '../stream/negotiation/machine.ts';
 import { readStreamError } from '../stream/stream-error.ts';
 import type { Violation } from '../xml/framer.ts';
 import type { Stanza, StreamHeader } from '../xml/stanza.ts';
-import type { BoundSession, Negotiation, NegotiationDeps } from './bound-session.ts';
+import type { BoundSession, Negotiation, NegotiationDeps, Recalled } from './bound-session.ts';
 import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, UpstreamError } from './upstream.ts';
 
 /** Servers let a dozen and more pass; beyond this many failed attempts on one stream somebody is guessing (X1). */
@@ -43,6 +43,8 @@ class Runner implements Negotiation {
   #dialing: AbortController | undefined;
   /** What must be known before the client binds is being found out. */
   #prepared: Promise<void> | undefined;
+  /** The session that is being resumed, where it is not here. */
+  #recalled: Recalled | undefined;
   #authTimer: NodeJS.Timeout | undefined;
   #openTimer: NodeJS.Timeout | undefined;
 
@@ -70,6 +72,7 @@ class Runner implements Negotiation {
       newStreamId: deps.newStreamId,
       resourceFor: deps.resourceFor,
       resume: deps.resume,
+      mayRecall: deps.recall !== undefined,
       ownerOf: deps.ownerOf,
       maxFailures: MAX_FAILURES,
     });
@@ -147,11 +150,16 @@ class Runner implements Negotiation {
       case 'bound':
         this.#hand(effect.session);
         break;
+      case 'recall':
+        this.#recall(effect.request);
+        break;
       case 'resume-refused':
-        this.#deps.onResumeRefused?.(effect.request);
+        if (this.#recalled) this.#recalled.refused();
+        else this.#deps.onResumeRefused?.(effect.request);
+        this.#recalled = undefined;
         break;
       case 'resumed':
-        this.#handResumed(effect.request, effect.answer);
+        this.#handResumed(effect);
         break;
       case 'resumed-here':
         this.#handResumedHere(effect.request);
@@ -248,14 +256,33 @@ class Runner implements Negotiation {
     onBound?.({ jid, asked, ...streams, host, listener, mechanism, password, features });
   }
 
-  #handResumed(request: ResumeRequest, answer: Stanza): void {
+  #recall(request: ResumeRequest): void {
+    const recall = this.#deps.recall?.(request) ?? Promise.resolve(undefined);
+    const found = (recalled: Recalled | undefined): void => {
+      // The client or its time has gone meanwhile.
+      if (this.#machine.phase !== 'recalling') {
+        recalled?.refused();
+        return;
+      }
+      this.#recalled = recalled;
+      this.take({ type: 'recalled', xml: recalled?.xml });
+    };
+    recall.then(found, (error: unknown) => {
+      this.#log.warn({ error }, 'a session could not be looked for');
+      found(undefined);
+    });
+  }
+
+  #handResumed({ request, answer, stream }: Extract<Effect, { do: 'resumed' }>): void {
     const server = this.#server;
     const client = this.clientLeg;
     const { onResumed } = this.#deps;
     const onOver = this.#onOver;
+    const recalled = this.#recalled;
+    const host = this.#deps.config.hosts[stream.host];
     this.#release();
-    if (server === undefined) throw new Error('resumed without an upstream');
-    onResumed?.({ request, answer, client, server });
+    if (server === undefined || host === undefined) throw new Error('resumed without an upstream');
+    onResumed?.({ request, answer, client, server, stream, host, recalled });
     onOver?.('resumed');
   }
 
@@ -281,6 +308,7 @@ class Runner implements Negotiation {
     this.#authTimer = undefined;
     this.#openTimer = undefined;
     this.#server = undefined;
+    this.#recalled = undefined;
     this.#onBound = undefined;
     this.#onOver = undefined;
   }

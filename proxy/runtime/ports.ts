@@ -13,6 +13,8 @@ export interface SessionPort extends OutletSource {
   readonly jid: string;
   /** The resource that its client asked for and knows itself by, or that the server chose. */
   readonly asked: string;
+  /** It is awake, and another node could go on with it (XEP-0198), with what its stream carries then. */
+  readonly isTransferable?: boolean;
   /** What texts for it must declare. */
   readonly declared: Declarations | 'websocket';
   /** A stanza whose declarations are right for `declared`. */

@@ -3,6 +3,7 @@
  * resumption. Hibernation is the server's own, and here is what goes with it; where the server has none (`legs.isOwn`), the
  * session waits here, and its stream at the server goes on.
  */
+import type { Passage } from '../core/passage.ts';
 import type { SessionId } from '../core/state.ts';
 import { type Leg, SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
@@ -10,7 +11,10 @@ import type { Metrics } from '../ops/metrics.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
 import type { ResumedSession } from './bound-session.ts';
+import { refusal } from './cluster/refusal.ts';
 import type { SessionLegs } from './session-legs.ts';
+import type { SessionRecord } from './session-record.ts';
+import type { LegsSnapshot } from './session-snapshot.ts';
 
 /** How long after the server's own time a session that was not resumed is given up (ms): the server decides first. */
 const EXPIRY_MARGIN_MS = 5000;
@@ -28,6 +32,8 @@ export interface Sleeper {
   isOver(): boolean;
   /** There is no client any more, and there may be one again. */
   asleep(): void;
+  /** The session goes on elsewhere: what was kept back for the rooms on its stream goes with it. */
+  leaves(): void;
   /** The session goes on over new connections. */
   awake(): void;
   /** The client has gone for good. */
@@ -151,8 +157,8 @@ export class Hibernation {
     this.#sleeper.legs.abandonResume();
   }
 
-  /** The server has granted the resumption: the session goes on over these connections. */
-  resumed(resumed: ResumedSession): void {
+  /** The server has granted the resumption: the session goes on over these connections, with `then` before anything comes on them. */
+  resumed(resumed: ResumedSession, then: () => void = () => {}): void {
     const { legs, account, log, id } = this.#sleeper;
     this.end();
     const isOver = this.#sleeper.isOver();
@@ -166,7 +172,45 @@ export class Hibernation {
     this.#sleeper.awake();
     log.info({ client: legs.client.id, server: legs.server.id }, 'session resumed');
     account.input({ kind: 'session-awakes', session: id });
+    then();
     legs.release();
+  }
+
+  /**
+   * The session is to go on elsewhere: it lets go of its connection to the server, and hears its client no more. Undefined: nobody
+   * could resume it, and nothing has changed.
+   */
+  transfer(): { readonly legs: LegsSnapshot; readonly passage: Passage } | undefined {
+    const { legs, account, id } = this.#sleeper;
+    if (this.#sleeper.isOver() || legs.isOwn || legs.resumableMs === undefined) return undefined;
+    const passage = account.passage(id);
+    if (!passage) return undefined;
+    this.end();
+    this.#sleeper.asleep();
+    legs.client.handler = SILENT;
+    legs.isHibernating = true;
+    if (!legs.isSuspended) legs.suspend();
+    this.#sleeper.leaves();
+    return { legs: legs.snapshot(), passage };
+  }
+
+  /** The session, which another node has had, is resumed: in place of `resumed`. */
+  carryOn(resumed: ResumedSession, { legs: { managed }, passage }: SessionRecord): void {
+    const { legs, account, id } = this.#sleeper;
+    const { h } = resumed.request;
+    // What the server was told for this the node knows that was asked for it, if one was.
+    if (!managed.counters.told?.some(([claimed]) => claimed === h)) legs.prepareResume(h);
+    this.resumed(resumed, () => {
+      for (const stanza of passage.unanswered) {
+        const answer = refusal(stanza, false);
+        if (answer !== undefined) legs.send(answer, stanza);
+      }
+      for (const stanza of passage.asked) account.input({ kind: 'session-stanza', session: id, stanza });
+    });
+    if (this.#sleeper.isOver()) return;
+    // What its connections had to say meanwhile nobody has heard.
+    if (resumed.server.isClosed) this.serverDropped();
+    else if (resumed.client.isClosed) this.clientDropped('dropped');
   }
 
   /** Whether it could be resumed here by a client that has handled `h` and proves to be of the account. */

@@ -30,6 +30,9 @@ const ASLEEP = { stanzas: 500, bytes: 256 * 1024 };
 
 export type LegSide = 'client' | 'server';
 
+/** On which the server has granted a resumption. */
+export type NewConnections = Pick<ResumedSession, 'request' | 'answer' | 'client' | 'server'>;
+
 /** What a management element asks of the session. */
 export type Managed = 'not-management' | 'done' | 'too-high' | 'unexpected';
 
@@ -303,7 +306,7 @@ export class SessionLegs {
     this.#managed?.management.abandonResume();
   }
 
-  /** What whoever goes on with the session needs, while both connections are gone and nobody tries to resume. */
+  /** What whoever goes on with the session needs, while both connections are gone. */
   snapshot(): LegsSnapshot {
     if (!this.#managed || !this.isHibernating || !this.isSuspended) throw new Error('the session has connections');
     return { managed: this.#managed.snapshot(), forServer: [...this.#forServer] };
@@ -321,7 +324,7 @@ export class SessionLegs {
   }
 
   /** The session goes on over these connections. False: the counts do not fit, and it cannot. */
-  resume({ request, answer, client, server }: ResumedSession): boolean {
+  resume({ request, answer, client, server }: NewConnections): boolean {
     for (const old of [this.client, this.server]) {
       // A session that was restored has none but these.
       if (old === client || old === server) continue;

@@ -17,6 +17,8 @@ export interface RouteView {
   readonly seat: Seat;
   /** Services and rooms that are relayed only (J9). */
   readonly exclude: readonly string[];
+  /** How ids began that the proxy made for the account when the session was another node's. */
+  readonly idPrefixes: readonly string[];
 }
 
 export type UpRoute = 'account' | 'relay' | 'broadcast' | 'client-state' | 'switch' | Refusal;
@@ -73,12 +75,20 @@ export function routeDown(stanza: Stanza, view: RouteView, isAbsent: boolean): D
   // One-to-one traffic without a client: the account sees to it that nothing is lost in silence.
   if (isAbsent) return stanza.ns === NS.client ? 'account' : 'drop';
   if (isNudge(stanza, account)) return 'nudge';
+  if (view.idPrefixes.length > 0 && isOfThePast(stanza, view)) return 'overlap';
   if (session.rooms.size > 0 && stanza.name === 'message') {
     if (isCarbonOfJoined(stanza, account.bare, session.rooms, account.carriers.values())) return 'carbon-of-carrier';
   }
   if (session.rooms.size > 0 && isOfJoined(stanza, session.rooms)) return 'overlap';
   if (isLateAnswer(stanza, account)) return 'account';
   return stanza.name === 'presence' && isOfAccountStream(stanza, account) ? 'carrier-presence' : 'relay';
+}
+
+/** A nudge, or the answer to something of the proxy's own, under an id that the account's home may not know. */
+function isOfThePast(stanza: Stanza, { idPrefixes, seat }: RouteView): boolean {
+  if (stanza.name === 'iq') return idPrefixes.some((prefix) => stanza.id?.startsWith(prefix) === true);
+  const { bare } = seat.account;
+  return idPrefixes.some((idPrefix) => isNudge(stanza, { idPrefix, bare, nextId: 1 }));
 }
 
 /** What only an occupant is told, on a stream that is none any more, of a room that the session hears by way of the account. */

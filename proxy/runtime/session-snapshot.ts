@@ -20,6 +20,7 @@ export function legsToText({ managed, forServer }: LegsSnapshot): string {
     fromServer: counters.fromServer,
     toServer: outboundToJson(counters.toServer),
     toClient: outboundToJson(counters.toClient),
+    told: counters.told,
     again: again.map(sentToJson),
     forServer: forServer.map(String),
   };
@@ -30,12 +31,13 @@ export function legsToText({ managed, forServer }: LegsSnapshot): string {
 export function legsFromText(text: string): LegsSnapshot {
   const read = JSON.parse(text) as Written;
   if (read.v !== 1) throw new Error(`a session of version ${read.v} cannot be read`);
-  const { version, previd, resumableMs, fromClient, fromServer, toServer, toClient, again, forServer } = read;
+  const { version, previd, resumableMs, fromClient, fromServer, toServer, toClient, told, again, forServer } = read;
   const counters: ManagementSnapshot = {
     fromClient,
     fromServer,
     toServer: outboundFromJson(toServer),
     toClient: outboundFromJson(toClient),
+    ...(told && { told }),
   };
   return {
     managed: { version, previd, resumableMs, counters, again: again.map(sentFromJson) },
@@ -44,7 +46,7 @@ export function legsFromText(text: string): LegsSnapshot {
 }
 
 type Written = Omit<ManagedSnapshot, 'counters' | 'again'> &
-  Pick<ManagementSnapshot, 'fromClient' | 'fromServer'> & {
+  Pick<ManagementSnapshot, 'fromClient' | 'fromServer' | 'told'> & {
     readonly v: number;
     readonly toServer: WrittenOutbound;
     readonly toClient: WrittenOutbound;

@@ -4,14 +4,13 @@
  */
 import type { CarrierId, SessionId } from '../core/state.ts';
 import type { Seat } from '../core/view.ts';
-import type { Leg, LegHandler, StreamErrorToSend } from '../net/leg.ts';
+import { type Leg, type LegHandler, SILENT, type StreamErrorToSend } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { HotCounters } from '../ops/metrics.ts';
 import { bareOf } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Declarations, Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
-import type { BoundSession } from './bound-session.ts';
 import { guard } from './carrier-guard.ts';
 import { ClientState } from './client-state.ts';
 import type { AccountDeps } from './deps.ts';
@@ -23,6 +22,7 @@ import { Hibernation, type SessionEvents, type Sleeper } from './session-hiberna
 import { type LegSide, type Managed, SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
 import { type RouteView, routeDown, routeUp } from './session-routes.ts';
+import { type NewSession, type Returning, type Transfer, withPrefix } from './session-transfer.ts';
 
 export class ClientSession implements SessionPort, CarrierPort {
   readonly id: SessionId;
@@ -55,13 +55,21 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** What the client broke, which its stream at the server ends with too (S8). */
   #broken: StreamErrorToSend | undefined;
 
-  constructor(bound: BoundSession, asked: string, account: Account, deps: AccountDeps, events: SessionEvents) {
+  /** `returning`: it has been another node's. It has no connections until it is resumed over those of `bound`. */
+  constructor(
+    bound: NewSession,
+    asked: string,
+    account: Account,
+    deps: AccountDeps,
+    events: SessionEvents,
+    returning?: Returning,
+  ) {
     this.id = `s${deps.serial()}` as SessionId;
     this.carrierId = `c${deps.serial()}` as CarrierId;
     this.jid = bound.jid;
     this.asked = asked;
     this.bare = bareOf(bound.jid);
-    const own = ownTerms(bound, deps);
+    const own = returning ? undefined : ownTerms(bound, deps);
     this.#legs = new SessionLegs(bound.client, bound.server, () => this.hibernation.mindQueue(), own);
     this.#account = account;
     this.#transport = bound.client.kind;
@@ -71,15 +79,23 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#isManaged = deps.offerStreamManagement && (own !== undefined || hasManagement(bound.features));
     this.#log = deps.log.child({ session: this.id, client: bound.client.id, server: bound.server.id });
     this.#rate = SessionRate.create(deps.config.rate, this.client);
-    this.device = deviceOf(bound.asked);
-    const seat = account.addSession(this, this.carrierId, this, this.device);
+    this.device = returning ? returning.record.device : deviceOf(bound.asked);
+    if (returning) this.#legs.restore(returning.record.legs);
+    const seat = returning?.enter(this) ?? account.addSession(this, this.carrierId, this, this.device);
     this.#seat = seat;
-    this.#view = { seat, exclude: deps.config.exclude };
+    const idPrefixes = returning?.record.idPrefixes ?? [];
+    this.#view = { seat, exclude: deps.config.exclude, idPrefixes };
     const relay = (stanza: Stanza): void => this.relayUpstream(stanza);
-    this.#clientState = new ClientState({ id: this.id, seat, account, legs: this.#legs, relay });
+    const isShown = returning?.record.isShown ?? false;
+    this.#clientState = new ClientState({ id: this.id, seat, account, legs: this.#legs, relay, isShown });
     this.hibernation = new Hibernation(this.#sleeper());
     deps.metrics.sessions.inc({ transport: this.#transport });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
+    if (returning) {
+      // They are its own when it is resumed over them.
+      bound.client.handler = SILENT;
+      bound.server.handler = SILENT;
+    }
     this.#log.info(
       { jid: this.jid, mechanism: bound.mechanism, transport: this.client.kind, address: this.client.remoteAddress },
       'session bound',
@@ -293,6 +309,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#rate?.stop();
         this.#server.resume('client');
       },
+      leaves: () => this.#clientState.passWithheld(),
       awake: () => {
         if (this.#legs.isOwn) this.#clientState.wake();
         this.#clientState.resumed();
@@ -344,10 +361,32 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (!this.#isServerGone) this.#server.end();
   }
 
+  /** The session is to go on elsewhere; undefined: nobody could resume it. The record is to be written before anything else happens. */
+  transfer(): Transfer | undefined {
+    const transfer = this.hibernation.transfer();
+    if (!transfer) return undefined;
+    const { jid, asked, device } = this;
+    const { isShown } = this.#clientState;
+    const idPrefixes = withPrefix(this.#view.idPrefixes, this.#seat.account.idPrefix);
+    const record = { ...transfer, jid, asked, device, isShown, idPrefixes };
+    return { record, leave: () => this.#goesElsewhere(), cut: () => this.client.destroy() };
+  }
+
+  /** What its streams had and have not passed on goes with the session, and is nobody's here. */
+  #goesElsewhere(): void {
+    this.#isServerGone = true;
+    this.#clientGone('goes on elsewhere');
+    this.#account.loseCarrier(this.carrierId);
+  }
+
   // As a receiver.
 
   get declared(): Declarations | 'websocket' {
     return this.#legs.declared;
+  }
+
+  get isTransferable(): boolean {
+    return this.#legs.previd !== undefined && !this.#legs.isOwn && !this.#legs.isHibernating;
   }
 
   get mayHoldBack(): boolean {

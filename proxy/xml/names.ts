@@ -21,6 +21,7 @@ export const NS = {
   csi: 'urn:xmpp:csi:0',
   xmppErrors: 'urn:xmpp:errors',
   muc: 'http://jabber.org/protocol/muc',
+  hats: 'urn:xmpp:hats:0',
   mucUser: 'http://jabber.org/protocol/muc#user',
   mucAdmin: 'http://jabber.org/protocol/muc#admin',
   mucOwner: 'http://jabber.org/protocol/muc#owner',

@@ -52,10 +52,18 @@ test('prefixes that a presence declares for its children go with them: to the ro
   world.settle();
   const seen = world.sent.at(-1)?.stanza.root.child('c', capabilities);
   assert.is(seen?.attr('ver'), 'v', 'the room is shown them');
+  const { carrier, jid } = world.client(a);
+  const item = `<x xmlns='${NS.mucUser}'><item affiliation='none' role='participant'/><status code='110'/></x>`;
+  const hats = `<hats xmlns='urn:xmpp:hats:0'><hat title='Teacher' uri='t'/></hats>`;
+  world.arrives(
+    carrier,
+    `<presence xmlns:c='${capabilities}' from='${ROOM}/alice' to='${jid}'>${show}${hats}${item}</presence>`,
+  );
   world.drop(a);
   world.settle();
   const join = world.sent.filter(({ stanza }) => stanza.root.child('x', NS.muc)).at(-1);
   assert.is(join?.stanza.root.child('c', capabilities)?.attr('ver'), 'v', 'the next stream comes in with them');
+  assert.is(join?.stanza.root.child('hats'), undefined, 'and without what the room has added');
   assert.equal(
     [...world.state.carriers.values()].map(({ status }) => status),
     ['ready'],

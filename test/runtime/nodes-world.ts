@@ -301,7 +301,7 @@ export class TestClient implements SessionPort, CarrierPort {
 
   says(xml: string): void {
     const stanza = parseStanza(xml);
-    const route = routeUp(stanza, { seat: this.seat, exclude: [] });
+    const route = routeUp(stanza, { seat: this.seat, exclude: [], idPrefixes: [] });
     if (route === 'account') this.account.input({ kind: 'session-stanza', session: this.id, stanza });
     else append(this.world.up, this.jid, stanza);
   }
@@ -357,7 +357,7 @@ export class TestClient implements SessionPort, CarrierPort {
   }
 
   fromServer(stanza: Stanza): void {
-    const route = routeDown(stanza, { seat: this.seat, exclude: [] }, this.#isGone);
+    const route = routeDown(stanza, { seat: this.seat, exclude: [], idPrefixes: [] }, this.#isGone);
     if (route === 'account') this.account.input({ kind: 'carrier-stanza', carrier: this.carrier, stanza });
     else if (route === 'relay') this.#hear(stanza);
   }

@@ -2,65 +2,11 @@
  * Nodes that share a Redis, in front of real servers (C1 to C4): devices of an account are spread over them, nodes stop, die
  * and lose the store, and neither the room nor the devices that stay notice. All other scenarios play on two nodes with TEST_NODES=2.
  */
-import { silentLog } from '../../proxy/ops/log.ts';
-import { createMetrics } from '../../proxy/ops/metrics.ts';
-import { createRedisStore } from '../../proxy/store/redis.ts';
-import { type RedisServer, startRedis } from '../servers/index.ts';
-import { cuttable } from '../support/cut-store.ts';
-import type { TestProxy } from '../support/proxy.ts';
-import { type Breakable, breakable } from './support/breakable.ts';
+import { kill, type Node, nodes, shared, startNode } from './support/nodes.ts';
 import { assert, type Client, type Element, joinRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, heardUpTo, leavesAlone, said, speaks, until, watch } from './support/witness.ts';
 
 const scenario = scenarios('nodes', { limitMs: 60_000, except: ['sameOnBoth'] });
-
-/** Short, so that a dead node is found soon; and who leaves has left. */
-const config = { cluster: { lease: '1s' }, leave: { grace: '0' } };
-
-interface Node {
-  readonly proxy: TestProxy;
-  readonly upstream: Breakable;
-  /** Cuts the node off the store, or lets it reach it again. */
-  cut(isCut: boolean): void;
-}
-
-async function nodes(scene: Scene, count = 2): Promise<Node[]> {
-  const redis = await shared(scene);
-  const made: Node[] = [];
-  for (let index = 0; index < count; index += 1) made.push(await startNode(scene, redis));
-  return made;
-}
-
-async function shared(scene: Scene): Promise<RedisServer> {
-  const redis = await startRedis();
-  scene.after(() => redis.stop());
-  return redis;
-}
-
-async function startNode(scene: Scene, redis: RedisServer): Promise<Node> {
-  let isCut = false;
-  const upstream = await breakable(scene.server.ports.plain);
-  scene.after(() => upstream.stop());
-  const nodesOfRedis = [{ host: '127.0.0.1', port: redis.port }];
-  const unnamed = { tls: undefined, username: undefined, password: undefined };
-  const store = createRedisStore({
-    target: { nodes: nodesOfRedis, isCluster: false, ...unnamed, database: 0 },
-    prefix: 'test:',
-    log: silentLog,
-    metrics: createMetrics(),
-  });
-  scene.after(() => store.close());
-  await store.connected();
-  const own = cuttable(store, () => isCut);
-  const proxy = await scene.startProxy(config, { upstream: upstream.upstream, store: own });
-  return {
-    proxy,
-    upstream,
-    cut: (value) => {
-      isCut = value;
-    },
-  };
-}
 
 /** A device on each node, all of them in the room. */
 async function spread(scene: Scene, all: readonly Node[]): Promise<Client[]> {
@@ -71,13 +17,6 @@ async function spread(scene: Scene, all: readonly Node[]): Promise<Client[]> {
     clients.push(client);
   }
   return clients;
-}
-
-/** The process is gone: so are its clients, its streams at the server and its link to the store. */
-async function kill(node: Node, clients: readonly Client[]): Promise<void> {
-  node.cut(true);
-  node.upstream.break();
-  await Promise.all(clients.map((client) => client.drop()));
 }
 
 /** How many rooms are occupied through these nodes. */

@@ -17,7 +17,7 @@ const acts = fc.oneof(
   { weight: 24, arbitrary: fc.constantFrom('to-proxy', 'to-server', 'from-server', 'to-client') },
   { weight: 4, arbitrary: fc.constantFrom('client-r', 'server-r', 'client-a', 'server-a') },
   { weight: 2, arbitrary: fc.constantFrom('cut-client', 'cut-server', 'suspend', 'congest', 'drain', 'move') },
-  { weight: 3, arbitrary: fc.constantFrom('resume', 'resume-slowly', 'refused') },
+  { weight: 3, arbitrary: fc.constantFrom('resume', 'resume-slowly', 'resume-elsewhere', 'refused') },
 );
 
 test('S9 nothing that was acknowledged is lost, nothing comes twice, and all keeps its order', () => {

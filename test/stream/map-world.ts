@@ -40,6 +40,7 @@ export type Act =
   | 'move'
   | 'resume'
   | 'resume-slowly'
+  | 'resume-elsewhere'
   | 'refused';
 
 /** An end of a managed stream, by the book: XEP-0198 section 4 with numbers that never wrap, wrapped on the wire only. */
@@ -208,10 +209,11 @@ export class MapWorld {
         this.#resume(() => {});
         return;
       case 'resume-slowly':
+      case 'resume-elsewhere':
         // The old connections live on while the server makes up its mind; the client reads its new one only.
         this.#resume(() => {
           for (const one of ['to-proxy', 'from-server', 'own', 'to-server'] as const) this.act(one);
-        });
+        }, act === 'resume-elsewhere');
         return;
       case 'refused':
         this.legs.prepareResume(this.client.h);
@@ -374,11 +376,17 @@ export class MapWorld {
   }
 
   /** A new connection of the client, and one to the server, which grants it. */
-  #resume(meanwhile: () => void): void {
+  #resume(meanwhile: () => void, isElsewhere = false): void {
     const { h } = this.client;
     const request = this.legs.prepareResume(h);
     assert.ok(request, 'there is a session to resume');
     meanwhile();
+    // The node that was asked gives the session to the one on which the server has granted it.
+    if (isElsewhere) {
+      this.#cutClient();
+      this.#suspend();
+      this.#move();
+    }
     // From here on the client has only its new connection; the server ends the old one, and has what was sent on it or not.
     this.#down.isOpen = false;
     this.#up.in.length = 0;

@@ -83,6 +83,8 @@ const ordinary: readonly Input[] = [
   ...headers.flatMap((given) => [opens('client', given), opens('server', given)]),
   { type: 'dialed' },
   { type: 'encrypted' },
+  { type: 'recalled', xml: undefined },
+  { type: 'recalled', xml: `<resume xmlns='${NS.sm3}' previd='unknown' h='7'/>` },
 ];
 
 const deadly: readonly Input[] = [
@@ -112,6 +114,7 @@ const helpful: Partial<Record<Phase, Input>> = {
   regreeting: opens('server'),
   refeatures: said('server', texts.server[1] ?? ''),
   binding: said('server', texts.server[5] ?? ''),
+  recalling: { type: 'recalled', xml: `<resume xmlns='${NS.sm3}' previd='unknown' h='7'/>` },
   login: said('server', `<iq type='result' id='l'/>`),
   proving: said(
     'server',
@@ -141,6 +144,7 @@ const anyRules = fc.record({
   encrypted: fc.boolean(),
   plainOnly: fc.boolean(),
   streamManagement: fc.boolean(),
+  mayRecall: fc.boolean(),
   ownerOf: fc.constantFrom(
     () => undefined,
     () => 'alice@localhost',
@@ -181,6 +185,8 @@ class World {
         return this.upstream === 'dialing';
       case 'encrypted':
         return this.handshake;
+      case 'recalled':
+        return this.machine.phase === 'recalling';
       case 'timeout':
       case 'stop':
         return true;
@@ -294,6 +300,7 @@ test('whatever happens: held before each answer, nothing without a header, both 
     'authenticated',
     'binding',
     'proving',
+    'recalling',
     'resuming',
     'bound',
     'over',

@@ -12,17 +12,20 @@ import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { applyFacts } from '../watch.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { sendLeave } from './leave.ts';
+import { catchUp } from './missed.ts';
 import { reconcile, startMove } from './move.ts';
 import { retire } from './sessions.ts';
 import { presenceContent } from './shown.ts';
 import { bePatient, settleStranded } from './stranded.ts';
 
+/** How long the messages of a stream that has come are compared with what was heard elsewhere before (ms). */
+const OVERLAP_MS = 15_000;
 /** What sessions of another node that have heard nothing of a room may have missed (ms). */
 const UNHEARD_MS = 60_000;
 
 export function arrive(turn: Turn, arrival: Arrival): void {
   const { state, out } = turn;
-  const { sessions, carriers, watched, known } = arrival;
+  const { sessions, carriers, watched, known, requests = [] } = arrival;
   for (const carrier of carriers) state.carriers.set(carrier.id, carrier);
   for (const session of sessions) state.sessions.set(session.id, session);
   if (sessions.length > 0) {
@@ -34,6 +37,10 @@ export function arrive(turn: Turn, arrival: Arrival): void {
   if (carriers.some(({ kind }) => kind === 'account-stream')) state.accountStream = 'ready';
   for (const room of watched) takeOn(turn, room);
   for (const one of known) takeIn(turn, one);
+  for (const [id, pending] of requests) {
+    state.requests.set(id, pending);
+    out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);
+  }
   for (const carrier of carriers) settleCarrier(turn, carrier);
   reconcile(turn);
 }
@@ -42,6 +49,10 @@ export function arrive(turn: Turn, arrival: Arrival): void {
 function takeOn(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   state.rooms.set(room.key, room);
+  if (room.phase === 'leaving') {
+    for (const id of [...room.departing.keys()]) sendLeave(turn, room, id);
+    return;
+  }
   const carrier = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   // What only other nodes' sessions hear is not known here, although the stream is.
   const isWhole = carrier?.rooms.has(room.key) === true && room.members.size > 0 && room.self !== undefined;
@@ -51,6 +62,7 @@ function takeOn(turn: Turn, room: Occupancy): void {
     for (const sent of room.sent) sent.isStranded = true;
     if (room.sent.length > 0) bePatient(turn, room);
   }
+  if (room.overlap) out.setTimer(`overlap ${room.key}`, OVERLAP_MS);
   const { self } = room;
   if (self) room.shown = { content: presenceContent(self), presence: self, rank: availability(showOf(self)), at: 0 };
   recordOccupancy(turn, room);
@@ -63,6 +75,7 @@ function takeOn(turn: Turn, room: Occupancy): void {
     session.rooms.add(room.key);
     out.push({ kind: 'store-join', room: room.key, session: id });
   }
+  if (room.ahead) catchUp(turn, room, true);
 }
 
 /** What they have said to the lost home: it is among what the room has shown, will be, or gets an error. */
@@ -122,7 +135,7 @@ function settleCarrier(turn: Turn, carrier: Carrier): void {
       carrier.rooms.delete(key);
       continue;
     }
-    if (room.carrier === carrier.id) continue;
+    if (room.carrier === carrier.id || room.departing.has(carrier.id)) continue;
     const isShared = !state.services.facts(serviceOf(room)).refusesSharedNick;
     const isFree = room.carrier === undefined && !room.move && room.phase === 'joined';
     if (isFree && !session && carrier.kind === 'borrowed') room.carrier = carrier.id;

@@ -175,7 +175,7 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
  * still there may turn out to have been lost before.
  */
 function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
-  const content = room.shown?.content ?? (room.self ? presenceContent(room.self) : '');
+  const content = room.self ? presenceContent(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const last = room.log.entries(turn.now).at(-1);
   const since = new Date(Math.max(last?.at ?? 0, room.joinedAt) - 1000).toISOString();

@@ -15,14 +15,17 @@ import { notePending } from './nick.ts';
 /** Children that say how available somebody is (RFC 6121 section 4.7.2). */
 const STATES: ReadonlySet<string> = new Set(['show', 'status', 'priority']);
 
+/** What rooms and servers add, beside what is in namespaces of MUC. */
+const OF_ROOM: ReadonlySet<string> = new Set([NS.occupantId, NS.delay, NS.stanzaId, NS.hats]);
+
 /** What a client's presence holds, avatar hash and capabilities included, without what belongs to the room. */
 export function presenceContent(presence: Stanza, isWanted: (name: string) => boolean = () => true): string {
   // What stands under a stream header's prefixes does not stand elsewhere.
   if (presence.outerPrefixes.length > 0) return '';
   let content = '';
   for (const child of presence.root.children) {
-    const isOfRoom = child.ns.startsWith(NS.muc) || child.ns === NS.occupantId || child.ns === NS.delay;
-    if (!isOfRoom && isWanted(child.name)) content += standalone(presence, child);
+    if (!child.ns.startsWith(NS.muc) && !OF_ROOM.has(child.ns) && isWanted(child.name))
+      content += standalone(presence, child);
   }
   return content;
 }

@@ -4,7 +4,8 @@ import type { BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
 import type { Message } from './messages.ts';
 import { readHouseSettings } from './moving-house.ts';
-import { CLAIM_MS, type ClusterNode, type NodeHandler } from './node.ts';
+import { CLAIM_MS, type ClusterNode, type NodeHandler, type NodeMessage } from './node.ts';
+import { isRecall, Recalls } from './recalls.ts';
 import { SharedAccount } from './shared-account.ts';
 
 /** How long a node that stops waits for others to take leave of its sessions (ms), and how often it looks. */
@@ -13,12 +14,14 @@ const STEP_MS = 5;
 
 export class Cluster implements NodeHandler {
   readonly node: ClusterNode;
+  readonly recalls: Recalls;
   readonly #deps: AccountDeps;
   readonly #accounts = new Map<string, SharedAccount>();
   #renewal: NodeJS.Timeout | undefined;
 
   constructor(node: ClusterNode, deps: AccountDeps) {
     this.node = node;
+    this.recalls = new Recalls(node, deps.log);
     this.#deps = deps;
   }
 
@@ -73,7 +76,11 @@ export class Cluster implements NodeHandler {
     }
   }
 
-  message(from: string, message: Message, payload: Buffer): void {
+  message(from: string, message: NodeMessage, payload: Buffer): void {
+    if (isRecall(message)) {
+      this.recalls.message(from, message);
+      return;
+    }
     const account = this.#accounts.get(message.account);
     if (account) account.message(from, message, payload);
     else if (message.kind === 'home') this.#moveIn(from, message, payload);
@@ -134,6 +141,7 @@ export class Cluster implements NodeHandler {
 
   async stop(): Promise<void> {
     clearInterval(this.#renewal);
+    this.recalls.close();
     this.close();
     await this.node.stop();
   }

@@ -217,6 +217,10 @@ export class Guests implements Elsewhere {
     if (how !== 'next') return;
     const reading = new Reading<InputItem>(payload);
     for (const item of reading.items) {
+      if (item.kind === 'arrive') {
+        this.#link.arrive(guest, Buffer.from(reading.text(item.knowledge)));
+        continue;
+      }
       const input = this.#heard(guest, readInput(reading, item));
       this.#note(guest, input);
       // The other node counts its session among those in the room as soon as the join is on its way.

@@ -18,6 +18,8 @@ export type InputItem =
       readonly isUnsure?: boolean | undefined;
     }
   | { readonly kind: 'carrier-stanza'; readonly carrier: CarrierId; readonly stanza: TextRef }
+  /** A session has come that another node has had; with what it knows, as in an attachment. */
+  | { readonly kind: 'arrive'; readonly knowledge: TextRef }
   | { readonly kind: 'other'; readonly input: Plain };
 
 /** Effects that another node can have a part in, and what it must know of the account's state to do so. */
@@ -91,7 +93,7 @@ export function writeInput(payload: Payload<InputItem>, input: Exclude<Input, { 
 }
 
 /** @throws ViolationError on what no node has written */
-export function readInput(reading: Reading<InputItem>, item: InputItem): Input {
+export function readInput(reading: Reading<InputItem>, item: Exclude<InputItem, { kind: 'arrive' }>): Input {
   if (item.kind === 'other') return fromPlain(item.input, reading) as Input;
   const stanza = reading.stanza(item.stanza);
   if (item.kind === 'carrier-stanza') return { ...item, stanza };

@@ -1,7 +1,7 @@
 /** What a node's sessions are and know, as the payload by which they come to a home. */
 import { type Arrival, type KnownRoom, knownRoom } from '../../core/arrival.ts';
 import { RoomSet } from '../../core/room-set.ts';
-import type { Member, Session, SessionId } from '../../core/state.ts';
+import type { Carrier, Member, Session, SessionId } from '../../core/state.ts';
 import { factsOf, type RoomFacts } from '../../core/watch.ts';
 import { splitJid } from '../../xml/address.ts';
 import { Payload, Reading, type TextRef } from './envelope.ts';
@@ -35,21 +35,41 @@ interface RoomItem {
 
 export function writeKnowledge(mirror: Mirror, hasCredentials: boolean, now: number): Buffer {
   const payload = new Payload<KnowledgeItem>();
-  for (const { rooms: _, ...facts } of mirror.sessions.values())
-    payload.add({ kind: 'session', facts: toPlain(facts, payload) });
+  for (const session of mirror.sessions.values()) writeSession(payload, session);
   for (const id of mirror.own) {
     const carrier = mirror.carriers.get(id);
-    if (carrier) payload.add({ kind: 'carrier', facts: { ...carrier, rooms: [...carrier.rooms] } });
+    if (carrier) writeCarrier(payload, carrier);
   }
   const own = new Set([...mirror.sessions.values(), ...mirror.carriers.values()].map(({ jid }) => jid));
   for (const room of mirror.watched.values()) {
+    // A stream that has come with a session is to leave it: the home sees that it carries it.
+    if (room.phase === 'leaving') continue;
     const { refusesSharedNick } = mirror.services.facts(splitJid(room.key).domain);
     payload.add(
       writeRoom(payload, knownRoom(room, factsOf(room, refusesSharedNick), own, mirror.before(room.key), now)),
     );
   }
+  for (const known of mirror.newcomers.rooms) payload.add(writeRoom(payload, known));
   if (hasCredentials) payload.add({ kind: 'credentials' });
   return payload.seal();
+}
+
+/** One session that has come from another node, for a home that knows this one. */
+export function writeArrival(session: Session, carrier: Carrier, rooms: readonly KnownRoom[], hasCredentials: boolean) {
+  const payload = new Payload<KnowledgeItem>();
+  writeSession(payload, session);
+  writeCarrier(payload, carrier);
+  for (const known of rooms) payload.add(writeRoom(payload, known));
+  if (hasCredentials) payload.add({ kind: 'credentials' });
+  return payload.seal();
+}
+
+function writeSession(payload: Payload<KnowledgeItem>, { rooms: _, ...facts }: Session): void {
+  payload.add({ kind: 'session', facts: toPlain(facts, payload) });
+}
+
+function writeCarrier(payload: Payload<KnowledgeItem>, carrier: Carrier): void {
+  payload.add({ kind: 'carrier', facts: { ...carrier, rooms: [...carrier.rooms] } });
 }
 
 function writeRoom(payload: Payload<KnowledgeItem>, known: KnownRoom): RoomItem {

@@ -1,6 +1,8 @@
 /** What a node that is not an account's home knows of the account: enough to route its own sessions' stanzas. */
+import type { Arrival, KnownRoom } from '../../core/arrival.ts';
 import { entered } from '../../core/entry.ts';
 import type { Input } from '../../core/inputs.ts';
+import { type Passage, shownOf, type Unfinished } from '../../core/passage.ts';
 import { RoomSet } from '../../core/room-set.ts';
 import { presentationOf } from '../../core/rules/join.ts';
 import type { Services } from '../../core/services.ts';
@@ -20,6 +22,7 @@ import { type BareKey, bareKey, resourceOf, splitJid } from '../../xml/address.t
 import { emptied, parseStanza, type Stanza } from '../../xml/stanza.ts';
 import type { Ports } from '../ports.ts';
 import type { ViewItem } from './items.ts';
+import { Newcomers } from './newcomers.ts';
 
 export class Mirror implements AccountView {
   readonly bare: string;
@@ -41,6 +44,7 @@ export class Mirror implements AccountView {
   readonly #asked = new Map<string, Stanza[]>();
   /** What the last message was when the first session here came in. */
   readonly #before = new Map<BareKey, string | undefined>();
+  readonly newcomers = new Newcomers();
   /** Requests to rooms that are not answered, without what is in them, by session and id. */
   readonly #requests = new Map<string, { readonly session: SessionId; readonly stanza: Stanza }>();
   idPrefix = '';
@@ -80,6 +84,43 @@ export class Mirror implements AccountView {
     };
     this.sessions.set(id, session);
     return { session, carrier: this.addCarrier(carrier, 'borrowed', jid, id) };
+  }
+
+  /** A session comes, with its stream, that another node has had. */
+  restore(passage: Passage, isKnown: boolean): void {
+    const { session, carrier, rooms, before, requests } = passage;
+    this.sessions.set(session.id, session);
+    this.carriers.set(carrier.id, carrier);
+    this.own.add(carrier.id);
+    if (isKnown) return;
+    const others = rooms.filter(({ key, members }) => this.watched.has(key) && members.size > 0);
+    this.newcomers.add(
+      others.map((room) => this.shown(passage, room)),
+      requests,
+    );
+    for (const room of rooms) {
+      if (this.watched.has(room.key)) continue;
+      this.watched.set(room.key, room);
+      this.#before.set(room.key, before.get(room.key));
+    }
+  }
+
+  /** What of a room the one session has been shown that it came with. */
+  shown({ before }: Passage, room: Occupancy): KnownRoom {
+    const { refusesSharedNick } = this.services.facts(splitJid(room.key).domain);
+    const own = new Set([...this.sessions.values(), ...this.carriers.values()].map(({ jid }) => jid));
+    const about = { own, before: before.get(room.key), now: this.#now() };
+    return shownOf(room, factsOf(room, refusesSharedNick), about);
+  }
+
+  /** For a home that is here: what it knows of the rooms counts, and of those that it does not what the session has been shown. */
+  arrivalAt({ rooms: atHome }: AccountState, passage: Passage): Arrival {
+    const { session, carrier, rooms, requests } = passage;
+    const isKnown = ({ key }: Occupancy): boolean => (atHome.get(key)?.phase ?? 'ended') !== 'ended';
+    const watched = rooms.filter((room) => !isKnown(room));
+    const joined = rooms.filter((room) => isKnown(room) && room.members.size > 0);
+    const known = joined.map((room) => this.shown(passage, room));
+    return { sessions: [session], carriers: [carrier], watched, known, requests };
   }
 
   addCarrier(id: CarrierId, kind: Carrier['kind'], jid: string, session: SessionId | undefined): Carrier {
@@ -130,9 +171,11 @@ export class Mirror implements AccountView {
     }
     for (const id of item.gone) if (!this.own.has(id)) this.carriers.delete(id);
   }
+
   dropSession(id: SessionId): void {
     const rooms = this.sessions.get(id)?.rooms ?? [];
     this.sessions.delete(id);
+    this.newcomers.drop(id);
     for (const room of rooms) {
       this.#asked.delete(`${id} ${room}`);
       this.left(room, id);
@@ -159,7 +202,11 @@ export class Mirror implements AccountView {
         for (const [room, cursor] of input.cursors) session?.cursors.set(room, cursor);
         return;
       case 'session-awakes':
-        if (session) Object.assign(session, { isHibernating: false, isStreamKept: false });
+        if (session) {
+          const carrier = this.carriers.get(session.carrier);
+          if (carrier?.status === 'hibernating') carrier.status = 'ready';
+          Object.assign(session, { isHibernating: false, isStreamKept: false });
+        }
         return;
       case 'session-stanza': {
         const room = entered(input.stanza);
@@ -214,6 +261,13 @@ export class Mirror implements AccountView {
       const session = name.slice(0, name.indexOf(' ')) as SessionId;
       for (const stanza of stanzas) yield { session, stanza };
     }
+  }
+
+  /** What a session here is owed by rooms. */
+  unfinished(id: SessionId): Unfinished {
+    const asked = [...this.unanswered()].filter(({ session }) => session === id).map(({ stanza }) => stanza);
+    const unanswered = [...this.#requests.values()].filter(({ session }) => session === id);
+    return { asked, requests: new Map(), unanswered: unanswered.map(({ stanza }) => stanza) };
   }
 
   #noteRequest(session: SessionId, stanza: Stanza): void {
@@ -317,7 +371,8 @@ export class Mirror implements AccountView {
     this.#asked.delete(name);
     const room = this.watched.get(key);
     if (!room) return;
-    const known = room.members.get(id);
+    const arrived = this.newcomers.entered(key, id);
+    const known = room.members.get(id) ?? arrived?.members.get(id);
     const stanza = join ?? known?.presentation.stanza;
     if (!stanza) return;
     if (room.members.size === 0) {

@@ -5,10 +5,12 @@
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import type { Envelope, Inbox } from '../../store/bus.ts';
+import type { Hibernations } from '../../store/hibernations.ts';
 import { type Fence, type Store, StoreError } from '../../store/store.ts';
 import { cleanUp } from './clean-up.ts';
 import { readBody, writeBody } from './envelope.ts';
 import type { Message } from './messages.ts';
+import type { RecallMessage } from './recalls.ts';
 
 /** How long a claim is in force without being renewed (ms). It ends with its node's life anyway. */
 export const CLAIM_MS = 3_600_000;
@@ -28,9 +30,11 @@ export interface NodeOptions {
   readonly newId: () => string;
 }
 
+export type NodeMessage = Message | RecallMessage;
+
 /** What happens to a node. */
 export interface NodeHandler {
-  message(from: string, message: Message, payload: Buffer): void;
+  message(from: string, message: NodeMessage, payload: Buffer): void;
   /** Envelopes for this node, of whatever sender, are lost. */
   gap(): void;
   /** Another node is no more. */
@@ -58,6 +62,19 @@ export class ClusterNode {
   constructor(options: NodeOptions) {
     this.#options = options;
     this.#id = options.newId();
+  }
+
+  /** A word that no node has used. */
+  readonly newId = (): string => this.#options.newId();
+
+  /** Nodes that live, as of now. @throws StoreError */
+  async others(): Promise<readonly string[]> {
+    const alive = await this.#options.store.nodes.alive();
+    return alive.map(({ id }) => id).filter((id) => id !== this.#id);
+  }
+
+  get hibernations(): Hibernations {
+    return this.#options.store.hibernations;
   }
 
   get id(): string {
@@ -174,7 +191,7 @@ export class ClusterNode {
     // It may die before the next look: then that one finds it gone.
     if (from !== this.#id) this.#peers.add(from);
     try {
-      const { head, payload } = readBody<Message>(body);
+      const { head, payload } = readBody<NodeMessage>(body);
       this.#handler?.message(from, head, payload);
     } catch (error) {
       this.#options.metrics.drops.inc({ reason: 'fault' });
@@ -185,7 +202,7 @@ export class ClusterNode {
   }
 
   /** In the order of the calls. When it cannot be put into the other node's inbox, `unreachable` or, later, `recovered` tells. */
-  send(to: string, message: Message, payload?: Buffer): void {
+  send(to: string, message: NodeMessage, payload?: Buffer): void {
     if (this.#isStopped) return;
     this.#options.metrics.envelopes.inc({ kind: message.kind });
     this.#options.store.bus.send(this.#id, to, writeBody(message, payload)).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 /** What a node has of an account, wherever the account's home is: its sessions and streams, and what it knows of the rest. */
 import type { Input } from '../../core/inputs.ts';
-import type { CarrierId, SessionId, Settings } from '../../core/state.ts';
+import type { CarrierId, PendingRequest, SessionId, Settings } from '../../core/state.ts';
 import type { Seat } from '../../core/view.ts';
 import type { AccountStreamKeeper } from '../account-stream-keeper.ts';
 import type { AccountDeps } from '../deps.ts';
@@ -31,6 +31,8 @@ export interface Part {
   free(carrier: CarrierId): void;
   /** A room stanza that cannot be taken to the home is answered. */
   refuse(happening: Happening): void;
+  /** Requests to rooms that cannot be answered any more. */
+  refuseRequests(requests: ReadonlyMap<string, PendingRequest>): void;
   /** Something may have been the last that kept the account here. */
   settle(): void;
   /** Nothing is left of the account. */

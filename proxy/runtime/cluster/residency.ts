@@ -3,14 +3,16 @@
  * claim in the store; it is lost with its node, given up when another node is the better one, and looked up anew when this node
  * cannot be sure.
  */
-import { type AccountState, createAccountState, type SessionId } from '../../core/state.ts';
+import type { Passage } from '../../core/passage.ts';
+import { type AccountState, type CarrierId, createAccountState, type SessionId } from '../../core/state.ts';
 import type { AccountView } from '../../core/view.ts';
 import type { Fence } from '../../store/store.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { carryOut } from './carry-out.ts';
 import { ChannelEnd } from './channel.ts';
+import { canBeTakenOver, isCarrying, streamsToFree } from './draining.ts';
 import { Home } from './home.ts';
-import { writeKnowledge } from './knowledge.ts';
+import { writeArrival, writeKnowledge } from './knowledge.ts';
 import { type House, type MovedGuest, packHouse, unpackHouse } from './moving-house.ts';
 import type { Part } from './part.ts';
 import { findHome, sleep } from './seek.ts';
@@ -33,6 +35,8 @@ export class Residency {
   #isMoving = false;
   #moveTimer: NodeJS.Timeout | undefined;
   #isDraining = false;
+  /** Where rooms stay with streams of this node, and go on with their sessions: those that are to be freed of theirs before the end. */
+  #leaving: readonly CarrierId[] | undefined;
 
   constructor(part: Part) {
     this.#part = part;
@@ -99,12 +103,30 @@ export class Residency {
     const carriers = [...mirror.own].map((id) => mirror.carriers.get(id)).filter((one) => one !== undefined);
     const watched = mirror.takeWatched();
     const sessions = [...mirror.sessions.values()];
-    home.input({ kind: 'arrive', arrival: { sessions, carriers, watched, known: [] } });
+    const known = mirror.newcomers.takeRooms();
+    const requests = mirror.newcomers.takeRequests();
+    home.input({ kind: 'arrive', arrival: { sessions, carriers, watched, known, requests } });
     this.#offerCredentials(home);
     this.reseat();
     for (const happening of waiting.take()) home.input(happening);
     deps.metrics.homes.inc({ event: watched.length > 0 ? 'taken-over' : 'claimed' });
     deps.log.debug({ account: bare, epoch: fence.epoch }, 'the account is at home here');
+  }
+
+  /** A session has come, with its stream, that another node has had. It is in the mirror already. */
+  arrive(passage: Passage): void {
+    const { session, carrier, rooms } = passage;
+    const part = this.#part;
+    const { mirror, accountStream } = part;
+    const home = this.#home;
+    if (home) home.input({ kind: 'arrive', arrival: mirror.arrivalAt(home.state, passage) });
+    else if (this.#visit) {
+      const known = rooms.filter(({ members }) => members.size > 0).map((room) => mirror.shown(passage, room));
+      this.#visit.arrive(writeArrival(session, carrier, known, accountStream.hasCredentials), passage);
+      part.refuseRequests(mirror.newcomers.takeRequests());
+    }
+    this.reseat();
+    this.seek();
   }
 
   #offerCredentials(home: Home): void {
@@ -129,6 +151,7 @@ export class Residency {
     this.#visit = visit;
     this.reseat();
     visit.attach(isKnown ? undefined : writeKnowledge(mirror, accountStream.hasCredentials, deps.now()));
+    part.refuseRequests(mirror.newcomers.takeRequests());
     for (const happening of waiting.take()) visit.input(happening);
     setTimeout(() => {
       if (this.#visit === visit && !visit.isAttached) this.lostHome();
@@ -364,6 +387,7 @@ export class Residency {
     home.sweep(this.#part.ports);
     this.reseat();
     home.runner.thaw();
+    for (const passage of visit?.untakenArrivals(seen) ?? []) this.arrive(passage);
     for (const happening of [...(visit?.untaken(seen) ?? []), ...waiting.take()]) home.input(happening);
     this.#offerCredentials(home);
     home.guests.resume();
@@ -378,9 +402,12 @@ export class Residency {
     const carriers = [...ports.carriers.keys()];
     const home = this.#home;
     if (this.#visit) this.#visit.input({ kind: 'carriers-leave', carriers, mayOpen: true });
-    else if (home && home.guests.sessionCount > 0) {
+    else if (home && canBeTakenOver(home.state, home.guests, ports)) {
       home.input({ kind: 'carriers-leave', carriers, mayOpen: home.guests.hasCredentials });
       this.#considerMove();
+    } else if (home) {
+      this.#leaving = streamsToFree(home.state, ports);
+      home.input({ kind: 'carriers-leave', carriers: this.#leaving, mayOpen: false });
     }
   }
 
@@ -388,6 +415,7 @@ export class Residency {
   get isDrained(): boolean {
     const { mirror } = this.#part;
     const home = this.#home;
+    if (home && this.#leaving) return this.#leaving.every((id) => !isCarrying(home.state, id));
     if (home) return home.guests.sessionCount === 0;
     return !mirror.isCarrying && (this.#visit?.isIdle ?? true);
   }

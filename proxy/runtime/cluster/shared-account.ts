@@ -6,9 +6,11 @@
 import type { HostConfig } from '../../config.ts';
 import { entered } from '../../core/entry.ts';
 import type { Input, Owed } from '../../core/inputs.ts';
-import type { AccountState, CarrierId, SessionId, Settings } from '../../core/state.ts';
+import { type Passage, passageOf, unfinishedOf } from '../../core/passage.ts';
+import type { AccountState, CarrierId, PendingRequest, SessionId, Settings } from '../../core/state.ts';
 import type { AccountView, Seat } from '../../core/view.ts';
 import type { Credentials } from '../../stream/sasl-relay.ts';
+import type { BareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Account } from '../account.ts';
 import type { AccountRunner } from '../account-runner.ts';
@@ -35,6 +37,8 @@ const WARM_MS = 10_000;
 /** How long a client that is about to bind may be kept waiting (ms), and the steps of it. */
 const WARM_WAIT_MS = 500;
 const WARM_STEP_MS = 2;
+/** How long a session that comes from another node waits for its account (ms). */
+const STEADY_MS = 5000;
 /** Sessions of other nodes that are remembered as sources. */
 const MOST_SOURCES = 1000;
 
@@ -123,6 +127,47 @@ export class SharedAccount implements Account, Part {
     this.#residency.reseat();
     this.#residency.seek();
     return seat;
+  }
+
+  /** What goes with a session that is carried on elsewhere; undefined: it is not here. Nothing is changed by it. */
+  passage(id: SessionId): Passage | undefined {
+    const { state, mirror } = this;
+    if (state) return passageOf(state, id, unfinishedOf(state, id));
+    const { sessions, carriers, watched: rooms } = mirror;
+    const before = (room: BareKey): string | undefined => mirror.before(room);
+    return passageOf({ sessions, carriers, rooms, before }, id, mirror.unfinished(id));
+  }
+
+  /**
+   * A session comes, with its stream, that another node has had. To be called when `steady` has been waited for; the account hears
+   * of it by `arrived`.
+   */
+  restoreSession(session: SessionPort, passage: Passage, port: CarrierPort): Seat {
+    const { id, jid } = session;
+    this.ports.sessions.set(id, session);
+    this.ports.carriers.set(passage.carrier.id, port);
+    this.deps.store.addSession(this.bare, id, jid, this.deps.now());
+    this.mirror.restore(passage, this.state !== undefined);
+    const seat: Seat = { account: this.mirror, session: passage.session, carrier: passage.carrier };
+    this.seats.set(id, seat);
+    return seat;
+  }
+
+  /** The session takes what is due to it from here on. */
+  arrived(passage: Passage): void {
+    this.#residency.arrive(passage);
+  }
+
+  /** Resolves when the account is not about to move and, `isFound`, its home is known; or when that takes too long. */
+  async steady(isFound = false): Promise<void> {
+    const residency = this.#residency;
+    const end = performance.now() + STEADY_MS;
+    const isSteady = (): boolean => !residency.isPaused && !(isFound && residency.isUnknown);
+    while (!this.isOver && !isSteady() && performance.now() < end) await sleep(WARM_STEP_MS);
+  }
+
+  refuseRequests(requests: ReadonlyMap<string, PendingRequest>): void {
+    for (const { session, stanza } of requests.values()) this.refuse({ kind: 'session-stanza', session, stanza });
   }
 
   removeSession(session: SessionPort, unseen?: readonly Stanza[]): void {

@@ -1,5 +1,6 @@
 /** A node's part in an account that is at home on another one: inputs go there, effects come from there. */
 import { entered } from '../../core/entry.ts';
+import type { Passage } from '../../core/passage.ts';
 import type { SessionId } from '../../core/state.ts';
 import type { Fence } from '../../store/store.ts';
 import type { BareKey } from '../../xml/address.ts';
@@ -33,6 +34,8 @@ export class Visit {
   #isFlushing = false;
   #isOver = false;
   #seenTimer: NodeJS.Timeout | undefined;
+  /** Sessions that have come meanwhile: the numbers of their envelopes. */
+  readonly #arrivals: { readonly number: number; readonly passage: Passage }[] = [];
   /** Joins that the home has not taken yet, by session and room: the number of their envelope. */
   readonly #joins = new Map<string, number>();
 
@@ -58,6 +61,17 @@ export class Visit {
     if (input.kind === 'session-stanza' && room !== undefined) {
       this.#joins.set(`${input.session} ${room}`, this.channel.next);
     }
+    this.#flushSoon();
+  }
+
+  /** A session has come that another node has had; `knowledge`: what it is and knows, as its home is to hear it. */
+  arrive(knowledge: Buffer, passage: Passage): void {
+    this.#arrivals.push({ number: this.channel.next, passage });
+    this.#payload.add({ kind: 'arrive', knowledge: this.#payload.text(knowledge) });
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     queueMicrotask(() => {
@@ -113,6 +127,7 @@ export class Visit {
   /** The home has seen to all joins up to there. */
   settled(seen: number): void {
     for (const [join, number] of this.#joins) if (number <= seen) this.#joins.delete(join);
+    while (this.#arrivals[0] && this.#arrivals[0].number <= seen) this.#arrivals.shift();
   }
 
   /** Whether the home had not seen to this join when it had seen so much. */
@@ -138,8 +153,16 @@ export class Visit {
   /** What the home has not taken (`seen`: as far as another one knows), for another one. */
   untaken(seen = 0): Happening[] {
     const readings = this.#unread(seen);
-    const all = readings.flatMap((reading) => reading.items.map((item) => readInput(reading, item)));
+    // Sessions that have come meanwhile are known here, with what they know.
+    const all = readings.flatMap((reading) =>
+      reading.items.flatMap((item) => (item.kind === 'arrive' ? [] : [readInput(reading, item)])),
+    );
     return all.filter((one): one is Happening => one.kind !== 'arrive');
+  }
+
+  /** Sessions of which the home has not heard. */
+  untakenArrivals(seen: number): Passage[] {
+    return this.#arrivals.filter(({ number }) => number > seen).map(({ passage }) => passage);
   }
 
   #unread(seen: number): Reading<InputItem>[] {

@@ -37,6 +37,8 @@ export interface ManagementSnapshot {
   readonly toServer: OutboundSnapshot;
   readonly fromServer: InboundSnapshot;
   readonly toClient: OutboundSnapshot;
+  /** What the server was told in attempts to resume that are under way, by what the client said. */
+  readonly told?: readonly (readonly [h: number, told: number])[];
 }
 
 /** What became of an `<a/>`: `too-high` is a stream error on that leg (XEP-0198 section 4). */
@@ -198,10 +200,11 @@ export class Management {
     return again;
   }
 
-  /** For whoever goes on with it, when no attempt to resume is under way. */
+  /** For whoever goes on with it; an attempt to resume that is under way may be granted there. */
   snapshot(): ManagementSnapshot {
     const { fromClient, toServer, fromServer, toClient } = this;
     return {
+      ...(this.#told.size > 0 && { told: [...this.#told] }),
       fromClient: fromClient.snapshot(),
       toServer: toServer.snapshot(),
       fromServer: fromServer.snapshot(),
@@ -215,6 +218,9 @@ export class Management {
     this.toServer = Outbound.resume(snapshot.toServer);
     this.fromServer = Inbound.restore(snapshot.fromServer);
     this.toClient = Outbound.resume(snapshot.toClient);
+    this.#told.clear();
+    for (const [h, told] of snapshot.told ?? []) this.#told.set(h, told);
+    if (this.#told.size > 0) this.fromServer.freeze();
   }
 
   /**

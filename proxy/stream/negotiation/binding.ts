@@ -6,7 +6,7 @@ import { parseStanza, type Stanza, type StreamHeader } from '../../xml/stanza.ts
 import { escapeXml } from '../../xml/text.ts';
 import { askedResource, bindRequest, boundJid, isBinding, withResource } from '../bind.ts';
 import { isFeatures, lacksManagement, offer, readFeatures, withManagement } from '../features.ts';
-import type { Effect } from './io.ts';
+import type { AuthenticatedStream, Effect } from './io.ts';
 import {
   attributesForServer,
   chooseResource,
@@ -97,27 +97,23 @@ function bindSpare(state: State, id: string, jid: string): Effect[] {
 
 /** The result goes to the client; with both legs held, all that follows is for the session's owner. */
 export function becomeBound(state: State, result: Stanza, jid: string, mechanism: string): Effect[] {
-  const { host, features, clientHeader, serverHeader, request, sasl } = state;
-  const credentials = sasl?.credentials ?? request?.credentials;
+  const asked = state.request?.asked;
+  const stream = authenticatedStream(state, mechanism);
   forget(state, 'bound');
-  const none: StreamHeader = { attributes: new Map(), declarations: new Map() };
   return [
     { do: 'hold', on: 'server' },
     { do: 'forward', to: 'client', stanza: result },
-    {
-      do: 'bound',
-      session: {
-        jid,
-        host,
-        asked: request?.asked,
-        mechanism,
-        credentials,
-        features,
-        clientHeader: clientHeader ?? none,
-        serverHeader: serverHeader ?? none,
-      },
-    },
+    { do: 'bound', session: { jid, asked, ...stream } },
   ];
+}
+
+const NO_HEADER: StreamHeader = { attributes: new Map(), declarations: new Map() };
+
+/** What is known of the stream at its end as a negotiation. */
+export function authenticatedStream(state: State, mechanism: string): AuthenticatedStream {
+  const { host, features, clientHeader = NO_HEADER, serverHeader = NO_HEADER, request, sasl } = state;
+  const credentials = sasl?.credentials ?? request?.credentials;
+  return { host, mechanism, credentials, features, clientHeader, serverHeader };
 }
 
 export function answersRequest(stanza: Stanza, request: PendingRequest): boolean {

@@ -22,6 +22,8 @@ export type Input =
   | { readonly type: 'dial-failed'; readonly violation: Violation }
   /** The time to authenticate is over, or the time that the server has for opening its stream. */
   | { readonly type: 'timeout'; readonly of: Side }
+  /** What `recall` asked for: the `<resume/>` for the server; undefined: nobody knows such a session. */
+  | { readonly type: 'recalled'; readonly xml: string | undefined }
   /** The process wants it to end. */
   | { readonly type: 'stop'; readonly violation: Violation };
 
@@ -50,8 +52,15 @@ export type Effect =
   /** How an attempt to authenticate has ended; `refused`: here. */
   | { readonly do: 'sasl'; readonly mechanism: string; readonly result: SaslResult }
   | { readonly do: 'bound'; readonly session: BoundStream }
+  /** No such session is known here: whether one is known elsewhere is to be found out, for `recalled`. */
+  | { readonly do: 'recall'; readonly request: ResumeRequest }
   /** The server has granted a resumption; both legs are held. */
-  | { readonly do: 'resumed'; readonly request: ResumeRequest; readonly answer: Stanza }
+  | {
+      readonly do: 'resumed';
+      readonly request: ResumeRequest;
+      readonly answer: Stanza;
+      readonly stream: AuthenticatedStream;
+    }
   /** The client has proved to be of the account whose session it resumes; the server's connection is at its end. */
   | { readonly do: 'resumed-here'; readonly request: ResumeRequest }
   /** The server has refused one. */
@@ -61,17 +70,21 @@ export type Effect =
 
 export type SaslResult = 'success' | 'failure' | 'aborted' | 'refused';
 
-/** A session at the moment it exists. */
-export interface BoundStream {
-  readonly jid: string;
-  /** The resource that the client has asked for; undefined when it left it to the server. */
-  readonly asked: string | undefined;
+/** A stream on which somebody has authenticated. */
+export interface AuthenticatedStream {
   readonly host: string;
   readonly mechanism: string;
   readonly credentials: Credentials | undefined;
   readonly features: ServerFeatures;
   readonly clientHeader: StreamHeader;
   readonly serverHeader: StreamHeader;
+}
+
+/** A session at the moment it exists. */
+export interface BoundStream extends AuthenticatedStream {
+  readonly jid: string;
+  /** The resource that the client has asked for; undefined when it left it to the server. */
+  readonly asked: string | undefined;
 }
 
 /** A client's `<resume/>` (XEP-0198 section 5). */
@@ -110,6 +123,8 @@ export interface NegotiationRules {
   readonly maxFailures: number;
   /** The `<resume/>` for the server that belongs to a client's; undefined: no such session is known here. Absent: none is. */
   readonly resume?: ((request: ResumeRequest) => string | undefined) | undefined;
+  /** A session that `resume` does not know may be known elsewhere. */
+  readonly mayRecall?: boolean | undefined;
   /** Bare JID whose session it is, of those that the proxy keeps by itself; undefined: none of them. Absent: there are none. */
   readonly ownerOf?: ((request: ResumeRequest) => string | undefined) | undefined;
 }

@@ -23,7 +23,7 @@ import {
   serverOpens,
   startTls,
 } from './opening.ts';
-import { ownAnswer, resumeAnswer, resumeRequest } from './resumption.ts';
+import { ownAnswer, recalled, resumeAnswer, resumeRequest } from './resumption.ts';
 import { fail, failWith, mayStartTls, newState, type Phase, type State } from './state.ts';
 
 interface Moves {
@@ -48,6 +48,7 @@ const table: Readonly<Record<Phase, Moves>> = {
   refeatures: { stanza: { server: lastFeatures } },
   authenticated: { stanza: { client: afterAuth, server: fromServer } },
   binding: { stanza: { server: bindAnswer } },
+  recalling: { stanza: { server: fromServer } },
   resuming: { stanza: { server: resumeAnswer } },
   proving: { stanza: { server: ownAnswer } },
   bound: {},
@@ -114,6 +115,8 @@ export class NegotiationMachine {
         return input.of === 'client'
           ? failWith(state, 'connection-timeout', 'Not authenticated and bound in time')
           : failWith(state, 'remote-connection-failed', 'The server does not answer');
+      case 'recalled':
+        return recalled(state, input.xml);
       case 'stop':
         return fail(state, input.violation, 'stopped');
     }

@@ -5,6 +5,7 @@
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { readH } from '../management/management.ts';
+import { authenticatedStream } from './binding.ts';
 import type { Effect, ResumeRequest } from './io.ts';
 import { proofAnswer, prove } from './proof.ts';
 import { forget, letGo, type State } from './state.ts';
@@ -14,14 +15,25 @@ export function resumeRequest(state: State, stanza: Stanza): Effect[] | undefine
   if (!isManagement(stanza) || stanza.name !== 'resume') return undefined;
   const request = readRequest(state.host, stanza);
   if (request && state.rules.ownerOf?.(request) !== undefined) return prove(state, request, refusal(stanza.ns));
-  const xml = request && state.rules.resume?.(request);
-  if (!request || xml === undefined) return refuse(stanza);
+  if (!request) return refuse(stanza);
+  const xml = state.rules.resume?.(request);
+  const isKnown = xml !== undefined;
+  if (!isKnown && !state.rules.mayRecall) return refuse(stanza);
   state.resuming = request;
+  state.phase = isKnown ? 'resuming' : 'recalling';
+  return [{ do: 'hold', on: 'client' }, isKnown ? { do: 'send', to: 'server', xml } : { do: 'recall', request }];
+}
+
+/** Phase `recalling`: the session is known elsewhere, or nowhere. */
+export function recalled(state: State, xml: string | undefined): Effect[] {
+  const { resuming } = state;
+  if (state.phase !== 'recalling' || resuming === undefined) return [];
+  if (xml === undefined) {
+    state.resuming = undefined;
+    return [...refusal(resuming.version), ...letGo(state, 'authenticated')];
+  }
   state.phase = 'resuming';
-  return [
-    { do: 'hold', on: 'client' },
-    { do: 'send', to: 'server', xml },
-  ];
+  return [{ do: 'send', to: 'server', xml }];
 }
 
 function readRequest(domain: string, stanza: Stanza): ResumeRequest | undefined {
@@ -35,10 +47,11 @@ export function resumeAnswer(state: State, stanza: Stanza): Effect[] {
   const { resuming } = state;
   if (!isManagement(stanza) || resuming === undefined) return [{ do: 'forward', to: 'client', stanza }];
   if (stanza.name === 'resumed') {
+    const stream = authenticatedStream(state, state.sasl?.mechanism ?? '');
     forget(state, 'bound');
     return [
       { do: 'hold', on: 'server' },
-      { do: 'resumed', request: resuming, answer: stanza },
+      { do: 'resumed', request: resuming, answer: stanza, stream },
     ];
   }
   state.resuming = undefined;

@@ -34,6 +34,8 @@ export type Phase =
   | 'authenticated'
   /** The server's answer to a bind request is awaited. */
   | 'binding'
+  /** Whether the session to be resumed is known elsewhere is being found out. */
+  | 'recalling'
   /** The server's answer to a resumption is awaited. */
   | 'resuming'
   /** A resource is bound to learn whose stream it is. */

@@ -54,7 +54,7 @@ export const accounts: readonly Mutant[] = [
   },
   {
     name: 'names of sessions are compared without their host',
-    file: 'runtime/accounts.ts',
+    file: 'runtime/recall.ts',
     find: 'return `${domain} ${previd}`;',
     put: 'return domain === "" ? "" : previd;',
     kills: { abuse: ['M9 the server of one host'] },

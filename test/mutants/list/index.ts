@@ -5,6 +5,7 @@ import { authentication } from './authentication.ts';
 import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
 import { edge } from './edge.ts';
+import { elsewhere } from './elsewhere.ts';
 import { handover } from './handover.ts';
 import { history } from './history.ts';
 import { joining } from './joining.ts';
@@ -36,6 +37,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   streams,
   authentication,
   resumption,
+  elsewhere,
   sleeping,
   lost,
   keeping,

@@ -184,8 +184,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'a session that is not known here is resumed at the server',
     file: 'stream/negotiation/resumption.ts',
-    find: '  const xml = request && state.rules.resume?.(request);\n',
-    put: '  const xml = (request && state.rules.resume?.(request)) ?? stanza.bytes.toString();\n',
+    find: '  const xml = state.rules.resume?.(request);\n',
+    put: '  const xml = state.rules.resume?.(request) ?? stanza.bytes.toString();\n',
     kills: { 'resume-program': ['S9'] },
   },
   {

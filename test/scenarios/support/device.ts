@@ -99,7 +99,12 @@ export class Device {
 
 /** Logs a device in and enables stream management. */
 export async function openDevice(scene: Scene, role: string, options: DeviceOptions = {}): Promise<Device> {
-  const device = new Device(scene, await scene.login(role, options));
+  return managed(scene, await scene.login(role, options));
+}
+
+/** Enables stream management for one that the scenario has logged in by itself. */
+export async function managed(scene: Scene, client: Client): Promise<Device> {
+  const device = new Device(scene, client);
   const enabled = await device.client.enableSm();
   if (enabled.name !== 'enabled') throw new Error(enabled.print());
   return device;

@@ -177,10 +177,12 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
   const shared = nodes > 1 ? { store: createMemoryStore({ now: () => performance.now() }) } : {};
   const proxies: TestProxy[] = [];
   for (let count = 0; count < nodes; count += 1) proxies.push(await begin({ config, ...shared }));
-  const proxy = together(proxies as [TestProxy, ...TestProxy[]]);
-  // Devices of an account are spread over the nodes.
+  // Devices of an account are spread over the nodes, and come back to another one than they were on.
   let logins = 0;
-  const next = (): TestProxy => proxies[logins++ % proxies.length] ?? proxy;
+  const next = (): TestProxy => proxies[logins++ % proxies.length] as TestProxy;
+  // Where the server has no XEP-0198 sessions are resumed where they were.
+  const isNative = ruledOut(cell, ['streamManagement']) === undefined;
+  const proxy = together(proxies as [TestProxy, ...TestProxy[]], isNative ? next : () => proxies[0] as TestProxy);
   const { plain, ws } = server.ports;
   const scene: Scene = {
     ...cell,
@@ -221,7 +223,7 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
 }
 
 /** The first of several nodes, which counts what all of them hold. */
-function together(proxies: readonly [TestProxy, ...TestProxy[]]): TestProxy {
+function together(proxies: readonly [TestProxy, ...TestProxy[]], next: () => TestProxy): TestProxy {
   const [first] = proxies;
   if (proxies.length === 1) return first;
   const census = () => {
@@ -236,7 +238,14 @@ function together(proxies: readonly [TestProxy, ...TestProxy[]]): TestProxy {
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  return { ...first, app };
+  return {
+    ...first,
+    app,
+    target: (...way) => next().target(...way),
+    get log() {
+      return proxies.flatMap(({ log }) => log);
+    },
+  };
 }
 
 /** With PLAIN the proxy knows the password and opens an account stream; with the others it cannot. */

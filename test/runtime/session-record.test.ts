@@ -1,0 +1,130 @@
+/** A session on its way between two nodes (S9): as text and back, under other names, and what comes back for its old ones. */
+import { step } from '../../proxy/core/account.ts';
+import { passageOf, renamed, shownOf, unfinishedOf } from '../../proxy/core/passage.ts';
+import { Services } from '../../proxy/core/services.ts';
+import { type CarrierId, createAccountState, type SessionId } from '../../proxy/core/state.ts';
+import { factsOf } from '../../proxy/core/watch.ts';
+import { readLegs, readRecord, type SessionRecord, writeRecord } from '../../proxy/runtime/session-record.ts';
+import { type RouteView, routeDown } from '../../proxy/runtime/session-routes.ts';
+import type { LegsSnapshot } from '../../proxy/runtime/session-snapshot.ts';
+import { NS } from '../../proxy/xml/names.ts';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
+import { BARE, settings, World } from '../core/world.ts';
+import { assert, suite } from '../support/suite.ts';
+
+const test = suite('records of sessions');
+
+const legs: LegsSnapshot = {
+  managed: {
+    version: NS.sm3,
+    previd: 'p',
+    resumableMs: 60_000,
+    counters: {
+      fromClient: { handled: 3, entries: [] },
+      toServer: { acknowledged: 3, queue: [] },
+      fromServer: { handled: 5, entries: [{ isSafe: false, mark: 'message 1 bob' }] },
+      toClient: { acknowledged: 5, queue: [5, Buffer.from("<message id='é'/>")] },
+      told: [[6, 6]],
+    },
+    again: [],
+  },
+  forServer: [Buffer.from('<presence/>')],
+};
+
+/** Two devices in the room, on the first one's stream; the first one's record. */
+function departed(id = 's1' as SessionId) {
+  const world = new World();
+  const [first, second] = [world.bind('phone'), world.bind()];
+  world.join(first);
+  world.settle();
+  world.join(second);
+  world.settle();
+  world.say(first, 'hello');
+  world.settle();
+  const passage = passageOf(world.state, id, unfinishedOf(world.state, id));
+  assert.ok(passage);
+  const record: SessionRecord = {
+    jid: `${BARE}/r1`,
+    asked: 'r1',
+    device: 'phone',
+    isShown: true,
+    idPrefixes: ['m1-'],
+    legs,
+    passage,
+  };
+  return { world, record, text: writeRecord(record, world.now) };
+}
+
+test('a record is read as it was written', () => {
+  const { record, text, world } = departed();
+  const read = readRecord(text, settings);
+  assert.equal(read.legs, legs);
+  assert.equal(readLegs(text), legs);
+  assert.equal({ ...read, legs: 0, passage: 0 }, { ...record, legs: 0, passage: 0 });
+  const [room] = read.passage.rooms;
+  const known = world.state.rooms.get(room?.key ?? ('' as never));
+  assert.ok(room && known);
+  assert.equal([...room.roster.keys()], [...known.roster.keys()]);
+  assert.is(`${room.self}`, `${known.self}`);
+  assert.is(room.log.size, known.log.size);
+  assert.equal([...room.members.keys()], ['s1'], 'the session alone');
+});
+
+test('whoever reads a record of another kind is told so', () => {
+  assert.throws(() => readRecord('{"items":[],"lengths":[]}\n', settings), /no session/);
+  assert.throws(() => readRecord('', settings));
+});
+
+test('a session that carries its room goes on in it without a word to the room', () => {
+  const { text, world } = departed();
+  const passage = renamed(readRecord(text, settings).passage, 'n1' as SessionId, 'n2' as CarrierId);
+  const state = createAccountState(BARE, 'x-', settings, new Services());
+  const { session, carrier, rooms, requests } = passage;
+  const arrival = { sessions: [session], carriers: [carrier], watched: rooms, known: [], requests };
+  const effects = [
+    ...step(state, { kind: 'arrive', arrival }, world.now),
+    ...step(state, { kind: 'session-awakes', session: session.id }, world.now),
+  ];
+  assert.equal(
+    effects.filter(({ kind }) => kind === 'to-carrier' || kind === 'fork' || kind === 'to-session'),
+    [],
+  );
+  const [room] = state.rooms.values();
+  assert.is(room?.carrier, 'n2');
+  assert.equal([...(room?.members.keys() ?? [])], ['n1']);
+  assert.equal([...state.sessions.keys()], ['n1']);
+});
+
+test('one whose sibling carries its room comes to a home that knows it, and is told what it lacks and no more', () => {
+  const { text, world } = departed('s2' as SessionId);
+  world.say('s1' as SessionId, 'meanwhile');
+  world.settle();
+  const passage = renamed(readRecord(text, settings).passage, 'n1' as SessionId, 'n2' as CarrierId);
+  const { session, carrier, rooms } = passage;
+  const known = rooms.map((room) =>
+    shownOf(room, factsOf(room, false), { own: new Set(), before: undefined, now: world.now }),
+  );
+  const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
+  const effects = step(world.state, { kind: 'arrive', arrival }, world.now);
+  const told = effects.flatMap((effect) =>
+    effect.kind === 'fork' && effect.sessions.includes(session.id) && effect.stanza.name === 'message'
+      ? [effect.stanza.root.child('body')?.text()]
+      : [],
+  );
+  assert.equal(told, ['meanwhile']);
+});
+
+test('what the proxy has sent under another name of its own is nobody’s to hear', () => {
+  const { record, world } = departed();
+  const { session, carrier } = record.passage;
+  const view: RouteView = { seat: { account: world.state, session, carrier }, exclude: [], idPrefixes: ['old-'] };
+  const nudge = parseStanza(
+    `<message type='groupchat' id='old-1' from='${BARE}/r2' to='${BARE}/r1'><body>x</body></message>`,
+  );
+  assert.is(routeDown(nudge, view, false), 'overlap');
+  assert.is(routeDown(nudge, { ...view, idPrefixes: [] }, false), 'relay');
+  assert.is(routeDown(parseStanza(`<iq type='result' id='old-2' from='bob@test'/>`), view, false), 'overlap');
+  assert.is(routeDown(parseStanza(`<message id='old-3' from='bob@test/x'><body/></message>`), view, false), 'relay');
+});
+
+test.run();

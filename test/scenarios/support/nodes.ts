@@ -1,0 +1,64 @@
+/** Nodes that share a Redis, in this process: they can be cut off the store, and die. */
+import { silentLog } from '../../../proxy/ops/log.ts';
+import { createMetrics } from '../../../proxy/ops/metrics.ts';
+import { createRedisStore } from '../../../proxy/store/redis.ts';
+import { type RedisServer, startRedis } from '../../servers/index.ts';
+import { cuttable } from '../../support/cut-store.ts';
+import type { TestProxy } from '../../support/proxy.ts';
+import { type Breakable, breakable } from './breakable.ts';
+import type { Client, Scene } from './scenario.ts';
+
+/** Short, so that a dead node is found soon; and who leaves has left. */
+const config = { cluster: { lease: '1s' }, leave: { grace: '0' } };
+
+export interface Node {
+  readonly proxy: TestProxy;
+  readonly upstream: Breakable;
+  /** Cuts the node off the store, or lets it reach it again. */
+  cut(isCut: boolean): void;
+}
+
+export async function nodes(scene: Scene, count = 2): Promise<Node[]> {
+  const redis = await shared(scene);
+  const made: Node[] = [];
+  for (let index = 0; index < count; index += 1) made.push(await startNode(scene, redis));
+  return made;
+}
+
+export async function shared(scene: Scene): Promise<RedisServer> {
+  const redis = await startRedis();
+  scene.after(() => redis.stop());
+  return redis;
+}
+
+export async function startNode(scene: Scene, redis: RedisServer): Promise<Node> {
+  let isCut = false;
+  const upstream = await breakable(scene.server.ports.plain);
+  scene.after(() => upstream.stop());
+  const nodesOfRedis = [{ host: '127.0.0.1', port: redis.port }];
+  const unnamed = { tls: undefined, username: undefined, password: undefined };
+  const store = createRedisStore({
+    target: { nodes: nodesOfRedis, isCluster: false, ...unnamed, database: 0 },
+    prefix: 'test:',
+    log: silentLog,
+    metrics: createMetrics(),
+  });
+  scene.after(() => store.close());
+  await store.connected();
+  const own = cuttable(store, () => isCut);
+  const proxy = await scene.startProxy(config, { upstream: upstream.upstream, store: own });
+  return {
+    proxy,
+    upstream,
+    cut: (value) => {
+      isCut = value;
+    },
+  };
+}
+
+/** The process is gone: so are its clients, its streams at the server and its link to the store. */
+export async function kill(node: Node, clients: readonly Client[]): Promise<void> {
+  node.cut(true);
+  node.upstream.break();
+  await Promise.all(clients.map((client) => client.drop()));
+}
