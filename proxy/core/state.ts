@@ -32,6 +32,10 @@ export interface Settings {
   /** Least pause between two presences of the account in a room, unless it becomes more available. */
   readonly presencePauseMs: number;
   readonly lingerMs: number;
+  /** Within this time a place that was lost without anybody's will is taken again unseen; 0: sessions are told at once. */
+  readonly healMs: number;
+  /** A room that has been silent for about this long is asked whether the account is still in; 0: never. */
+  readonly selfPingMs: number;
   readonly joinTimeoutMs: number;
   readonly iqTimeoutMs: number;
   readonly historyStanzas: number;
@@ -193,6 +197,20 @@ export interface SentMessage {
   readonly at: number;
   /** Its stream was lost before the room had shown it. */
   isStranded: boolean;
+  /** The message itself, of short ones to all: should the room refuse it for not knowing the account, it is sent again. */
+  readonly text?: Stanza | undefined;
+}
+
+/** A ping of the account's to its own nick (XEP-0410), until it is answered. */
+export interface SelfPing {
+  readonly id: string;
+  readonly carrier: CarrierId;
+  /** Epoch ms. */
+  readonly at: number;
+  /** Sessions' own pings that its answer will answer. */
+  readonly waiting: { readonly session: SessionId; readonly stanza: Stanza }[];
+  /** Messages that the room has refused, perhaps for not knowing the account, and how it did. */
+  readonly refused: { readonly session: SessionId; readonly stanza: Stanza; readonly error: Stanza }[];
 }
 
 /** A presence on its way to the room: a nick change or a status. */
@@ -294,7 +312,15 @@ export interface Occupancy {
   ahead: Ahead | undefined;
   /** Carriers that the room refused for a hand-over; not tried again for this occupancy. */
   readonly refused: Set<CarrierId>;
-  /** Failed tries to rejoin in a row, and the earliest time of the next (epoch ms). */
+  /** When the room last said something that only its occupants are told, or the account was let in (epoch ms). */
+  heardAt: number;
+  ping: SelfPing | undefined;
+  /** Pings that have told nothing, one after the other: since when (epoch ms), and how many. */
+  unsure: { readonly since: number; tries: number } | undefined;
+  /** When the account has lost its place, the first time of several in a row, and when it last came back (epoch ms). */
+  lostAt: number | undefined;
+  backAt: number | undefined;
+  /** Tries to come back in a row, and the earliest time of the next (epoch ms). */
   tries: number;
   retryAt: number | undefined;
   /** The account has left on purpose to come back through another carrier (services that share no nick). */
@@ -351,6 +377,8 @@ export interface AccountState {
   openedAt: number;
   /** No session is left: the time that the account stays for is running, or over. */
   lingering: 'no' | 'running' | 'over';
+  /** Silent rooms are looked for. */
+  isWatching: boolean;
   /** A session has had the server push for it. */
   hasPush: boolean;
   /** What is known of the user's bookmarks. */
@@ -386,6 +414,7 @@ export function createAccountState(
     retries: 0,
     openedAt: 0,
     lingering: 'no',
+    isWatching: false,
     hasPush: false,
     bookmarks: createBookmarkState(),
   };

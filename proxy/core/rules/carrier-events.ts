@@ -4,10 +4,12 @@
 import type { Owed } from '../inputs.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, CarrierKind, Occupancy, Turn } from '../state.ts';
+import { noteLoss } from './heal.ts';
 import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile } from './move.ts';
+import { pingLost } from './self-ping.ts';
 import { retire } from './sessions.ts';
 import { strand } from './stranded.ts';
 
@@ -104,7 +106,11 @@ export function carriersLeave(turn: Turn, ids: readonly CarrierId[], mayOpen: bo
 function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {
   const { id } = carrier;
   if (room.attempt?.carrier === id) room.attempt = undefined;
-  if (room.carrier === id) room.carrier = undefined;
+  pingLost(turn, room, id);
+  if (room.carrier === id) {
+    room.carrier = undefined;
+    if (room.phase === 'joined') noteLoss(turn, room);
+  }
   if (room.move?.carrier === id) room.move = undefined;
   else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true, isOvertaken: true };
   room.refused.delete(id);

@@ -8,12 +8,15 @@ import { hearerIds, memberIds } from '../carriers.ts';
 import { nudgeMembers } from '../nudge.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
-import type { CarrierId, Occupancy, Session, SessionId, Turn } from '../state.ts';
+import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
 import { noteLosses } from './lag.ts';
 import { throughCarrier } from './outbound.ts';
 
 /** Messages on their way whose error could still come; beyond this many the oldest is taken for delivered. */
 const MOST_SENT = 256;
+/** Of so many of them the text is kept if it is no longer (bytes), in case the room refuses it for not knowing the account. */
+const MOST_TEXTS = 32;
+const MOST_TEXT_BYTES = 4096;
 
 /** A joined session says something to the room. */
 export function sendGroupchat(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -105,18 +108,37 @@ export function noteSent({ now }: Turn, room: Occupancy, session: Session, stanz
   if (carrier === undefined) return;
   const { id, to = room.name } = stanza;
   const isGroupchat = stanza.type === 'groupchat';
-  room.sent.push({ id, session: session.id, carrier, to, isGroupchat, at: now, isStranded: false });
+  const isTextKept = isGroupchat && stanza.length <= MOST_TEXT_BYTES && room.sent.length < MOST_TEXTS;
+  const text = isTextKept ? { text: detach(stanza) } : {};
+  room.sent.push({ id, session: session.id, carrier, to, isGroupchat, at: now, isStranded: false, ...text });
   if (room.sent.length > MOST_SENT) room.sent.shift();
 }
 
 /** The room has answered the message with this id. */
 export function takeSender(room: Occupancy, id: string | undefined): SessionId | undefined {
+  return takeSent(room, id)?.session;
+}
+
+/** The oldest message with this id, if it is one of those wanted. */
+export function takeSent(
+  room: Occupancy,
+  id: string | undefined,
+  isWanted = (_: SentMessage): boolean => true,
+): SentMessage | undefined {
   const index = room.sent.findIndex((sent) => sent.id === id);
-  return index < 0 ? undefined : room.sent.splice(index, 1)[0]?.session;
+  const sent = room.sent[index];
+  if (!sent || !isWanted(sent)) return undefined;
+  room.sent.splice(index, 1);
+  return sent;
 }
 
 /** The room shows a message: one of the account has arrived. One sent without an id may have been given one (Prosody). */
 export function noteReflected(room: Occupancy, stanza: Stanza): void {
-  if (keyOfNick(nickOf(stanza)) !== keyOfNick(room.nick)) return;
+  const nick = keyOfNick(nickOf(stanza));
+  if (nick !== keyOfNick(room.nick)) {
+    // Under a nick that was asked for: the stream that would have told of the change was lost.
+    if (room.presences.some((pending) => keyOfNick(pending.nick) === nick)) takeSender(room, stanza.id);
+    return;
+  }
   if (takeSender(room, stanza.id) === undefined) takeSender(room, undefined);
 }

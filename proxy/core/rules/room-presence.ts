@@ -8,6 +8,7 @@ import { carrierJids, hearerIds } from '../carriers.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
+import { isTechnical, losePlace } from './heal.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
 import { answersProbe } from './probe.ts';
 import { isRemoval, removal } from './removal.ts';
@@ -63,7 +64,10 @@ function selfUnavailable(turn: Turn, room: Occupancy, stanza: Stanza): void {
     setNick(turn, room, item?.attr('nick') ?? room.nick);
     return;
   }
-  if (isRemoval(room, stanza)) removal(turn, room, stanza);
+  if (!isRemoval(room, stanza)) return;
+  const { carrier } = room;
+  const isHealed = carrier !== undefined && isTechnical(stanza) && losePlace(turn, room, carrier);
+  if (!isHealed) removal(turn, room, stanza);
 }
 
 function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string): void {

@@ -18,6 +18,7 @@ import { rename } from './nick.ts';
 import { fits } from './outbound.ts';
 import { sendMessage } from './private-message.ts';
 import { probe } from './probe.ts';
+import { ownSelfPing } from './self-ping.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
 
@@ -127,6 +128,7 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
 }
 
 function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  if (ownSelfPing(turn, room, session, stanza)) return;
   if (stanza.type === 'get' || stanza.type === 'set') request(turn, room, session, stanza);
   else inboundAnswer(turn, session, stanza);
 }
