@@ -38,6 +38,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     subjectAt: undefined,
     joinedAt: 0,
     roomPresence: undefined,
+    roomFarewell: undefined,
     isRoomPresenceLast: false,
     log: createLog(settings),
     password: undefined,
@@ -74,6 +75,7 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.self = undefined;
   room.codes.clear();
   room.roomPresence = undefined;
+  room.roomFarewell = undefined;
   room.challenged = false;
   forgetDiscussion(room, settings);
 }

@@ -292,6 +292,8 @@ export interface Occupancy {
   joinedAt: number;
   /** Presence of the room itself (avatar hash, capabilities). */
   roomPresence: Stanza | undefined;
+  /** The room's own `unavailable`, until it is known what it is part of. */
+  roomFarewell: Stanza | undefined;
   /** The room sends that behind the subject (Prosody), not before all else (ejabberd). */
   isRoomPresenceLast: boolean;
   log: StanzaLog;

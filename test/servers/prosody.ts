@@ -102,6 +102,11 @@ async function start(folder: string, options: ProsodyOptions): Promise<Server> {
   };
 }
 
+/** Each room throws its occupants out as over an error (status 333). */
+export function expelOccupants({ folder }: ServerFacts): Promise<void> {
+  return command(folder, 'expel');
+}
+
 /** What no client can ask the rooms' service for; resolves when it is done. */
 async function command(folder: string, word: string): Promise<void> {
   const file = commandFile(folder);

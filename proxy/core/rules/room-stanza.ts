@@ -17,7 +17,7 @@ import { departed, sendLeave } from './leave.ts';
 import { hear, passMissed } from './missed.ts';
 import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
-import { roomPresence } from './room-presence.ts';
+import { passFarewell, roomPresence } from './room-presence.ts';
 import { doubt, doubtMessage, doubtPresence, sayAgain, selfPingAnswered } from './self-ping.ts';
 
 export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
@@ -61,6 +61,7 @@ function isOver(room: Occupancy, carrier: Carrier): boolean {
 
 function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   if (stanza.name !== 'iq' && stanza.type !== 'error') room.heardAt = turn.now;
+  if (room.roomFarewell && stanza.type !== 'unavailable') passFarewell(turn, room);
   switch (stanza.name) {
     case 'message':
       if (stanza.type === 'groupchat') hear(turn, room, carrier.id, stanza);
