@@ -5,6 +5,7 @@ import { authentication } from './authentication.ts';
 import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
 import { handover } from './handover.ts';
+import { healing } from './healing.ts';
 import { history } from './history.ts';
 import { joining } from './joining.ts';
 import { keeping } from './keeping.ts';
@@ -31,6 +32,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   accounts,
   requests,
   handover,
+  healing,
   carriers,
   streams,
   authentication,
