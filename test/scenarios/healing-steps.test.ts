@@ -88,9 +88,9 @@ scenario(
     for (let tries = 0; tries < 4; tries += 1) await refuse(peer, 'cancel', 'remote-server-not-found');
     for (const client of [phone, desk]) await client.pick(removed);
     for (const client of [phone, desk]) assert.equal((await told(client)).map(String), []);
-    desk.send(joinPresence(address, { id: 'anew' }));
+    phone.send(joinPresence(address, { id: 'anew' }));
     await admit(peer);
-    await desk.upTo(`<presence id='anew' from='${address}'/>`);
+    await phone.upTo(`<presence id='anew' from='${address}'/>`);
   },
   { config: { rooms: { heal: '1s' } } },
 );
