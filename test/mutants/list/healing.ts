@@ -110,4 +110,37 @@ export const healing: readonly Mutant[] = [
     cells: 'borrowed,tcp',
     kills: { 'healing-steps': ['L8 a device’s own ping'] },
   },
+  {
+    name: 'every session of the account is told that it is in',
+    file: 'core/rules/session-stanza.ts',
+    find: "  out.toSession(session.id, stanzaError(stanza, { type: 'cancel', condition: 'not-acceptable' }), stanza);\n",
+    put: "  out.toSession(session.id, `<iq type='result' id='${stanza.id}' from='${stanza.to}' to='${session.jid}'/>`, stanza);\n",
+    kills: { 'self-ping': ['L8 a joined session'] },
+  },
+  {
+    name: 'a new session is in the rooms of its account',
+    file: 'runtime/session-routes.ts',
+    find: '  return session.rooms.has(key) || carrier.rooms.has(key);',
+    put: '  return true || session.rooms.has(key) || carrier.rooms.has(key);',
+    and: [
+      {
+        file: 'core/rules/session-stanza.ts',
+        find: '  const isOccupant = isInside && state.carriers.get(session.carrier)?.rooms.has(key) === true;\n',
+        put: '  const isOccupant = isInside;\n',
+      },
+      {
+        file: 'core/rules/session-stanza.ts',
+        find: "  out.toSession(session.id, stanzaError(stanza, { type: 'cancel', condition: 'not-acceptable' }), stanza);\n",
+        put: "  out.toSession(session.id, `<iq type='result' id='${stanza.id}' from='${stanza.to}' to='${session.jid}'/>`, stanza);\n",
+      },
+    ],
+    kills: { 'self-ping': ['L8 a page that is loaded anew'] },
+  },
+  {
+    name: 'the account leaves with its last session, whatever the grace',
+    file: 'core/rules/leave.ts',
+    find: '  if (settings.graceMs === 0) leaveRoom(turn, room);',
+    put: '  if (settings.graceMs >= 0) leaveRoom(turn, room);',
+    kills: { 'self-ping': ['L2 a client that doubts'] },
+  },
 ];
