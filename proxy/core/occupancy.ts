@@ -60,6 +60,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     isReplaced: false,
     kept: [],
     farewell: undefined,
+    leftBy: undefined,
     challenged: false,
   };
 }

@@ -87,6 +87,8 @@ export interface Session {
   isStreamKept: boolean;
   /** The server pushes for it while it hibernates (XEP-0357); undefined: it does not. */
   push: Push | undefined;
+  /** Services that it has asked to be told of what happens in rooms in which it is not (XEP-0437); absent: none. */
+  hides?: Set<BareKey> | undefined;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
 }
@@ -331,6 +333,10 @@ export interface Occupancy {
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
+  /** The session that was the last to leave, of its own will. */
+  leftBy: SessionId | undefined;
+  /** Sessions that have left to hide the room, and are to be told when something is said; absent: none. */
+  hiddenFrom?: Set<SessionId> | undefined;
   /** Whether a message of the room (captcha, XEP-0158) was passed to the session that joins. */
   challenged: boolean;
 }

@@ -323,6 +323,11 @@ export class World {
     else this.input({ kind: 'carrier-stanza', carrier, stanza });
   }
 
+  /** What is on its way on the session's own stream, towards the server. */
+  onItsWay(session: SessionId): readonly Stanza[] {
+    return this.#up.get(this.client(session).jid) ?? [];
+  }
+
   /** Everything that is on its way arrives. */
   settle(): void {
     while (this.arrive(true));

@@ -9,6 +9,7 @@ import { nudgeMembers } from '../nudge.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
+import { tellActivity } from './hide.ts';
 import { noteLosses } from './lag.ts';
 import { throughCarrier } from './outbound.ts';
 
@@ -38,6 +39,7 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
   else if (isLogged) {
     room.log.add(stanza, now);
     noteLosses(turn, room);
+    tellActivity(turn, room);
   } else noteConfigChange(room.codes, stanza);
   // Whom the log is kept for needs nothing else of what can be told from it, and no news of who is typing.
   const isRetold = isSubjectChange || isLogged || isChatState(stanza);

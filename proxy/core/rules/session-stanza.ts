@@ -10,6 +10,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { sendGroupchat } from './groupchat.ts';
+import { noteWish } from './hide.ts';
 import { inboundAnswer } from './inbound.ts';
 import { request } from './iq.ts';
 import { join } from './join.ts';
@@ -45,6 +46,7 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
     join(turn, session, key, stanza);
     return;
   }
+  if (stanza.name === 'presence' && splitJid(key).domain === key) noteWish(turn, session, key, stanza);
   const room = turn.state.rooms.get(key);
   const waiting = room?.waiting.find((wait) => wait.session === session.id && !wait.isForsaken);
   if (room && waiting) {

@@ -143,4 +143,11 @@ export const healing: readonly Mutant[] = [
     put: '  if (settings.graceMs >= 0) leaveRoom(turn, room);',
     kills: { 'self-ping': ['L2 a client that doubts'] },
   },
+  {
+    name: 'a client that hides a room leaves it',
+    file: 'core/rules/leave.ts',
+    find: 'const isHidden = wasMember && stanza !== undefined && isHiding(session, room);',
+    put: 'const isHidden = stanza !== undefined && stanza === undefined && isHiding(session, room);',
+    kills: { hide: ['L2 a client that hides'] },
+  },
 ];
