@@ -94,13 +94,17 @@ const REFUSALS = [
 ] as const;
 /** A time-out does not say that nobody has got it. */
 const DOUBTFUL = [...REFUSALS, 'remote-server-timeout'] as const;
+const UNREACHABLE = ['remote-server-not-found', 'remote-server-timeout'] as const;
 
 /** The room's side has answered something with an error on the stream that carries it: that may be because the account is out. */
 export function doubt(turn: Turn, room: Occupancy, stanza: Stanza): SelfPing | undefined {
   const error = stanza.root.child('error');
   // Occupants answer for themselves, but where the room does not let it through to them.
   const isRooms = stanza.name === 'presence' || resourceOf(stanza.from ?? '') === '';
-  const isDoubtful = isRooms ? DOUBTFUL.some((one) => error?.child(one)) : error?.child('not-acceptable') !== undefined;
+  // A room refuses many a request that it does not know or has nothing to say to.
+  const words = stanza.name === 'iq' ? UNREACHABLE : DOUBTFUL;
+  const isDoubtful =
+    error?.child('not-acceptable') !== undefined || (isRooms && words.some((one) => error?.child(one)));
   return isDoubtful ? ask(turn, room) : undefined;
 }
 
