@@ -382,6 +382,8 @@ function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader
     presenceAbsent: config.presence.absent,
     presencePauseMs: config.presence.pauseMs,
     lingerMs: config.lingerMs,
+    healMs: config.rooms.healMs,
+    selfPingMs: config.rooms.selfPingMs,
     joinTimeoutMs: config.join.timeoutMs,
     iqTimeoutMs: config.iq.timeoutMs,
     historyStanzas: config.history.stanzas,

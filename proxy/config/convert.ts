@@ -50,6 +50,7 @@ export function convert(settings: Settings): Config | Conflict[] {
       defaultStanzas: settings.history.default,
     },
     exclude: settings.rooms.exclude,
+    rooms: { healMs: settings.rooms.heal, selfPingMs: settings.rooms['self-ping'] },
     limits,
     rate: {
       stanzas: toRate(settings.rate.stanzas),

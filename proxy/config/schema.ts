@@ -88,6 +88,8 @@ export const schema = z.strictObject({
       words('domains of services, or rooms as name@service', (word) => /^([^\s@/]+@)?[^\s@/]+$/.test(word)),
       [],
     ),
+    heal: key(duration('0', '1d'), '5min'),
+    'self-ping': key(duration('0', '1d'), '10min'),
   }),
   limits: section({
     // RFC 6120 section 13.12: nobody may refuse stanzas below 10000 bytes for their size.

@@ -176,6 +176,8 @@ export interface Config {
   readonly history: HistoryConfig;
   /** Domains of services, and rooms, that are relayed only (J9); lower case. */
   readonly exclude: readonly string[];
+  /** Time in which a lost place in a room is taken again unseen, and how long a room may be silent before it is asked whether the account is in; 0: neither. */
+  readonly rooms: { readonly healMs: number; readonly selfPingMs: number };
   readonly limits: LimitsConfig;
   readonly rate: RateConfig;
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };

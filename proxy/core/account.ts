@@ -36,6 +36,7 @@ import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
 import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
 import { roomStanza } from './rules/room-stanza.ts';
+import { askSilent, selfPingTimeout, watchSilence } from './rules/self-ping.ts';
 import { sessionStanza } from './rules/session-stanza.ts';
 import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts';
 import { showMostActive } from './rules/shown.ts';
@@ -53,6 +54,7 @@ export function step(state: AccountState, input: Input, now: number): readonly E
   const turn: Turn = { state, out, now };
   dispatch(turn, input);
   tendBookmarks(turn);
+  watchSilence(turn);
   if (state.sessions.size === 0) settleAccount(turn);
   return out.list;
 }
@@ -226,6 +228,9 @@ function timer(turn: Turn, key: string): void {
     case 'rename':
       renameByBookmark(turn, rest as BareKey);
       return;
+    case 'silence':
+      askSilent(turn);
+      return;
     case 'reopen':
       reopen(turn);
       return;
@@ -282,6 +287,9 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'stranded':
       patienceOver(turn, room);
+      return;
+    case 'ping':
+      selfPingTimeout(turn, room);
       return;
     case 'overlap':
       catchUp(turn, room, true);

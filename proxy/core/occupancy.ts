@@ -10,6 +10,7 @@ import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import { autojoinMark } from './bookmark-state.ts';
 import { releaseRoom } from './carriers.ts';
+import { closePing } from './ping-answers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
 import type { Attempt, NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
@@ -37,6 +38,7 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     subjectAt: undefined,
     joinedAt: 0,
     roomPresence: undefined,
+    roomFarewell: undefined,
     isRoomPresenceLast: false,
     log: createLog(settings),
     password: undefined,
@@ -48,11 +50,17 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     overlap: undefined,
     ahead: undefined,
     refused: new Set(),
+    heardAt: 0,
+    ping: undefined,
+    unsure: undefined,
+    lostAt: undefined,
+    backAt: undefined,
     tries: 0,
     retryAt: undefined,
     isReplaced: false,
     kept: [],
     farewell: undefined,
+    leftBy: undefined,
     challenged: false,
   };
 }
@@ -68,6 +76,7 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.self = undefined;
   room.codes.clear();
   room.roomPresence = undefined;
+  room.roomFarewell = undefined;
   room.challenged = false;
   forgetDiscussion(room, settings);
 }
@@ -213,12 +222,17 @@ export function failStranded({ state, out }: Turn, room: Occupancy, isMeant = (_
 /** The account is not in the room any more. Sessions must have been told before. */
 export function endOccupancy(turn: Turn, room: Occupancy): void {
   const { out } = turn;
+  closePing(turn, room);
   dismissSessions(turn, room);
   room.attempt = undefined;
   room.move = undefined;
   room.overlap = undefined;
   room.ahead = undefined;
   room.farewell = undefined;
+  room.lostAt = undefined;
+  room.backAt = undefined;
+  room.tries = 0;
+  room.retryAt = undefined;
   for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'presence', 'stranded'])
     out.clearTimer(`${timer} ${room.key}`);
   if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });

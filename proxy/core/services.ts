@@ -4,7 +4,11 @@
 export interface ServiceFacts {
   /** The service refuses a nick to a second session of the same account (XEP-0045 section 7.2.8 leaves it free). */
   refusesSharedNick: boolean;
+  /** Whether its rooms answer a ping to one's own nick (XEP-0410): one has, or one that speaks never did. */
+  selfPing: 'unknown' | 'answered' | 'never';
 }
+
+const NOTHING_KNOWN: Readonly<ServiceFacts> = { refusesSharedNick: false, selfPing: 'unknown' };
 
 /** Bounded: at the limit the service learned first is forgotten (it will be learned again). */
 export class Services {
@@ -20,8 +24,8 @@ export class Services {
     return this.#facts.has(domain);
   }
 
-  facts(domain: string): ServiceFacts {
-    return this.#facts.get(domain) ?? { refusesSharedNick: false };
+  facts(domain: string): Readonly<ServiceFacts> {
+    return this.#facts.get(domain) ?? NOTHING_KNOWN;
   }
 
   /** A room of this domain has admitted an occupant. */
@@ -31,7 +35,13 @@ export class Services {
       const first = this.#facts.keys().next();
       if (!first.done) this.#facts.delete(first.value);
     }
-    this.#facts.set(domain, { refusesSharedNick: false });
+    this.#facts.set(domain, { ...NOTHING_KNOWN });
+  }
+
+  /** What the service makes of self-pings; kept for services that are known as such. */
+  learnSelfPing(domain: string, selfPing: 'answered' | 'never'): void {
+    const facts = this.#facts.get(domain);
+    if (facts) facts.selfPing = selfPing;
   }
 
   /** The service answered `conflict` to a second session of an account with the account's nick. */

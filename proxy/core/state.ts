@@ -32,6 +32,10 @@ export interface Settings {
   /** Least pause between two presences of the account in a room, unless it becomes more available. */
   readonly presencePauseMs: number;
   readonly lingerMs: number;
+  /** Within this time a place that was lost without anybody's will is taken again unseen; 0: sessions are told at once. */
+  readonly healMs: number;
+  /** A room that has been silent for about this long is asked whether the account is still in; 0: never. */
+  readonly selfPingMs: number;
   readonly joinTimeoutMs: number;
   readonly iqTimeoutMs: number;
   readonly historyStanzas: number;
@@ -83,6 +87,8 @@ export interface Session {
   isStreamKept: boolean;
   /** The server pushes for it while it hibernates (XEP-0357); undefined: it does not. */
   push: Push | undefined;
+  /** Services that it has asked to be told of what happens in rooms in which it is not (XEP-0437); absent: none. */
+  hides?: Set<BareKey> | undefined;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
 }
@@ -195,6 +201,20 @@ export interface SentMessage {
   readonly at: number;
   /** Its stream was lost before the room had shown it. */
   isStranded: boolean;
+  /** The message itself, of short ones to all: should the room refuse it for not knowing the account, it is sent again. */
+  readonly text?: Stanza | undefined;
+}
+
+/** A ping of the account's to its own nick (XEP-0410), until it is answered. */
+export interface SelfPing {
+  readonly id: string;
+  readonly carrier: CarrierId;
+  /** Epoch ms. */
+  readonly at: number;
+  /** Sessions' own pings that its answer will answer. */
+  readonly waiting: { readonly session: SessionId; readonly stanza: Stanza }[];
+  /** Messages that the room has refused, perhaps for not knowing the account, and how it did. */
+  readonly refused: { readonly session: SessionId; readonly stanza: Stanza; readonly error: Stanza }[];
 }
 
 /** A presence on its way to the room: a nick change or a status. */
@@ -276,6 +296,8 @@ export interface Occupancy {
   joinedAt: number;
   /** Presence of the room itself (avatar hash, capabilities). */
   roomPresence: Stanza | undefined;
+  /** The room's own `unavailable`, until it is known what it is part of. */
+  roomFarewell: Stanza | undefined;
   /** The room sends that behind the subject (Prosody), not before all else (ejabberd). */
   isRoomPresenceLast: boolean;
   log: StanzaLog;
@@ -296,7 +318,15 @@ export interface Occupancy {
   ahead: Ahead | undefined;
   /** Carriers that the room refused for a hand-over; not tried again for this occupancy. */
   readonly refused: Set<CarrierId>;
-  /** Failed tries to rejoin in a row, and the earliest time of the next (epoch ms). */
+  /** When the room last said something that only its occupants are told, or the account was let in (epoch ms). */
+  heardAt: number;
+  ping: SelfPing | undefined;
+  /** Pings that have told nothing, one after the other: since when (epoch ms), and how many. */
+  unsure: { readonly since: number; tries: number } | undefined;
+  /** When the account has lost its place, the first time of several in a row, and when it last came back (epoch ms). */
+  lostAt: number | undefined;
+  backAt: number | undefined;
+  /** Tries to come back in a row, and the earliest time of the next (epoch ms). */
   tries: number;
   retryAt: number | undefined;
   /** The account has left on purpose to come back through another carrier (services that share no nick). */
@@ -305,6 +335,10 @@ export interface Occupancy {
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
+  /** The session that was the last to leave, of its own will. */
+  leftBy: SessionId | undefined;
+  /** Sessions that have left to hide the room, and are to be told when something is said; absent: none. */
+  hiddenFrom?: Set<SessionId> | undefined;
   /** Whether a message of the room (captcha, XEP-0158) was passed to the session that joins. */
   challenged: boolean;
 }
@@ -353,6 +387,8 @@ export interface AccountState {
   openedAt: number;
   /** No session is left: the time that the account stays for is running, or over. */
   lingering: 'no' | 'running' | 'over';
+  /** Silent rooms are looked for. */
+  isWatching: boolean;
   /** A session has had the server push for it. */
   hasPush: boolean;
   /** What is known of the user's bookmarks. */
@@ -388,6 +424,7 @@ export function createAccountState(
     retries: 0,
     openedAt: 0,
     lingering: 'no',
+    isWatching: false,
     hasPush: false,
     bookmarks: createBookmarkState(),
   };

@@ -40,7 +40,7 @@ function routePresence(stanza: Stanza, view: RouteView): UpRoute {
   const to = stanza.to ?? '';
   const key = bareKey(to);
   if (key === undefined) return 'relay';
-  if (concerns(view, key)) return 'account';
+  if (concerns(view, key) || isWish(view, key, stanza)) return 'account';
   return stanza.type === undefined && resourceOf(to) !== '' && isEntry(view, key, stanza) ? 'account' : 'relay';
 }
 
@@ -54,6 +54,12 @@ function isEntry({ exclude, seat }: RouteView, key: BareKey, stanza: Stanza): bo
   const { domain } = splitJid(key);
   if (exclude.includes(domain) || exclude.includes(key)) return false;
   return stanza.root.child('x', NS.muc) !== undefined || seat.account.services.isMuc(domain);
+}
+
+/** What a client says to a service about activity in rooms in which it is not (XEP-0437). */
+function isWish({ exclude, seat }: RouteView, key: BareKey, { root, type }: Stanza): boolean {
+  if (splitJid(key).domain !== key || exclude.includes(key)) return false;
+  return type === 'unavailable' ? seat.session.hides !== undefined : root.child('rai', NS.rai) !== undefined;
 }
 
 /** XEP-0280 section 4, XEP-0357 section 5, bookmarks: sent to the account itself, by name or without. */

@@ -46,6 +46,7 @@ export const NS = {
   storedBookmarks: 'storage:bookmarks',
   privateStorage: 'jabber:iq:private',
   ping: 'urn:xmpp:ping',
+  rai: 'urn:xmpp:rai:0',
   version: 'jabber:iq:version',
   privacy: 'jabber:iq:privacy',
   discoInfo: 'http://jabber.org/protocol/disco#info',

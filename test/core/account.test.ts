@@ -134,6 +134,8 @@ const event = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constant('say' as const), fc.nat(9)) },
   { weight: 20, arbitrary: fc.tuple(fc.constant('arrive' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('kick' as const), fc.nat(1)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('throw-out' as const), fc.nat(1)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('forget' as const), fc.nat(1)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('rename' as const), fc.nat(9)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
@@ -152,7 +154,10 @@ function happen(world: World, [what, number]: Happening): void {
   else if (what === 'lose-held') world.loseHeld();
   else if (what === 'arrive') world.arrive(number % 2 === 0, number >> 1);
   else if (what === 'kick') world.kick();
-  else if (what === 'fire') world.fire();
+  else if (what === 'throw-out') world.throwOut();
+  else if (what === 'forget') world.room.forget();
+  // What is on its way does not take as long as a room may be silent.
+  else if (what === 'fire') world.fire('silence');
   else if (what === 'settle') world.settle();
   else if (what === 'say') world.roomSays();
   else if (id === undefined) return;
@@ -180,7 +185,7 @@ function rest(world: World): void {
     world.settle();
     world.accountStream(true);
     world.settle();
-    const isLong = (key: string): boolean => key === 'linger' || key === 'reopen';
+    const isLong = (key: string): boolean => key === 'linger' || key === 'reopen' || key === 'silence';
     if ([...world.timers.keys()].every(isLong)) return;
     const long = [...world.timers].filter(([key]) => isLong(key));
     for (const [key] of long) world.timers.delete(key);
@@ -190,15 +195,25 @@ function rest(world: World): void {
   throw new Error(`does not come to rest: ${[...world.timers.keys()].join(', ')}`);
 }
 
+/** Rooms are silent until the account asks whether it is still in. */
+function notice(world: World): void {
+  for (let look = 0; look < 6; look += 1) {
+    world.now += 30_000;
+    if (world.timers.delete('silence')) world.input({ kind: 'timer', key: 'silence' });
+    rest(world);
+  }
+}
+
 for (const isShared of [true, false]) {
   const service = isShared ? 'a service that shares nicks' : 'a service that refuses shared nicks';
 
   test(`whatever happens on ${service}, sessions and room agree in the end and no message comes twice`, () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 80 }), (events) => {
-        const world = inhabited(new World({ isShared }));
+        const world = inhabited(new World({ isShared, settings: { selfPingMs: 60_000 } }));
         for (const one of events) happen(world, one);
         rest(world);
+        notice(world);
         const joined = [...world.sessions.values()].filter(({ place }) => place === 'in');
         assert.ok(
           [...world.sessions.values()].every(({ place }) => place !== 'asking'),

@@ -25,6 +25,12 @@ export class ModelRoom {
   witnessed = '';
   /** Bodies of what the account has said, in order. */
   readonly said: string[] = [];
+  /** Pings that it has been asked. */
+  pings = 0;
+  /** The condition with which joins are refused, if they are. */
+  refusal: string | undefined;
+  /** The room has ended: who joins creates another. */
+  isEnded = false;
   #serial = 0;
 
   constructor(options: RoomOptions) {
@@ -35,6 +41,16 @@ export class ModelRoom {
   take(from: string, stanza: Stanza, now: number): Told[] {
     if (stanza.name === 'presence') return this.#presence(from, stanza);
     if (stanza.name === 'message') return this.#message(from, stanza, now);
+    const isPing = stanza.root.child('ping', NS.ping) !== undefined;
+    if (isPing && !this.inside.has(from)) {
+      this.pings += 1;
+      const error = `<error type='cancel'><not-acceptable xmlns='${NS.stanzaErrors}'/></error>`;
+      return [{ to: from, xml: `<iq type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'>${error}</iq>` }];
+    }
+    if (isPing) {
+      this.pings += 1;
+      return [{ to: from, xml: `<iq type='result' from='${stanza.to}' to='${from}' id='${stanza.id}'/>` }];
+    }
     return [{ to: from, xml: `<iq type='result' from='${this.#options.room}' to='${from}' id='${stanza.id}'/>` }];
   }
 
@@ -64,7 +80,21 @@ export class ModelRoom {
 
   /** A moderator kicks the account's nick (XEP-0045 section 8.2). */
   kick(): Told[] {
-    const told = [...this.inside].map(([to, nick]) => ({ to, xml: this.#self(to, nick, 'unavailable', '', '307') }));
+    return this.#expel('307');
+  }
+
+  /** The room puts the account out over an error (XEP-0045 section 11.1). */
+  throwOut(): Told[] {
+    return this.#expel('333');
+  }
+
+  /** The room knows the account no more, and says nothing. */
+  forget(): void {
+    for (const jid of [...this.inside.keys()]) this.#remove(jid);
+  }
+
+  #expel(code: string): Told[] {
+    const told = [...this.inside].map(([to, nick]) => ({ to, xml: this.#self(to, nick, 'unavailable', '', code) }));
     for (const { to } of told) this.#remove(to);
     return told;
   }
@@ -82,6 +112,15 @@ export class ModelRoom {
       // As Prosody does: groupchat 1.0 is no way in.
       const error = `<error type='cancel'><item-not-found xmlns='${NS.stanzaErrors}'/></error>`;
       return [{ to: from, xml: `<presence type='error' from='${stanza.to}' to='${from}'>${error}</presence>` }];
+    }
+    if (this.refusal !== undefined && !this.inside.has(from)) {
+      const error = `<error type='wait'><${this.refusal} xmlns='${NS.stanzaErrors}'/></error>`;
+      return [
+        {
+          to: from,
+          xml: `<presence type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'>${error}</presence>`,
+        },
+      ];
     }
     const isTaken = [...this.inside].some(([jid, other]) => jid !== from && other === nick);
     if (isTaken && !isShared) {
@@ -110,7 +149,7 @@ export class ModelRoom {
     const past = this.#history.filter(({ at }) => at >= since);
     const told: Told[] = [
       ...[...this.others].map((other) => ({ to: from, xml: this.#other(from, other, '') })),
-      { to: from, xml: this.#self(from, nick, '', stanza.id ?? '') },
+      { to: from, xml: this.#self(from, nick, '', stanza.id ?? '', this.isEnded ? '201' : '110') },
     ];
     for (const { xml, at } of most === 0 ? [] : past.slice(-most)) {
       const delay = `<delay xmlns='${NS.delay}' from='${room}' stamp='${new Date(at).toISOString()}'/>`;
@@ -132,7 +171,7 @@ export class ModelRoom {
       return [
         {
           to: from,
-          xml: `<message type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'><error type='modify'/></message>`,
+          xml: `<message type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'><error type='modify'><not-acceptable xmlns='${NS.stanzaErrors}'/></error></message>`,
         },
       ];
     }

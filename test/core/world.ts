@@ -29,6 +29,8 @@ export const settings: Settings = {
   presenceAbsent: 'xa',
   presencePauseMs: 5000,
   lingerMs: 60_000,
+  healMs: 300_000,
+  selfPingMs: 0,
   joinTimeoutMs: 30_000,
   iqTimeoutMs: 60_000,
   historyStanzas: 500,
@@ -82,11 +84,13 @@ export class World {
   /** What the server answers to questions about the account, inside the result; undefined: nothing. */
   answerForAccount: (() => string) | undefined;
 
-  constructor(options: { readonly isShared?: boolean; readonly settings?: Partial<Settings> } = {}) {
+  constructor(
+    options: { readonly isShared?: boolean; readonly settings?: Partial<Settings>; readonly prefix?: string } = {},
+  ) {
     const isShared = options.isShared ?? true;
     this.room = new ModelRoom({ room: ROOM, isShared });
     this.other = new ModelRoom({ room: OTHER, isShared });
-    this.state = createAccountState(BARE, 'm-', { ...settings, ...options.settings }, new Services());
+    this.state = createAccountState(BARE, options.prefix ?? 'm-', { ...settings, ...options.settings }, new Services());
   }
 
   /** A client binds; `device`: what it is known by when it comes back. */
@@ -265,6 +269,11 @@ export class World {
     this.#tell(this.room.kick());
   }
 
+  /** The room puts the account out, which nobody wanted. */
+  throwOut(): void {
+    this.#tell(this.room.throwOut());
+  }
+
   /** A stanza of the room's side arrives on a carrier, before whatever else is on its way. */
   arrives(carrier: CarrierId, xml: string): void {
     this.input({ kind: 'carrier-stanza', carrier, stanza: parseStanza(xml) });
@@ -314,14 +323,19 @@ export class World {
     else this.input({ kind: 'carrier-stanza', carrier, stanza });
   }
 
+  /** What is on its way on the session's own stream, towards the server. */
+  onItsWay(session: SessionId): readonly Stanza[] {
+    return this.#up.get(this.client(session).jid) ?? [];
+  }
+
   /** Everything that is on its way arrives. */
   settle(): void {
     while (this.arrive(true));
   }
 
-  /** The timer that is due first runs out. Returns its key. */
-  fire(): string | undefined {
-    const next = [...this.timers].sort(([, a], [, b]) => a - b)[0];
+  /** The timer that is due first runs out, but for that one. Returns its key. */
+  fire(except?: string): string | undefined {
+    const next = [...this.timers].filter(([key]) => key !== except).sort(([, a], [, b]) => a - b)[0];
     if (!next) return undefined;
     this.now = Math.max(this.now, next[1]);
     this.timers.delete(next[0]);
@@ -416,7 +430,8 @@ export class World {
     const isSelf = stanza.root.child('x', NS.mucUser)?.children.some((one) => one.attr('code') === '110') === true;
     if (stanza.name === 'presence' && stanza.type === 'error') {
       client.errors += 1;
-      client.place = 'out';
+      // An error to a nick change or a status puts nobody out.
+      if (client.place === 'asking') client.place = 'out';
     } else if (stanza.name === 'presence' && isSelf) client.place = stanza.type === 'unavailable' ? 'out' : 'in';
     else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
       const body = stanza.root.child('body')?.text() ?? '';

@@ -71,6 +71,10 @@ export const impossible = {
   awayMembers: { reason: 'only Prosody shows members who are away', servers: ['ejabberd', 'jabberd2'] },
   ownersListed: { reason: 'mu-conference does not list its owners among the moderators', servers: ['jabberd2'] },
   clientAddress: { reason: 'jabberd2 takes no word for where a client comes from', servers: ['jabberd2'] },
+  expulsion: {
+    reason: 'Prosody alone can be made to throw occupants out over an error by something that is no client of theirs',
+    servers: ['ejabberd', 'jabberd2'],
+  },
   personalEvents: { reason: 'jabberd2 has no XEP-0163', servers: ['jabberd2'] },
 } as const satisfies Record<string, Impossible>;
 

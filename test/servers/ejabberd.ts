@@ -93,6 +93,7 @@ async function start(folder: string, options: EjabberdOptions): Promise<Server> 
     upstream: (access) => upstreamUrl(facts, access),
     addUser: (name, password) => addEjabberdUser(facts, name, password),
     halt,
+    restartRooms: () => callEjabberd(api, 'restart_module', { host: facts.host, module: 'mod_muc' }),
     async restart() {
       await halt();
       daemon = await launch();

@@ -68,6 +68,7 @@ function attach(facts: ServerFacts): Server {
     upstream: (access) => upstreamUrl(facts, access),
     addUser: (name, password) => adders[facts.name](facts, name, password),
     restart: refuse,
+    restartRooms: refuse,
     halt: refuse,
     stop: async () => {},
     logTail: (lines) => facts.logs.map((file) => tail(file, lines)).join('\n'),

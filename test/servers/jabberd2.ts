@@ -77,6 +77,14 @@ async function start(folder: string, options: Jabberd2Options): Promise<Server> 
       await halt();
       daemons = await launch();
     },
+    async restartRooms() {
+      const rooms = daemons.findIndex(({ name }) => name === 'muc');
+      await daemons[rooms]?.kill();
+      const before = read(logFile(folder, 'router')).length;
+      const daemon = new Daemon(folder, 'muc', 'mu-conference', ['-c', join(folder, 'muc.xml')]);
+      daemons[rooms] = daemon;
+      await bound(folder, before, daemon, facts.mucDomain);
+    },
     async stop() {
       await halt(true);
       removeFolder(folder);
@@ -88,24 +96,18 @@ async function start(folder: string, options: Jabberd2Options): Promise<Server> 
 /** In this order, each waited for: sm and mu-conference by what the router logs, which says when a domain is bound. */
 async function startAll(folder: string, router: number, plain: number, tls: number): Promise<Daemon[]> {
   const daemons: Daemon[] = [];
-  const routerLog = logFile(folder, 'router');
   const launch = (name: string, program: string): Daemon => {
     const daemon = new Daemon(folder, name, program, ['-c', join(folder, `${name}.xml`)]);
     daemons.push(daemon);
     return daemon;
   };
-  const before = read(routerLog).length;
-  const bound = (daemon: Daemon, domain: string) =>
-    until(`${domain} to be bound`, 10_000, () => {
-      if (!daemon.isRunning) throw new Error(`${daemon.name} ended:\n${tail(daemon.logFile)}`);
-      return read(routerLog).slice(before).includes(`[${domain}] online`);
-    });
+  const before = read(logFile(folder, 'router')).length;
   try {
     await launch('router', 'jabberd2-router').listening(router);
     const sessions = launch('sm', 'jabberd2-sm');
     const rooms = launch('muc', 'mu-conference');
-    await bound(sessions, 'localhost');
-    await bound(rooms, 'conference.localhost');
+    await bound(folder, before, sessions, 'localhost');
+    await bound(folder, before, rooms, 'conference.localhost');
     const clients = launch('c2s', 'jabberd2-c2s');
     await clients.listening(plain);
     await clients.listening(tls);
@@ -114,6 +116,14 @@ async function startAll(folder: string, router: number, plain: number, tls: numb
     for (const daemon of daemons) await daemon.kill();
     throw error;
   }
+}
+
+/** The router knows the process as that domain, by what it has logged behind the given length. */
+function bound(folder: string, before: number, daemon: Daemon, domain: string): Promise<void> {
+  return until(`${domain} to be bound`, 10_000, () => {
+    if (!daemon.isRunning) throw new Error(`${daemon.name} ended:\n${tail(daemon.logFile)}`);
+    return read(logFile(folder, 'router')).slice(before).includes(`[${domain}] online`);
+  });
 }
 
 function modulesFolder(): string {

@@ -1,10 +1,10 @@
 /** Starts a Prosody of its own, from Debian's packages. */
-import { mkdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { ensurePackages, packagesOf } from './install.ts';
-import { Daemon, freePorts, inFolder, makeCertificate, removeFolder, tail } from './process.ts';
+import { Daemon, freePorts, inFolder, makeCertificate, removeFolder, tail, until } from './process.ts';
 import { initialUsers, type Server, type ServerFacts, type StartOptions, upstreamUrl } from './server.ts';
 
 export interface ProsodyOptions extends StartOptions {
@@ -64,6 +64,8 @@ async function start(folder: string, options: ProsodyOptions): Promise<Server> {
     },
   };
   mkdirSync(accountsFolder(facts), { recursive: true });
+  mkdirSync(join(folder, 'plugins'));
+  await writeFile(join(folder, 'plugins', 'mod_test_rooms.lua'), testModule);
   await writeFile(join(folder, 'prosody.cfg.lua'), configuration(facts, options));
   await Promise.all(facts.users.map((name) => addProsodyUser(facts, name)));
 
@@ -91,6 +93,7 @@ async function start(folder: string, options: ProsodyOptions): Promise<Server> {
       await halt();
       daemon = await launch();
     },
+    restartRooms: () => command(folder, 'forget'),
     async stop() {
       await halt(true);
       removeFolder(folder);
@@ -99,11 +102,67 @@ async function start(folder: string, options: ProsodyOptions): Promise<Server> {
   };
 }
 
+/** Each room throws its occupants out as over an error (status 333). */
+export function expelOccupants({ folder }: ServerFacts): Promise<void> {
+  return command(folder, 'expel');
+}
+
+/** What no client can ask the rooms' service for; resolves when it is done. */
+async function command(folder: string, word: string): Promise<void> {
+  const file = commandFile(folder);
+  await writeFile(`${file}.new`, word);
+  await rename(`${file}.new`, file);
+  await until(`the rooms to obey ${word}`, 5_000, () => !existsSync(file));
+}
+
+const commandFile = (folder: string): string => join(folder, 'rooms.command');
+
+/**
+ * A restart of Prosody's rooms would keep their occupants, a crash would end all streams with it: neither shows a room that has
+ * forgotten its occupants, as another service that is restarted has.
+ */
+const testModule = `
+local muc = module:depends "muc";
+local st = require "util.stanza";
+local path = module:get_option_string "test_rooms_command";
+local function each_session(room, act)
+  local jids = {};
+  for _, occupant in room:each_occupant() do
+    for jid in occupant:each_session() do table.insert(jids, jid); end
+  end
+  for _, jid in ipairs(jids) do act(jid); end
+end
+local commands = {
+  forget = function (room)
+    room._occupants, room._jid_nick = {}, {};
+  end;
+  -- What a message that bounces makes of its receiver.
+  expel = function (room)
+    each_session(room, function (jid)
+      local bounce = st.message({ type = "error", from = jid, to = room.jid }):tag("error", { type = "cancel" })
+        :tag("service-unavailable", { xmlns = "urn:ietf:params:xml:ns:xmpp-stanzas" });
+      room:handle_kickable(nil, bounce);
+    end);
+  end;
+};
+module:add_timer(0.02, function ()
+  local file = io.open(path);
+  if file then
+    local word = file:read "*l";
+    file:close();
+    for room in muc.live_rooms() do commands[word](room); end
+    os.remove(path);
+  end
+  return 0.02;
+end);
+`;
+
 function configuration({ ports, folder, certificate }: ServerFacts, options: ProsodyOptions): string {
   const level = process.env.TEST_SERVER_LOG ?? 'info';
   return `
 run_as_root = ${process.getuid?.() === 0}
 data_path = "${folder}/data"
+plugin_paths = { "${folder}/plugins" }
 pidfile = "${folder}/prosody.pid"
 log = { { levels = { min = "${level}" }, to = "file", filename = "${folder}/prosody.log" } }
 admins = { "admin@localhost" }
@@ -140,7 +199,8 @@ VirtualHost "localhost"
 ${options.extraHost ?? ''}
 
 Component "conference.localhost" "muc"
-  modules_enabled = { "muc_mam"; "vcard_muc" }
+  modules_enabled = { "muc_mam"; "vcard_muc"; "test_rooms" }
+  test_rooms_command = "${commandFile(folder)}"
   restrict_room_creation = false
   muc_log_by_default = true
   muc_room_default_history_length = 20

@@ -65,6 +65,11 @@ export interface Server extends ServerFacts {
   addUser(name: string, password?: string): Promise<void>;
   /** Ends the processes and starts them again with the same ports and data. */
   restart(): Promise<void>;
+  /**
+   * The rooms' service alone is ended and started again: it has the rooms that are persistent, and knows none of their occupants.
+   * ejabberd says so to them, the others do not.
+   */
+  restartRooms(): Promise<void>;
   /** Ends the processes and keeps ports and data, for `restart`. `abrupt`: by SIGKILL. */
   halt(abrupt?: boolean): Promise<void>;
   /** Ends it for good and removes its folder. */

@@ -2,16 +2,22 @@
  * Carriers come and go: account streams are opened, lost and opened again; a borrowed stream may break under its rooms.
  */
 import type { Owed } from '../inputs.ts';
+import { chance } from '../jitter.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, CarrierKind, Occupancy, Turn } from '../state.ts';
+import { noteLoss } from './heal.ts';
 import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile } from './move.ts';
+import { pingLost } from './self-ping.ts';
 import { retire } from './sessions.ts';
 import { strand } from './stranded.ts';
 
-/** Pause before a lost account stream is opened again (ms): doubled at each failure in a row, up to the most. */
+/**
+ * Pause before a lost account stream is opened again (ms): doubled at each failure in a row up to the most, then half of it or up to half
+ * as much again, by chance, so that a server that is back is not met by all accounts at once.
+ */
 const REOPEN_MS = 1000;
 const REOPEN_MOST_MS = 300_000;
 /** An account stream that has lasted so long was no failure (ms). */
@@ -60,7 +66,9 @@ export function accountStreamFailed(turn: Turn, isFinal: boolean): void {
 function reopenLater(turn: Turn, leastMs = 0): void {
   const { state, out } = turn;
   state.accountStream = 'waiting';
-  out.setTimer('reopen', Math.max(leastMs, Math.min(REOPEN_MS * 2 ** state.retries, REOPEN_MOST_MS)));
+  const pause = Math.min(REOPEN_MS * 2 ** state.retries, REOPEN_MOST_MS);
+  const part = 0.5 + chance(state, `reopen ${state.nextId} ${state.retries}`);
+  out.setTimer('reopen', leastMs + Math.round(pause * part));
   state.retries += 1;
 }
 
@@ -105,7 +113,11 @@ export function carriersLeave(turn: Turn, ids: readonly CarrierId[], mayOpen: bo
 function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {
   const { id } = carrier;
   if (room.attempt?.carrier === id) room.attempt = undefined;
-  if (room.carrier === id) room.carrier = undefined;
+  pingLost(turn, room, id);
+  if (room.carrier === id) {
+    room.carrier = undefined;
+    if (room.phase === 'joined') noteLoss(turn, room);
+  }
   if (room.move?.carrier === id) room.move = undefined;
   else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true, isOvertaken: true };
   room.refused.delete(id);

@@ -8,11 +8,15 @@ import { nudgeMembers } from '../nudge.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { delayStamp, roomStamp, roomStanzaId } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
+import { tellActivity } from './hide.ts';
 import { noteLosses } from './lag.ts';
 import { throughCarrier } from './outbound.ts';
 
 /** Messages on their way whose error could still come; beyond this many the oldest is taken for delivered. */
 const MOST_SENT = 256;
+/** Of so many of them the text is kept if it is no longer (bytes), in case the room refuses it for not knowing the account. */
+const MOST_TEXTS = 32;
+const MOST_TEXT_BYTES = 4096;
 
 /** A joined session says something to the room. */
 export function sendGroupchat(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -34,6 +38,7 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
   else if (isLogged) {
     room.log.add(stanza, now);
     noteLosses(turn, room);
+    tellActivity(turn, room);
   } else noteConfigChange(room.codes, stanza);
   // Whom the log is kept for needs nothing else of what can be told from it, and no news of who is typing.
   const isRetold = isSubjectChange || isLogged || isChatState(stanza);
@@ -103,24 +108,44 @@ export function noteSent({ now }: Turn, room: Occupancy, session: Session, stanz
   if (carrier === undefined) return;
   const { id, to = room.name } = stanza;
   const isGroupchat = stanza.type === 'groupchat';
-  room.sent.push({ id, session: session.id, carrier, to, isGroupchat, at: now, isStranded: false });
+  const isTextKept = isGroupchat && stanza.length <= MOST_TEXT_BYTES && room.sent.length < MOST_TEXTS;
+  const text = isTextKept ? { text: detach(stanza) } : {};
+  room.sent.push({ id, session: session.id, carrier, to, isGroupchat, at: now, isStranded: false, ...text });
   if (room.sent.length > MOST_SENT) room.sent.shift();
 }
 
 /** The room has answered the message with this id. */
-export function takeSender(
+export function takeSender(room: Occupancy, id: string | undefined): SessionId | undefined {
+  return takeSent(room, id)?.session;
+}
+
+/** The oldest message with this id, if it is one of those wanted. */
+export function takeSent(
   room: Occupancy,
   id: string | undefined,
-  isMeant = (_: SentMessage): boolean => true,
-): SessionId | undefined {
-  const index = room.sent.findIndex((sent) => sent.id === id && isMeant(sent));
-  return index < 0 ? undefined : room.sent.splice(index, 1)[0]?.session;
+  isWanted = (_: SentMessage): boolean => true,
+): SentMessage | undefined {
+  const index = room.sent.findIndex((sent) => sent.id === id);
+  const sent = room.sent[index];
+  if (!sent || !isWanted(sent)) return undefined;
+  room.sent.splice(index, 1);
+  return sent;
 }
 
 /** The room shows a message: one of the account has arrived. One sent without an id may have been given one (Prosody). */
 export function noteReflected(room: Occupancy, stanza: Stanza): void {
-  if (keyOfNick(nickOf(stanza)) !== keyOfNick(room.nick)) return;
-  // A private message, which the room does not show to its sender, may have the same id.
-  const isShown = ({ isGroupchat }: SentMessage): boolean => isGroupchat;
-  if (takeSender(room, stanza.id, isShown) === undefined) takeSender(room, undefined, isShown);
+  const nick = keyOfNick(nickOf(stanza));
+  if (nick !== keyOfNick(room.nick)) {
+    // Under a nick that was asked for: the stream that would have told of the change was lost.
+    if (room.presences.some((pending) => keyOfNick(pending.nick) === nick)) takeShown(room, stanza.id);
+    return;
+  }
+  if (!takeShown(room, stanza.id)) takeShown(room, undefined);
+}
+
+/** A private message, which the room does not show to its sender, may have the same id. */
+function takeShown(room: Occupancy, id: string | undefined): boolean {
+  const index = room.sent.findIndex((sent) => sent.isGroupchat && sent.id === id);
+  if (index >= 0) room.sent.splice(index, 1);
+  return index >= 0;
 }

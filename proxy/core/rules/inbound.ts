@@ -25,7 +25,8 @@ export function inbound(
 ): void {
   const { state, out } = turn;
   // COMPAT: mu-conference sends a self-ping (XEP-0410) back to the occupant who sent it: that it arrives is the answer.
-  const isSelfPing = state.requests.has(stanza.id ?? '') && stanza.root.child('ping', NS.ping) !== undefined;
+  const isOwnId = state.requests.has(stanza.id ?? '') || (stanza.id !== undefined && stanza.id === room.ping?.id);
+  const isSelfPing = isOwnId && stanza.root.child('ping', NS.ping) !== undefined;
   const isTooMuch = state.inbound.size >= MOST_INBOUND;
   if (isTooMuch) out.drop('queue-full');
   if (!session || isSelfPing || isTooMuch) {

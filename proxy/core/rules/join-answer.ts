@@ -181,6 +181,7 @@ function settle(turn: Turn, room: Occupancy): void {
   }
   room.phase = 'joined';
   autojoined(turn, room);
+  room.heardAt = now;
   recordOccupancy(turn, room);
   noteShown(turn, room, attempt.wish.stanza, presentationOf(attempt.wish.stanza, now).show);
   const liveFrom = firstLive(room, now);

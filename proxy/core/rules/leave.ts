@@ -11,6 +11,7 @@ import { detach, endOccupancy, forgetOccupancy, isRoomsWord, ownOccupantId, refu
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
 import { forsake } from './forsaken.ts';
+import { hide, isHiding } from './hide.ts';
 import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
 import { catchUp } from './missed.ts';
@@ -35,13 +36,16 @@ export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Sta
     room.queue.filter((queued) => queued.session === session.id),
   );
   out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
+  const isHidden = wasMember && stanza !== undefined && isHiding(session, room);
+  if (isHidden) hide(room, session);
+  if (stanza !== undefined) room.leftBy = session.id;
   if (room.members.size > 0 || room.waiting.length > 0) {
     showWithout(turn, room);
     return;
   }
-  if (stanza && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
+  if (stanza && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
   if (room.phase === 'joining') abandonJoin(turn, room);
-  else if (room.phase === 'joined' && stanza !== undefined) leaveByPolicy(turn, room);
+  else if (room.phase === 'joined' && stanza !== undefined && !isHidden) leaveByPolicy(turn, room);
   else showWithout(turn, room);
 }
 

@@ -6,7 +6,7 @@ import { bareOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { chooseCarrier, sleepsAtServer, suspend } from '../carriers.ts';
+import { chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
 import {
   detach,
   isSelf,
@@ -18,6 +18,7 @@ import {
   serviceOf,
 } from '../occupancy.ts';
 import { Overlap } from '../overlap.ts';
+import { statusCodes } from '../self-presence.ts';
 import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { flushQueue } from './behind.ts';
@@ -25,13 +26,16 @@ import { bringUpToDate } from './catch-up.ts';
 import { beginDepart } from './depart.ts';
 import { tellDifferences } from './differences.ts';
 import { isNotice } from './groupchat.ts';
+import { isTechnical, noteBack, rejoinRefused } from './heal.ts';
 import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
 import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
 import { passTold } from './missed.ts';
 import { askAgain, sendRename } from './nick.ts';
-import { giveUpPlace, isPlainEnd, isRemoval, removal, removedForGood } from './removal.ts';
+import { messageError } from './private-message.ts';
+import { giveUpPlace, isRemoval, removal } from './removal.ts';
+import { provedIn, sayAgain } from './self-ping.ts';
 import { presenceContent, showMostActive } from './shown.ts';
 import { settleStranded } from './stranded.ts';
 
@@ -39,11 +43,11 @@ import { settleStranded } from './stranded.ts';
 const WINDOW = 10;
 /** A room that does not answer a hand-over's join (ms). */
 const MOVE_TIMEOUT_MS = 15_000;
+/** How late the last message may have been heard, and how far the room's clock may be behind, so that none is missed (ms). */
+const LATE_MS = 10_000;
+const SKEW_MS = 1000;
 /** How long after a hand-over the two streams' messages are still compared (ms). */
 const OVERLAP_MS = 5000;
-/** Tries to rejoin after a carrier was lost, and the pause before the second (ms); it doubles. */
-const MOST_TRIES = 4;
-const RETRY_MS = 500;
 
 /** Brings each room to the carrier that it should have. To be called whenever sessions or carriers have changed. */
 export function reconcile(turn: Turn): void {
@@ -158,11 +162,19 @@ export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrie
   room.move = move;
   // What the stream before the last one said may still be on its way.
   if (from) room.overlap ??= new Overlap();
+  else forgetPlaces(turn, room, to);
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
   out.toCarrier(to.id, joinAgain(turn, room, move));
   sendFence(turn, room, to, move.fenceId);
+}
+
+/** No other stream has a place in the room, but those that are still to leave it. */
+function forgetPlaces(turn: Turn, room: Occupancy, to: Carrier): void {
+  for (const other of [...turn.state.carriers.values()]) {
+    if (other !== to && other.rooms.has(room.key) && !room.departing.has(other.id)) releaseRoom(turn, other.id, room);
+  }
 }
 
 /** How long the streams' messages are compared from now on. */
@@ -178,7 +190,7 @@ function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
   const content = room.self ? presenceContent(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const last = room.log.entries(turn.now).at(-1);
-  const since = new Date(Math.max(last?.at ?? 0, room.joinedAt) - 1000).toISOString();
+  const since = new Date(Math.max((last?.at ?? 0) - LATE_MS, room.joinedAt - SKEW_MS)).toISOString();
   const history = `<history since='${since}'/>`;
   const to = escapeXml(`${room.name}/${room.nick}`);
   return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
@@ -198,7 +210,11 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
     movePresence(turn, room, move, stanza);
     return;
   }
-  if (stanza.type === 'error') return;
+  if (stanza.type === 'error') {
+    // To what was said before the place was lost.
+    if (move.from === undefined && !sayAgain(turn, room, stanza)) messageError(turn, room, move.carrier, stanza);
+    return;
+  }
   if (stanza.type === 'groupchat' && isNotice(stanza)) {
     // COMPAT: mu-conference greets whoever joins; the sessions have joined long ago.
     turn.out.drop('overlap');
@@ -220,6 +236,7 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
     // The late answer to an earlier join through this stream, which was taken back.
     if (isOfEarlier(turn, move, stanza)) return;
     move.self = detach(stanza);
+    if (statusCodes(stanza).includes('201')) move.created = true;
     if (move.isFenceSpent) fenceAgain(turn, room, move);
   } else if (move.self) expelled(turn, room, move, stanza);
   // COMPAT: ejabberd gives the end of an earlier session's place to the new session that has its resource.
@@ -227,7 +244,7 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
 
 /** The account has been removed just after it had come in by this stream. */
 function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
-  if (isRemoval(room, stanza) && !isPlainEnd(stanza)) {
+  if (isRemoval(room, stanza) && !isTechnical(stanza)) {
     room.move = undefined;
     removal(turn, room, stanza);
   } else {
@@ -239,13 +256,17 @@ function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void
 function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   const { out } = turn;
   if (!move.self) return;
+  if (move.created) {
+    createdAnew(turn, room);
+    return;
+  }
   const renamed = keyOfNick(room.nick) === keyOfNick(move.nick) ? undefined : room.nick;
   out.clearTimer(`move ${room.key}`);
   room.move = undefined;
   room.carrier = move.carrier;
   room.name = bareOf(move.self.from ?? room.name);
-  room.tries = 0;
-  room.retryAt = undefined;
+  if (move.from === undefined) noteBack(turn, room);
+  provedIn(turn, room, move.from === undefined);
   noteRoomCodes(room.codes, move.self);
   tellDifferences(turn, room, move);
   recordOccupancy(turn, room);
@@ -267,6 +288,17 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   showMostActive(turn, room);
 }
 
+/**
+ * The room that the sessions were in has ended with all that was set there, and by coming back the account has created another. That is
+ * for a client to do, which knows how it is to be configured: the sessions are told that they are out.
+ */
+function createdAnew(turn: Turn, room: Occupancy): void {
+  turn.out.clearTimer(`move ${room.key}`);
+  turn.out.push({ kind: 'handed-over', result: 'failed' });
+  room.move = undefined;
+  giveUpPlace(turn, room, 'The room has ended.');
+}
+
 /** The new carrier was refused, or silent. The old one, if there is one, stays the room's carrier. */
 function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | undefined): void {
   const { state, out } = turn;
@@ -285,26 +317,8 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
     reconcile(turn);
     return;
   }
-  room.tries += 1;
-  const isFinal = FINAL.some((condition) => child?.child(condition) !== undefined);
-  if (isFinal || room.tries >= MOST_TRIES) {
-    out.push({ kind: 'handed-over', result: 'failed' });
-    removedForGood(turn, room, 'The room could not be joined again.');
-    return;
-  }
-  const pause = RETRY_MS * 2 ** (room.tries - 1);
-  room.retryAt = turn.now + pause;
-  out.setTimer(`retry ${room.key}`, pause);
+  rejoinRefused(turn, room, error);
 }
-
-const FINAL = [
-  'forbidden',
-  'registration-required',
-  'item-not-found',
-  'gone',
-  'not-allowed',
-  'not-authorized',
-] as const;
 
 /** No answer to a hand-over's join. */
 export function moveTimeout(turn: Turn, room: Occupancy): void {

@@ -61,11 +61,16 @@ export function askAgain(turn: Turn, room: Occupancy): void {
   }
 }
 
+/** The presence that this error answers. */
+export function takeRefused(room: Occupancy, { id }: Stanza): SentPresence | undefined {
+  const byId = room.presences.findIndex((pending) => pending.id === id);
+  const index = byId >= 0 ? byId : id === undefined ? 0 : -1;
+  return index < 0 ? undefined : room.presences.splice(index, 1)[0];
+}
+
 /** A presence error while the account is inside: a refused nick (409, 406), or a refused status. Only the asker hears of it. */
 export function presenceRefused(turn: Turn, room: Occupancy, stanza: Stanza): void {
-  const byId = room.presences.findIndex((pending) => pending.id === stanza.id);
-  const index = byId >= 0 ? byId : stanza.id === undefined ? 0 : -1;
-  const pending = index < 0 ? undefined : room.presences.splice(index, 1)[0];
+  const pending = takeRefused(room, stanza);
   const session = pending?.session === undefined ? undefined : turn.state.sessions.get(pending.session);
   if (!session) {
     turn.out.drop('unmatched-error');

@@ -8,6 +8,7 @@ import { carrierJids, hearerIds } from '../carriers.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
+import { isTechnical, losePlace } from './heal.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
 import { answersProbe } from './probe.ts';
 import { isRemoval, removal } from './removal.ts';
@@ -19,6 +20,12 @@ function setNick(turn: Turn, room: Occupancy, nick: string): void {
   recordOccupancy(turn, room);
 }
 
+/** What the room has said of itself turns out not to be part of a removal that is healed. */
+export function passFarewell({ out }: Turn, room: Occupancy): void {
+  if (room.roomFarewell) out.fork(hearerIds(room), room.roomFarewell);
+  room.roomFarewell = undefined;
+}
+
 export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void {
   if (answersProbe(turn, room, stanza)) return;
   if (stanza.type === 'error') {
@@ -28,8 +35,11 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
   const nick = nickOf(stanza);
   if (nick === '') {
     // COMPAT: ejabberd announces one's own removal by an `unavailable` of the bare room, which is part of it.
-    if (stanza.type === undefined) room.roomPresence = detach(stanza);
-    turn.out.fork(hearerIds(room), stanza);
+    if (stanza.type === 'unavailable') room.roomFarewell = detach(stanza);
+    else {
+      if (stanza.type === undefined) room.roomPresence = detach(stanza);
+      turn.out.fork(hearerIds(room), stanza);
+    }
     return;
   }
   if (!isSelf(stanza, room.nick)) {
@@ -63,7 +73,14 @@ function selfUnavailable(turn: Turn, room: Occupancy, stanza: Stanza): void {
     setNick(turn, room, item?.attr('nick') ?? room.nick);
     return;
   }
-  if (isRemoval(room, stanza)) removal(turn, room, stanza);
+  if (!isRemoval(room, stanza)) return;
+  const { carrier } = room;
+  const isHealed = carrier !== undefined && isTechnical(stanza) && losePlace(turn, room, carrier);
+  if (isHealed) room.roomFarewell = undefined;
+  else {
+    passFarewell(turn, room);
+    removal(turn, room, stanza);
+  }
 }
 
 function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string): void {

@@ -17,11 +17,16 @@ import { departed, sendLeave } from './leave.ts';
 import { hear, passMissed } from './missed.ts';
 import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
-import { roomPresence } from './room-presence.ts';
+import { passFarewell, roomPresence } from './room-presence.ts';
+import { doubt, doubtMessage, doubtPresence, sayAgain, selfPingAnswered } from './self-ping.ts';
 
 export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const isAnswer = stanza.name === 'iq' && (stanza.type === 'result' || stanza.type === 'error');
-  if (isAnswer && answer(turn, carrier.id, stanza)) return;
+  if (isAnswer && selfPingAnswered(turn, room, carrier, stanza)) return;
+  if (isAnswer && answer(turn, carrier.id, stanza)) {
+    if (stanza.type === 'error' && room.carrier === carrier.id) doubt(turn, room, stanza);
+    return;
+  }
   if (isToAccount(stanza)) stray(turn, carrier.id, stanza, 'carrier-stray');
   else if (isOver(room, carrier)) aftermath(turn, room, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
@@ -32,6 +37,7 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
     if (isAnswer && !isFence(room, room.move, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
     else moving(turn, room, room.move, stanza);
   } else if (room.carrier === carrier.id) live(turn, room, carrier, stanza);
+  else if (room.phase === 'joined' && room.carrier === undefined) outside(turn, room, carrier, stanza);
   else stray(turn, carrier.id, stanza, 'carrier-stray');
 }
 
@@ -54,13 +60,15 @@ function isOver(room: Occupancy, carrier: Carrier): boolean {
 }
 
 function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  if (stanza.name !== 'iq' && stanza.type !== 'error') room.heardAt = turn.now;
+  if (room.roomFarewell && stanza.type !== 'unavailable') passFarewell(turn, room);
   switch (stanza.name) {
     case 'message':
       if (stanza.type === 'groupchat') hear(turn, room, carrier.id, stanza);
       else otherMessage(turn, room, carrier, stanza);
       return;
     case 'presence':
-      roomPresence(turn, room, stanza);
+      if (stanza.type !== 'error' || !doubtPresence(turn, room, stanza)) roomPresence(turn, room, stanza);
       return;
     default:
       if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, carrier.id, stanza);
@@ -70,8 +78,10 @@ function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): vo
 
 function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   if (mamResult(turn, carrier.id, stanza)) return;
-  else if (stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
-  else if (room.carrier === carrier.id) hear(turn, room, carrier.id, stanza);
+  else if (stanza.type === 'error') {
+    const isDoubted = room.carrier === carrier.id && doubtMessage(turn, room, stanza);
+    if (!isDoubted) messageError(turn, room, carrier.id, stanza);
+  } else if (room.carrier === carrier.id) hear(turn, room, carrier.id, stanza);
   else message(turn, room, carrier.id, stanza);
 }
 
@@ -106,14 +116,26 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
   else turn.out.drop('overlap');
 }
 
+/** The stream has lost its place in the room, and has not come back yet. */
+function outside(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  if (stanza.name === 'message' && stanza.type === 'error') {
+    if (!sayAgain(turn, room, stanza)) messageError(turn, room, carrier.id, stanza);
+  } else if (isNoise(stanza)) turn.out.drop('left-room');
+  else stray(turn, carrier.id, stanza, 'left-room');
+}
+
+/** What only an occupant is told. */
+function isNoise({ name, type }: Stanza): boolean {
+  return type === 'groupchat' || (name === 'presence' && type !== 'error');
+}
+
 /**
  * What a service still says after the end: other streams' removals are swallowed; answers to a stranger are passed. Services
  * that know groupchat 1.0 take a status or nick change which crosses the removal for a join (XEP-0045 section 7.2.18): that is
  * taken back.
  */
 function aftermath(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
-  const isNoise = stanza.type === 'groupchat' || (stanza.name === 'presence' && stanza.type !== 'error');
-  if (!isNoise) {
+  if (!isNoise(stanza)) {
     // To a message that crossed the end.
     if (stanza.name === 'message' && stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
     else stray(turn, carrier.id, stanza, 'left-room');

@@ -10,6 +10,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { sendGroupchat } from './groupchat.ts';
+import { noteWish } from './hide.ts';
 import { inboundAnswer } from './inbound.ts';
 import { request } from './iq.ts';
 import { join } from './join.ts';
@@ -18,6 +19,7 @@ import { rename } from './nick.ts';
 import { fits } from './outbound.ts';
 import { sendMessage } from './private-message.ts';
 import { probe } from './probe.ts';
+import { ownSelfPing } from './self-ping.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
 
@@ -44,6 +46,7 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
     join(turn, session, key, stanza);
     return;
   }
+  if (stanza.name === 'presence' && splitJid(key).domain === key) noteWish(turn, session, key, stanza);
   const room = turn.state.rooms.get(key);
   const waiting = room?.waiting.find((wait) => wait.session === session.id && !wait.isForsaken);
   if (room && waiting) {
@@ -127,6 +130,7 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
 }
 
 function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  if (ownSelfPing(turn, room, session, stanza)) return;
   if (stanza.type === 'get' || stanza.type === 'set') request(turn, room, session, stanza);
   else if (stanza.type === 'result' || stanza.type === 'error') inboundAnswer(turn, session, stanza);
   // RFC 6120 section 8.2.3.

@@ -119,6 +119,9 @@ export function retire(turn: Turn, carrier: Carrier): void {
     } else if (room.move?.carrier === carrier.id) {
       room.move = undefined;
       sendLeave(turn, room, carrier.id);
+    } else if (room.phase === 'joined' && room.carrier === undefined && !room.departing.has(carrier.id)) {
+      // It has lost its place there.
+      carrier.rooms.delete(key);
     }
   }
   reconcile(turn);

@@ -152,16 +152,16 @@ export const handover: readonly Mutant[] = [
   },
   {
     name: 'a room that does not let the account back at once is given up',
-    file: 'core/rules/move.ts',
-    find: '  if (isFinal || room.tries >= MOST_TRIES) {',
+    file: 'core/rules/heal.ts',
+    find: '  if (isFinal || (isOver && room.tries >= LEAST_TRIES)) {',
     put: '  if (isFinal || room.tries >= 1) {',
     kills: { 'handover-order': ['L5 a room that does not let the account back at once'] },
   },
   {
     name: 'a room that does not let the account back at all is asked again',
-    file: 'core/rules/move.ts',
-    find: '  if (isFinal || room.tries >= MOST_TRIES) {',
-    put: '  if (isFinal && room.tries >= MOST_TRIES) {',
+    file: 'core/rules/heal.ts',
+    find: '  if (isFinal || (isOver && room.tries >= LEAST_TRIES)) {',
+    put: '  if (isFinal && isOver && room.tries >= LEAST_TRIES) {',
     kills: { 'handover-order': ['L5 a room that does not let the account back at all'] },
   },
   {

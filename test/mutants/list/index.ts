@@ -7,6 +7,7 @@ import { carriers } from './carriers.ts';
 import { edge } from './edge.ts';
 import { elsewhere } from './elsewhere.ts';
 import { handover } from './handover.ts';
+import { healing } from './healing.ts';
 import { history } from './history.ts';
 import { joining } from './joining.ts';
 import { keeping } from './keeping.ts';
@@ -33,6 +34,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   accounts,
   requests,
   handover,
+  healing,
   carriers,
   streams,
   authentication,

@@ -240,7 +240,7 @@ export const joining: readonly Mutant[] = [
   {
     name: 'the presence of the room itself is not shown when it changes',
     file: 'core/rules/room-presence.ts',
-    find: 'room.roomPresence = detach(stanza);\n    turn.out.fork(hearerIds(room), stanza);\n',
+    find: 'room.roomPresence = detach(stanza);\n      turn.out.fork(hearerIds(room), stanza);\n',
     put: 'room.roomPresence = detach(stanza);\n',
     kills: { 'join-steps': ['J2 the presence'] },
   },

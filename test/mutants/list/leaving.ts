@@ -125,7 +125,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'a broadcast unavailable makes the account leave',
     file: 'core/rules/leave.ts',
-    find: "else if (room.phase === 'joined' && stanza !== undefined) leaveByPolicy(turn, room);",
+    find: "else if (room.phase === 'joined' && stanza !== undefined && !isHidden) leaveByPolicy(turn, room);",
     put: "else if (room.phase === 'joined') leaveByPolicy(turn, room);",
     cells: 'prosody,account,tcp',
     kills: { 'leave-gone': ['L3 the only session broadcasts'] },
@@ -223,7 +223,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'what the last session says as it leaves is not passed on',
     file: 'core/rules/leave.ts',
-    find: '  if (stanza && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);\n',
+    find: '  if (stanza && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);\n',
     put: '',
     kills: { 'leave-session': ['L2 what the last session says'] },
   },

@@ -60,8 +60,8 @@ export const messages: readonly Mutant[] = [
   {
     name: 'of two messages with one id both errors go to the first',
     file: 'core/rules/groupchat.ts',
-    find: 'room.sent.splice(index, 1)[0]?.session;',
-    put: 'room.sent[index]?.session;',
+    find: '  room.sent.splice(index, 1);\n  return sent;',
+    put: '  return sent;',
     kills: { groupchat: ['M2 an error'] },
   },
   {
