@@ -98,6 +98,8 @@ class ModelLeg {
   }
 
   release(): void {}
+
+  resume(): void {}
 }
 
 export class MapWorld {
