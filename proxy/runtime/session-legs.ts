@@ -24,6 +24,8 @@ const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };
  * that a slow client is slowed down as any other, and not ended.
  */
 const OWN_LIMITS = { stanzas: 5000, bytes: 8 * 1024 * 1024 };
+/** With so much that is not acknowledged a client that is there is a slow one: an answer comes behind all that is on its way. */
+const OWED = { stanzas: 2500, bytes: 4 * 1024 * 1024 };
 
 /** Of this the queue of a session that hibernates is made at most, before rooms are left to their logs. */
 const ASLEEP = { stanzas: 500, bytes: 256 * 1024 };
@@ -111,9 +113,15 @@ export class SessionLegs {
     return this.#managed?.isOwn === true;
   }
 
-  /** The client is there, and takes less than comes for it. */
+  /** The client is there, and takes or acknowledges less than comes for it. */
   get isClientSlow(): boolean {
-    return this.client.congested && !this.isHibernating;
+    if (this.isHibernating) return false;
+    return this.client.congested || (this.isOwn && this.#managed?.exceeds(OWED) === true);
+  }
+
+  /** The client has taken or acknowledged something: its server may be read on. */
+  clientTakes(): void {
+    if (!this.isClientSlow) this.server.resume('client');
   }
 
   /** More waits for the client than may. */
@@ -226,8 +234,10 @@ export class SessionLegs {
     if (!managed || stanza.ns !== managed.version) return 'unexpected';
     const result = side === 'client' ? managed.fromClient(stanza) : managed.fromServer(stanza);
     if (side === 'client' && stanza.name === 'a') {
-      if (result === 'ok') this.#mayMiscount = false;
-      else if (result === 'too-high' && this.#isMiscount(managed, stanza)) return 'done';
+      if (result === 'ok') {
+        this.#mayMiscount = false;
+        this.clientTakes();
+      } else if (result === 'too-high' && this.#isMiscount(managed, stanza)) return 'done';
     }
     return result === 'ok' ? 'done' : result === 'too-high' ? 'too-high' : 'unexpected';
   }

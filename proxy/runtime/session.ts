@@ -135,7 +135,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#clientGone(violation.condition);
       },
       closed: (error) => this.hibernation.clientDropped(error?.message ?? 'dropped'),
-      drain: () => this.#server.resume('client'),
+      drain: () => this.#legs.clientTakes(),
     };
   }
 

@@ -2,12 +2,11 @@
 import { type Breakable, breakable } from './support/breakable.ts';
 import { befriend } from './support/contacts.ts';
 import { Device, record } from './support/device.ts';
-import { type PlainServer, plainServer } from './support/plain-server.ts';
+import { bodies, openDevice, type PlainServer, plainServer } from './support/plain-server.ts';
 import {
   assert,
   type Client,
   converse,
-  type Element,
   joinRoom,
   login,
   ns,
@@ -18,14 +17,6 @@ import {
 import { said, until, watch } from './support/witness.ts';
 
 const scenario = scenarios('resume-own', { limitMs: 60_000 });
-
-/** Logs a device in and enables stream management. */
-async function openDevice(scene: Scene, { login }: PlainServer, device: string, asked?: string): Promise<Device> {
-  const opened = new Device(scene, await login('al', { device }));
-  const enabled = await opened.client.enableSm(asked);
-  assert.is(enabled.name, 'enabled');
-  return opened;
-}
 
 /** A client of the role that has authenticated, and bound nothing. */
 async function unbound(scene: Scene, { through }: PlainServer, role: string): Promise<Client> {
@@ -61,13 +52,6 @@ async function arrived({ through }: PlainServer, count: number, act: () => void)
   const wanted = hot.stanzasDown + count;
   act();
   await until('all has arrived at the proxy', () => hot.stanzasDown >= wanted);
-}
-
-/** Ids of messages with a body from addresses that begin so, in the order in which they came. */
-function bodies(heard: readonly Element[], from: string): (string | undefined)[] {
-  return heard
-    .filter((one) => one.name === 'message' && one.from?.startsWith(from) === true && one.child('body') !== undefined)
-    .map(({ id }) => id);
 }
 
 const refused = `<failed xmlns='${ns.sm}'><item-not-found xmlns='${ns.stanzas}'/></failed>`;
@@ -309,30 +293,6 @@ scenario(
     }
     await next.expectNothing();
     assert.is(plain.through.app.census().sessions, 1);
-  },
-  { except: ['ownHibernation'] },
-);
-
-scenario(
-  'X3',
-  'a client that has stopped reading slows its server down, and gets all over another connection',
-  async (scene) => {
-    const plain = await plainServer(scene);
-    const bob = await plain.direct('bob');
-    const phone = await openDevice(scene, plain, 'phone');
-    const from = phone.heard.length;
-    phone.client.stream.pause();
-    const ids: string[] = [];
-    // More than may wait for a client that is there.
-    for (let count = 0; count < 240; count += 1) {
-      ids.push(`m${count}`);
-      bob.send(`<message type='chat' id='m${count}' to='${phone.jid}'><body>${'x'.repeat(50_000)}</body></message>`);
-      if (count % 10 === 9) await bob.fence();
-    }
-    await phone.resume({ target: plain.through.target('tcp'), isTakeover: true });
-    await phone.client.pick(`<message type='chat' id='m239'/>`, { limitMs: 20_000 });
-    await phone.client.fence();
-    assert.equal(bodies(phone.heard.slice(from), bob.jid), ids);
   },
   { except: ['ownHibernation'] },
 );

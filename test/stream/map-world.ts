@@ -99,6 +99,8 @@ class ModelLeg {
   }
 
   release(): void {}
+
+  resume(): void {}
 }
 
 export class MapWorld {

@@ -10,7 +10,7 @@ export const keeping: readonly Mutant[] = [
     find: 'return namespaces.has(NS.bind) && !namespaces.has(NS.sm2)',
     put: 'return !namespaces.has(NS.bind) && !namespaces.has(NS.sm2)',
     cells,
-    kills: { 'resume-own': ['S9', 'X3'], 'resume-library': ['S9 xmpp.js'] },
+    kills: { 'resume-own': ['S9'], 'resume-own-slow': ['X3'], 'resume-library': ['S9 xmpp.js'] },
   },
   {
     name: 'whoever knows the name of a session that the proxy keeps resumes it',
@@ -58,7 +58,7 @@ export const keeping: readonly Mutant[] = [
     find: '    else if (kept && managed?.isOwn) managed.keptForClient(stanza, kept);\n',
     put: '    else if (kept && managed?.isOwn) {\n      if (!this.client.congested) managed.keptForClient(stanza, kept);\n    }\n',
     cells,
-    kills: { 'resume-own': ['X3'] },
+    kills: { 'resume-own-slow': ['X3 a client that has stopped'] },
   },
   {
     name: 'what comes for a session while it has no connection is not kept',
@@ -74,6 +74,22 @@ export const keeping: readonly Mutant[] = [
     find: '    if (this.#legs.isClientSlow && this.#seat.carrier.rooms.size === 0) this.#server.pause(',
     put: '    if (this.#legs.isClientSlow && this.#seat.carrier.rooms.size < 0) this.#server.pause(',
     cells,
-    kills: { 'resume-own': ['X3'] },
+    kills: { 'resume-own-slow': ['X3'] },
+  },
+  {
+    name: 'a client is given more and more, however late it acknowledges',
+    file: 'runtime/session-legs.ts',
+    find: 'return this.client.congested || (this.isOwn && this.#managed?.exceeds(OWED) === true);',
+    put: 'return this.client.congested;',
+    cells,
+    kills: { 'resume-own-slow': ['X3 a client that acknowledges late'] },
+  },
+  {
+    name: 'a server that was slowed down is not read on when its client acknowledges',
+    file: 'runtime/session-legs.ts',
+    find: '        this.clientTakes();\n',
+    put: '',
+    cells,
+    kills: { 'resume-own-slow': ['X3 a client that acknowledges late'] },
   },
 ];

@@ -128,8 +128,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'a count that takes in what came before <enabled/> ends the stream',
     file: 'runtime/session-legs.ts',
-    find: "      else if (result === 'too-high' && this.#isMiscount(managed, stanza)) return 'done';\n",
-    put: '',
+    find: "      } else if (result === 'too-high' && this.#isMiscount(managed, stanza)) return 'done';\n",
+    put: '      }\n',
     kills: { 'resume-ends': ['S9 a count that takes in'] },
   },
   {

@@ -1,7 +1,8 @@
 /** A server without XEP-0198: jabberd2 as it is, the others with that module left out. */
 import { type Server, startEjabberd, startProsody } from '../../servers/index.ts';
 import type { ConfigFile, TestProxy } from '../../support/proxy.ts';
-import { type Client, type DeviceOptions, login, type Scene } from './scenario.ts';
+import { Device } from './device.ts';
+import { assert, type Client, type DeviceOptions, type Element, login, type Scene } from './scenario.ts';
 
 export interface PlainServer {
   readonly server: Server;
@@ -61,4 +62,24 @@ async function create(scene: Scene, server: Server, role: string): Promise<strin
   const user = jid.slice(0, jid.indexOf('@'));
   if (server !== scene.server) await server.addUser(user);
   return user;
+}
+
+/** Logs a device in and enables stream management. */
+export async function openDevice(
+  scene: Scene,
+  { login }: PlainServer,
+  device: string,
+  asked?: string,
+): Promise<Device> {
+  const opened = new Device(scene, await login('al', { device }));
+  const enabled = await opened.client.enableSm(asked);
+  assert.is(enabled.name, 'enabled');
+  return opened;
+}
+
+/** Ids of messages with a body from addresses that begin so, in the order in which they came. */
+export function bodies(heard: readonly Element[], from: string): (string | undefined)[] {
+  return heard
+    .filter((one) => one.name === 'message' && one.from?.startsWith(from) === true && one.child('body') !== undefined)
+    .map(({ id }) => id);
 }
