@@ -212,7 +212,7 @@ scenario(
     await marks.put(beside, { room, nick: 'al', autojoin: false });
     await desk.pick(`<presence type='unavailable' from='${room}/al' to='${desk.jid}'/>`);
     await desk.pick(
-      `<message from='${desk.bareJid}'><event xmlns='http://jabber.org/protocol/pubsub#event'/></message>`,
+      `<message type='headline' from='${desk.bareJid}'><event xmlns='http://jabber.org/protocol/pubsub#event'/></message>`,
     );
     await until('the account has left', async () => (await witness.sees()).includes('-al'));
   },
