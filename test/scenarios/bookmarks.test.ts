@@ -1,4 +1,6 @@
 /** The user's bookmarks: read, followed, and what they say is done (B1 to B4, L2). */
+import { isDeepStrictEqual } from 'node:util';
+import { createMemoryStore } from '../../proxy/store/memory.ts';
 import { bookmarking, followBookmarks } from './support/bookmarks.ts';
 import { assert, type Element, joinRoom, leaveRoom, scenarios } from './support/scenario.ts';
 import { said, until, watch } from './support/witness.ts';
@@ -120,6 +122,26 @@ scenario(
   },
   { config: { leave: { grace: '0s' } } },
 );
+
+scenario('L2', 'which rooms are bookmarked with autojoin is in the store', async (scene) => {
+  const { room } = scene;
+  const other = scene.newRoom();
+  const store = createMemoryStore({ now: () => performance.now() });
+  const through = await scene.startProxy({}, { store });
+  const marks = bookmarking(scene);
+  const desk = await scene.login('alice', { device: 'desk', through });
+  await marks.put(desk, { room, nick: 'al' });
+  for (const one of [room, other]) await joinRoom(desk, `${one}/al`);
+  const stored = async () => {
+    const { occupancies } = await store.memberships.snapshot(desk.bareJid);
+    return Object.fromEntries(occupancies.map((one) => [one.room, one.bookmarked]));
+  };
+  const becomes = (wanted: Record<string, boolean>) =>
+    until('the store has it', async () => isDeepStrictEqual(await stored(), wanted));
+  await becomes({ [room]: true, [other]: false });
+  await marks.put(desk, { room: other, nick: 'al' });
+  await becomes({ [room]: true, [other]: true });
+});
 
 for (const way of ['retracted', 'switched off'] as const) {
   scenario('B3', `a bookmark is ${way} by a device: the account leaves, and joined sessions see it`, async (scene) => {
