@@ -29,8 +29,8 @@ export interface BookmarkState {
   askedAt: number;
   /** Rooms that are to be joined. */
   readonly due: Set<BareKey>;
-  /** These may be joined from now on. */
-  isOpen: boolean;
+  /** Whether these may be joined now, or after a moment that is running. */
+  joining: 'no' | 'soon' | 'yes';
   /** Joins that failed in a row, of rooms that are tried again. */
   readonly failed: Map<BareKey, number>;
   /** When bookmarks have last renamed the account in a room, epoch ms, oldest first. */
@@ -47,7 +47,7 @@ export function createBookmarkState(): BookmarkState {
     asking: undefined,
     askedAt: 0,
     due: new Set(),
-    isOpen: false,
+    joining: 'no',
     failed: new Map(),
     renames: new Map(),
   };

@@ -141,6 +141,49 @@ test('trouble of a server whose PEP has had the list does not pass for an empty 
   }
 });
 
+test('a list in PEP that begins where private storage had one tells of no change', () => {
+  const stage = new Stage();
+  const desk = stage.bind();
+  stage.join(desk);
+  stage.settle();
+  stage.refuse('item-not-found');
+  stage.answer(stored);
+  stage.changed(desk, { room: 'first@far.test' });
+  assert.equal([stage.phase, stage.done('leave')], ['joined', 0]);
+  stage.changed(desk, {});
+  stage.changed(desk);
+  assert.equal([stage.phase, stage.done('leave')], ['ended', 1]);
+});
+
+test('of a list that is too long nothing is missing', () => {
+  const { stage, desk } = joined([{}]);
+  stage.changed(desk, ...Array.from({ length: 1000 }, (_, index) => ({ room: `r${index}@far.test`, autojoin: false })));
+  assert.is(stage.phase, 'joined');
+});
+
+test('an event on the account stream makes the list be read anew, and goes to nobody', () => {
+  const stage = new Stage();
+  const desk = stage.bind();
+  stage.input({ kind: 'credentials', known: true });
+  stage.join(desk);
+  stage.accountStream(true);
+  stage.settle();
+  stage.answer(items({}));
+  const [stream] = [...stage.state.carriers.values()].filter(({ kind }) => kind === 'account-stream');
+  assert.is(stage.asked.at(-1)?.through, stream?.id);
+  const told = stage.client(desk).told.length;
+  const event = (from: string): void => {
+    const inner = `<event xmlns='${NS.pubsubEvent}'><items node='${NS.bookmarks}'/></event>`;
+    stage.arrives(stream?.id as CarrierId, `<message from='${from}'>${inner}</message>`);
+  };
+  event(BARE);
+  assert.equal([stage.state.bookmarks.isStale, stage.client(desk).told.length], [true, told]);
+  stage.fireOnly('bookmarks');
+  stage.answer(items({}));
+  event('mallory@test');
+  assert.is(stage.state.bookmarks.isStale, false);
+});
+
 test('an answer counts from the own account alone, and on the stream that has asked', () => {
   const stage = new Stage();
   const desk = stage.bind();
@@ -215,9 +258,11 @@ test('a room is joined once, in the name of nobody, and left to the sessions tha
 test('a client that joins before it is done for it is answered, once', () => {
   const stage = new Stage({ autojoin: true });
   const desk = stage.bind();
-  stage.answer(items({ nick: 'alice' }));
+  stage.answer(items({ nick: 'al' }));
   stage.join(desk);
+  stage.settle();
   stage.fireOnly('autojoin');
+  assert.is(stage.nick, 'alice');
   assert.equal([stage.client(desk).place, stage.room.witnessed, stage.done('join')], ['in', '+', 0]);
 });
 

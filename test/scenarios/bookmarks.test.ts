@@ -1,5 +1,7 @@
 /** The user's bookmarks: read, followed, and what they say is done (B1 to B4, L2). */
-import { bookmarking, followBookmarks } from './support/bookmarks.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { createMemoryStore } from '../../proxy/store/memory.ts';
+import { bookmarking, followBookmarks, untilRead } from './support/bookmarks.ts';
 import { assert, type Element, joinRoom, leaveRoom, scenarios } from './support/scenario.ts';
 import { said, until, watch } from './support/witness.ts';
 
@@ -86,6 +88,7 @@ scenario('B1', 'without autojoin the account joins nothing, and nothing is ever 
   await marks.put(desk, { room, nick: 'al' });
   await marks.put(desk, { room: other, nick: 'al' });
   await joinRoom(desk, `${other}/al`);
+  await untilRead(scene);
   await marks.retract(desk, other);
   const list = await marks.read(desk);
   await desk.pick(`<presence type='unavailable' from='${other}/al' to='${desk.jid}'/>`);
@@ -121,6 +124,26 @@ scenario(
   { config: { leave: { grace: '0s' } } },
 );
 
+scenario('L2', 'which rooms are bookmarked with autojoin is in the store', async (scene) => {
+  const { room } = scene;
+  const other = scene.newRoom();
+  const store = createMemoryStore({ now: () => performance.now() });
+  const through = await scene.startProxy({}, { store });
+  const marks = bookmarking(scene);
+  const desk = await scene.login('alice', { device: 'desk', through });
+  await marks.put(desk, { room, nick: 'al' });
+  for (const one of [room, other]) await joinRoom(desk, `${one}/al`);
+  const stored = async () => {
+    const { occupancies } = await store.memberships.snapshot(desk.bareJid);
+    return Object.fromEntries(occupancies.map((one) => [one.room, one.bookmarked]));
+  };
+  const becomes = (wanted: Record<string, boolean>) =>
+    until('the store has it', async () => isDeepStrictEqual(await stored(), wanted));
+  await becomes({ [room]: true, [other]: false });
+  await marks.put(desk, { room: other, nick: 'al' });
+  await becomes({ [room]: true, [other]: true });
+});
+
 for (const way of ['retracted', 'switched off'] as const) {
   scenario('B3', `a bookmark is ${way} by a device: the account leaves, and joined sessions see it`, async (scene) => {
     const { room } = scene;
@@ -133,6 +156,7 @@ for (const way of ['retracted', 'switched off'] as const) {
     await joinRoom(desk, `${room}/al`);
     await joinRoom(phone, `${room}/al`);
     await desk.fence({ room });
+    await untilRead(scene);
     assert.equal(await witness.sees(), ['+al']);
 
     if (way === 'retracted') await marks.retract(tablet, room);
@@ -168,6 +192,7 @@ scenario(
       const seen = isFirst ? witness : await watch(scene, { room, by: client });
       await marks.put(desk, { room, nick: 'al' });
       await joinRoom(desk, `${room}/al`);
+      await untilRead(scene);
       if (isFirst) await marks.put(desk, { room, nick: 'al', autojoin: false });
       await leaveRoom(desk, `${room}/al`);
       if (!isFirst) await marks.put(desk, { room, nick: 'al', autojoin: false });
@@ -189,6 +214,7 @@ scenario(
     const desk = await scene.login('alice', { device: 'desk' });
     await joinRoom(desk, `${room}/al`);
     await desk.fence({ room });
+    await untilRead(scene);
     await marks.retract(beside, room);
     await desk.pick(`<presence type='unavailable' from='${room}/al' to='${desk.jid}'/>`);
     await until('the account has left', async () => (await witness.sees()).includes('-al'));
@@ -209,10 +235,11 @@ scenario(
     await followBookmarks(desk);
     await joinRoom(desk, `${room}/al`);
     await desk.fence({ room });
+    await untilRead(scene);
     await marks.put(beside, { room, nick: 'al', autojoin: false });
     await desk.pick(`<presence type='unavailable' from='${room}/al' to='${desk.jid}'/>`);
     await desk.pick(
-      `<message from='${desk.bareJid}'><event xmlns='http://jabber.org/protocol/pubsub#event'/></message>`,
+      `<message type='headline' from='${desk.bareJid}'><event xmlns='http://jabber.org/protocol/pubsub#event'/></message>`,
     );
     await until('the account has left', async () => (await witness.sees()).includes('-al'));
   },
@@ -250,6 +277,7 @@ scenario('B4', 'another nick in a bookmark renames the account, and joined sessi
   await marks.put(desk, { room, nick: 'al' });
   for (const device of [desk, phone]) await joinRoom(device, `${room}/al`);
   await desk.fence({ room });
+  await untilRead(scene);
   assert.equal(await witness.sees(), ['+al']);
 
   await marks.put(phone, { room, nick: 'ally' });
@@ -271,6 +299,7 @@ scenario('B4', 'devices that write their nicks in turn rename the account a few 
   await marks.put(desk, { room, nick: 'al' });
   await joinRoom(desk, `${room}/al`);
   await desk.fence({ room });
+  await untilRead(scene);
   const seen: string[] = await witness.sees();
   const nicks = ['one', 'two', 'three', 'four'];
   for (const nick of nicks) {

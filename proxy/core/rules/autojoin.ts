@@ -31,11 +31,11 @@ export function autojoin(turn: Turn): void {
   const { state, out } = turn;
   const { bookmarks } = state;
   if (!canJoin(state)) return;
-  if (!bookmarks.isOpen) {
-    bookmarks.isOpen = true;
+  if (bookmarks.joining === 'no') {
+    bookmarks.joining = 'soon';
     out.setTimer('autojoin', PAUSE_MS);
-    return;
   }
+  if (bookmarks.joining !== 'yes') return;
   let free = MOST_AT_ONCE;
   for (const { phase, waiting } of state.rooms.values())
     if (phase !== 'joined' && waiting.some(isByBookmark)) free -= 1;
@@ -59,7 +59,8 @@ function canJoin({ sessions, accountStream, bookmarks }: AccountState): boolean 
 /** `autojoin`: the pause is over. `autojoin ROOM`: the room is to be tried again. */
 export function autojoinTimer(turn: Turn, key: string): void {
   const { bookmarks } = turn.state;
-  if (key !== '' && autojoinMark(turn.state, key as BareKey)) bookmarks.due.add(key as BareKey);
+  if (key === '') bookmarks.joining = 'yes';
+  else if (autojoinMark(turn.state, key as BareKey)) bookmarks.due.add(key as BareKey);
 }
 
 function enterByBookmark(turn: Turn, key: BareKey, mark: Bookmark): boolean {

@@ -7,7 +7,7 @@ import type { Occupancy, Turn } from '../state.ts';
 import { showWithout } from './shown.ts';
 
 /** Pause until bookmarks that are being read are looked at again (ms). */
-const READING_MS = 250;
+const READING_MS = 50;
 
 /**
  * Whether the account is not to leave now. While the bookmarks are being read, that is decided later: devices change a bookmark

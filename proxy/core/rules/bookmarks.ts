@@ -7,7 +7,14 @@ import { type BareKey, bareKey, bareOf, resourceOf } from '../../xml/address.ts'
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { autojoinMark, isReading } from '../bookmark-state.ts';
-import { BOOKMARK_QUERIES, type BookmarkSource, type Bookmarks, isBookmarkEvent, readBookmarks } from '../bookmarks.ts';
+import {
+  BOOKMARK_QUERIES,
+  type BookmarkSource,
+  type Bookmarks,
+  isBookmarkEvent,
+  MOST_BOOKMARKS,
+  readBookmarks,
+} from '../bookmarks.ts';
 import { recordOccupancy } from '../occupancy.ts';
 import { type AccountState, type Carrier, freshId, type Turn } from '../state.ts';
 import { autojoin, isAutojoinable } from './autojoin.ts';
@@ -90,9 +97,10 @@ export function bookmarkStanza(turn: Turn, carrier: Carrier, stanza: Stanza): bo
   const { state } = turn;
   const { asking } = state.bookmarks;
   if (stanza.name === 'message') {
-    const isEvent = carrier.session === undefined && isOfAccount(state, stanza, true) && isBookmarkEvent(stanza);
-    if (isEvent) bookmarksChanged(turn);
-    return isEvent;
+    // A stream with a client is looked at where it is relayed.
+    if (carrier.session !== undefined || !isOfAccount(state, stanza, true) || !isBookmarkEvent(stanza)) return false;
+    bookmarksChanged(turn);
+    return true;
   }
   const isAnswer = stanza.name === 'iq' && (stanza.type === 'result' || stanza.type === 'error');
   if (!isAnswer || !asking || stanza.id !== asking.id || carrier.id !== asking.carrier) return false;
@@ -117,8 +125,7 @@ function answered(turn: Turn, source: BookmarkSource, stanza: Stanza): void {
   const list = stanza.type === 'result' ? readBookmarks(source, stanza) : undefined;
   if (list) {
     out.push({ kind: 'bookmarks-read', result: source });
-    bookmarks.source = source;
-    learn(turn, list);
+    learn(turn, list, source);
     nextReading(turn, state.settings.bookmarks?.pollMs ?? 0);
   } else if (source === 'pep' && mayBeElsewhere(turn, stanza)) ask(turn, 'private');
   else failed(turn);
@@ -162,22 +169,29 @@ function shareOf({ idPrefix }: AccountState): number {
   return sum / 997;
 }
 
-/** The list as it is now: what differs from what was known is acted upon; the first one tells of no change. */
-function learn(turn: Turn, list: Bookmarks): void {
+/**
+ * The list as it is now: what differs from what was known is acted upon. The first one tells of no change, nor does the first one of
+ * another place: a device that begins to use PEP need not have taken all over that private storage has.
+ */
+function learn(turn: Turn, list: Bookmarks, source: BookmarkSource): void {
   const { state } = turn;
   const { bookmarks } = state;
-  const before = bookmarks.known;
+  const stored = bookmarks.known;
+  const before = bookmarks.source === source ? stored : undefined;
   bookmarks.known = list;
+  bookmarks.source = source;
   for (const [key, mark] of list) {
     const was = before?.get(key);
     if (mark.autojoin && !was?.autojoin && isAutojoinable(state, key)) bookmarks.due.add(key);
     if (was && mark.nick !== undefined && mark.nick !== was.nick) renameByBookmark(turn, key);
   }
   for (const [key, was] of before ?? []) {
+    // Of a list that is too long it is not known what is missing.
+    if (!list.has(key) && list.size >= MOST_BOOKMARKS) continue;
     if (!list.has(key)) bookmarks.renames.delete(key);
     if (was.autojoin && !autojoinMark(state, key)) unbookmarked(turn, key);
   }
-  noteInStore(turn, before);
+  noteInStore(turn, stored);
 }
 
 /** Which rooms are bookmarked with autojoin is part of what the store knows of an occupancy. */

@@ -15,7 +15,7 @@ export const bookmarks: readonly Mutant[] = [
     find: "has('feature-not-implemented')",
     put: "has('gone')",
     cells: 'jabberd2,account,tcp',
-    kills: { bookmarks: ['B2 the account', 'L2', 'B4 another nick'] },
+    kills: { bookmarks: ['B2 the account', 'L2 the account', 'B4 another nick'] },
   },
   {
     name: 'rooms are joined by their bookmarks unasked',
@@ -43,7 +43,14 @@ export const bookmarks: readonly Mutant[] = [
     file: 'core/rules/bookmarked.ts',
     find: '  if (!autojoinMark(state, room.key)) return false;',
     put: "  if (room.key !== '') return false;",
-    kills: { bookmarks: ['L2'] },
+    kills: { bookmarks: ['L2 the account stays'] },
+  },
+  {
+    name: 'the store does not learn what is bookmarked with autojoin',
+    file: 'core/rules/bookmarks.ts',
+    find: "if (room.phase === 'joined' && was !== is) recordOccupancy",
+    put: "if (room.phase === 'ended' && was !== is) recordOccupancy",
+    kills: { bookmarks: ['L2 which rooms'] },
   },
   {
     name: 'the account stays when a bookmark has gone',

@@ -1,6 +1,7 @@
 /** Bookmarks as devices keep them: in PEP (XEP-0402) where the server has it, else in private storage (XEP-0048, XEP-0049). */
 import { type Element, escapeXml, ns } from '../../support/element.ts';
 import type { Client, Scene } from './scenario.ts';
+import { until } from './witness.ts';
 
 const PUBSUB = 'http://jabber.org/protocol/pubsub';
 const NODE = 'urn:xmpp:bookmarks:1';
@@ -105,4 +106,12 @@ function conference({ autojoin = true, nick, password }: Mark, attributes: strin
 export async function followBookmarks(device: Client): Promise<void> {
   const subscribe = `<subscribe node='${NODE}' jid='${device.jid}'/>`;
   await device.iq(`<iq type='set'><pubsub xmlns='${PUBSUB}'>${subscribe}</pubsub></iq>`);
+}
+
+/** Waits until the account has read its bookmarks: what changes from here on is a change. */
+export function untilRead({ proxy }: Pick<Scene, 'proxy'>): Promise<void> {
+  return until('the bookmarks have been read', async () => {
+    const metrics = await proxy.app.metrics.render();
+    return /^minimix_bookmark_readings_total\{result="(pep|private)"\} [1-9]/m.test(metrics);
+  });
 }
