@@ -201,7 +201,7 @@ const proxyVersions: Readonly<Record<string, 1 | 2>> = { 'proxy-v1': 1, 'proxy-v
 
 /**
  * Of a connection of the proxy's own: what LOCAL and UNKNOWN mean, in words that everybody takes.
- * COMPAT: ejabberd 23.01 closes connections that begin with UNKNOWN, and waits for ever behind LOCAL.
+ * COMPAT: on ejabberd 23.01 no stream came up behind either of the two.
  */
 function ownRoute(socket: Socket): Route {
   const { source, destination } = routeOf(socket);
