@@ -57,6 +57,7 @@ export const bookmarks: readonly Mutant[] = [
     file: 'core/rules/bookmarks.ts',
     find: 'if (was.autojoin && !autojoinMark(state, key))',
     put: 'if (!was.autojoin && !autojoinMark(state, key))',
+    and: [{ file: 'core/rules/bookmarked.ts', find: '  if (isReading(state)) {', put: '  if (!isReading && state) {' }],
     kills: { bookmarks: ['B3 a bookmark is', 'B3 a device', 'B3 what'] },
   },
   {
