@@ -20,6 +20,7 @@ scenario(
       `<message from='${server.mucDomain}' to='${desk.jid}'><rai xmlns='urn:xmpp:rai:0'><activity>${room}</activity></rai></message>`,
     );
     await witness.say('two');
+    await witness.ping('al');
     assert.equal(await witness.sees(), []);
     // Back in, it has missed nothing, and the next leave hides the room anew.
     const { history } = await joinRoom(desk, `${room}/al`);
