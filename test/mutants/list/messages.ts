@@ -123,16 +123,16 @@ export const messages: readonly Mutant[] = [
   },
   {
     name: 'a private message that nobody could take is forgotten',
-    file: 'core/rules/private-message.ts',
-    find: '  room.kept.push({ stanza: detach(stanza), at: now });\n',
+    file: 'core/kept.ts',
+    find: '  kept.push({ stanza: detach(stanza), at: turn.now });\n',
     put: '',
     kills: { private: ['M6'] },
   },
   {
     name: 'a private message that was kept is given without its time',
     file: 'core/replay.ts',
-    find: 'for (const { stanza, at } of room.kept.splice(0)) out.fork(to, delayed(stanza, room.name, at));',
-    put: 'for (const { stanza } of room.kept.splice(0)) out.fork(to, stanza);',
+    find: 'for (const { stanza, at } of takeKept(turn, room)) out.fork(to, delayed(stanza, room.name, at));',
+    put: 'for (const { stanza } of takeKept(turn, room)) out.fork(to, stanza);',
     kills: { private: ['M6'] },
   },
   {
