@@ -10,7 +10,7 @@ import type { Settings } from './core/state.ts';
 import { Balancers } from './net/balancers.ts';
 import { Certificates } from './net/certificates.ts';
 import { LegContext } from './net/context.ts';
-import { DialError, Dialer, type DialOptions } from './net/dial.ts';
+import { Dialer, type DialOptions } from './net/dial.ts';
 import type { Leg } from './net/leg.ts';
 import { type Listener, listenTcp } from './net/listen-tcp.ts';
 import { listenWs } from './net/listen-ws.ts';
@@ -25,6 +25,7 @@ import { ClusterNode } from './runtime/cluster/node.ts';
 import type { AccountDeps } from './runtime/deps.ts';
 import { MembershipRecorder } from './runtime/membership-recorder.ts';
 import { negotiate } from './runtime/negotiation.ts';
+import { Reachability } from './runtime/reachability.ts';
 import type { Store } from './store/store.ts';
 import type { StreamHeader } from './xml/stanza.ts';
 
@@ -94,8 +95,7 @@ class ProxyApp implements App {
   readonly #cluster: Cluster | undefined;
   readonly #negotiations = new Set<Negotiation>();
   readonly #listeners: { readonly listener: Listener; readonly config: ListenerConfig }[] = [];
-  /** Hosts whose server could not be reached when last tried, with the reason. */
-  readonly #unreachable = new Map<string, string>();
+  readonly #reachability: Reachability;
   #certificates: Certificates | undefined;
   #ops: OpsServer | undefined;
   #isClosed = false;
@@ -115,6 +115,11 @@ class ProxyApp implements App {
       turn: this.#context.turn,
     });
     this.#dialer = new Dialer(this.#upstreamContext);
+    this.#reachability = new Reachability({
+      hosts: Object.values(config.hosts),
+      dial: (host) => this.#dial(host),
+      log,
+    });
     this.#storeState = shared ? givenStore(shared) : openStore(config.store, log, metrics);
     this.#store = this.#storeState.store;
     const isShared = shared !== undefined || config.store.kind !== 'memory';
@@ -155,15 +160,8 @@ class ProxyApp implements App {
     };
   }
 
-  async #dial(host: HostConfig, options?: DialOptions): Promise<Leg> {
-    try {
-      const leg = await this.#dialer.dial(host.upstream, host.name, options);
-      this.#unreachable.delete(host.name);
-      return leg;
-    } catch (error) {
-      this.#unreachable.set(host.name, error instanceof DialError ? error.code : 'unreachable');
-      throw error;
-    }
+  #dial(host: HostConfig, options?: DialOptions): Promise<Leg> {
+    return this.#reachability.note(host, this.#dialer.dial(host.upstream, host.name, options));
   }
 
   async start(): Promise<void> {
@@ -181,7 +179,7 @@ class ProxyApp implements App {
       throw error;
     }
     for (const address of this.addresses) this.#log.info({ ...address }, 'listening');
-    await this.#probe();
+    await this.#reachability.start();
   }
 
   async #loadCertificates(): Promise<void> {
@@ -256,21 +254,6 @@ class ProxyApp implements App {
     return this.#certificates;
   }
 
-  /** Asks each server whether it is there, so that an operator sees at once what will fail. */
-  async #probe(): Promise<void> {
-    for (const host of Object.values(this.#config.hosts)) {
-      try {
-        (await this.#dial(host)).destroy();
-      } catch (error) {
-        const { scheme, host: name, port } = host.upstream;
-        this.#log.warn(
-          { host: host.name, upstream: `${scheme}://${name}:${port}`, error },
-          'the server cannot be reached',
-        );
-      }
-    }
-  }
-
   readiness(): Readiness {
     const reasons: string[] = [];
     if (this.#isStopping || this.#isClosed) reasons.push('The proxy is shutting down.');
@@ -278,8 +261,7 @@ class ProxyApp implements App {
     const trouble = this.#storeState.trouble();
     if (trouble !== undefined) reasons.push(trouble);
     else if (this.#cluster?.node.isReached === false) reasons.push('The store cannot be reached.');
-    for (const [host, reason] of this.#unreachable)
-      reasons.push(`The server of ${host} could not be reached: ${reason}.`);
+    reasons.push(...this.#reachability.troubles);
     return { ready: reasons.length === 0, reasons };
   }
 
@@ -287,6 +269,7 @@ class ProxyApp implements App {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#certificates?.unwatch();
+    this.#reachability.stop();
     await this.close();
     for (const negotiation of [...this.#negotiations]) {
       negotiation.end({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });

@@ -53,10 +53,20 @@ export function step(state: AccountState, input: Input, now: number): readonly E
   const out = new Effects();
   const turn: Turn = { state, out, now };
   dispatch(turn, input);
+  failOrphans(turn);
   tendBookmarks(turn);
   watchSilence(turn);
   if (state.sessions.size === 0) settleAccount(turn);
   return out.list;
+}
+
+/** What waits for an answer on a stream that is given back will have none. */
+function failOrphans(turn: Turn): void {
+  const { state, out } = turn;
+  if (state.requests.size === 0) return;
+  for (const effect of [...out.list]) {
+    if (effect.kind === 'carrier-free' && !state.carriers.has(effect.carrier)) failRequestsOf(turn, effect.carrier);
+  }
 }
 
 function dispatch(turn: Turn, input: Input): void {

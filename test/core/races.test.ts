@@ -418,4 +418,20 @@ test('an answer to a join that was taken back is none to the next one on the sam
   assert.ok(roomOf(world).move?.self);
 });
 
+test('a request whose answer the stream that goes does not wait for is refused when that is given back', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  const take = world.room.take.bind(world.room);
+  world.room.take = (from, stanza, now) => (stanza.to?.endsWith('/bob') ? [] : take(from, stanza, now));
+  world.send(b, `<iq type='get' id='slow' to='${ROOM}/bob'><query xmlns='jabber:iq:version'/></iq>`);
+  world.settle();
+  world.drop(a);
+  world.settle();
+  const start = world.now;
+  const isRefused = (): boolean => world.client(b).told.some(({ id, type }) => id === 'slow' && type === 'error');
+  while (!isRefused() && world.fire() !== undefined) world.settle();
+  assert.ok(isRefused());
+  assert.ok(world.now - start < 30_000, `after ${world.now - start} ms`);
+});
+
 test.run();
