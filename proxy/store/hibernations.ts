@@ -12,19 +12,11 @@ export interface SleeperRecord {
   readonly state: string;
 }
 
-/** A session with what has become due to it since. */
-export interface Sleeper extends SleeperRecord {
-  /** In the order of `append`. */
-  readonly due: readonly string[];
-}
-
 export interface Hibernations {
-  /** Keeps a session for `ttlMs`, with nothing due to it. One of the same name is replaced. */
+  /** Keeps a session for `ttlMs`. One of the same name is replaced. */
   put(name: string, record: SleeperRecord, ttlMs: number): Promise<void>;
-  /** Adds to what is due to it, in the order of the calls. False: there is no such session (any more), and nothing is kept. */
-  append(name: string, due: readonly string[]): Promise<boolean>;
   /** The session as it is now; it stays. */
-  read(name: string): Promise<Sleeper | undefined>;
+  read(name: string): Promise<SleeperRecord | undefined>;
   /** The session, for the one caller that gets it: it is gone from here. Undefined: there is no such session (any more). */
-  take(name: string): Promise<Sleeper | undefined>;
+  take(name: string): Promise<SleeperRecord | undefined>;
 }

@@ -5,8 +5,8 @@ export interface Keys {
   account(account: string): [home: string, sessions: string, rooms: string, joined: string];
   /** What an account's devices have read. */
   cursors(account: string): string;
-  /** A session without a connection, and what is due to it; in one slot. */
-  sleeper(name: string): [record: string, due: string];
+  /** A session without a connection. */
+  sleeper(name: string): string;
   /** Which nodes live. */
   readonly nodes: string;
   /** Accounts with sessions on a node. */
@@ -25,10 +25,7 @@ export function keysWith(prefix: string): Keys {
       return [`${tag}home`, `${tag}sessions`, `${tag}rooms`, `${tag}joined`];
     },
     cursors: (account) => `${prefix}{${tagOf(account)}}:cursors`,
-    sleeper: (name) => {
-      const tag = `${prefix}sleeper:{${tagOf(name)}}`;
-      return [tag, `${tag}:due`];
-    },
+    sleeper: (name) => `${prefix}sleeper:{${tagOf(name)}}`,
     nodes: `${prefix}nodes`,
     sessionsOn: (node) => `${prefix}node:{${tagOf(node)}}:sessions`,
     homesOn: (node) => `${prefix}node:{${tagOf(node)}}:homes`,

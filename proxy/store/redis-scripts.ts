@@ -27,7 +27,6 @@ const files = {
   noteCursors: ['note-cursors'],
   readCursors: ['read-cursors'],
   putSleeper: ['put-sleeper'],
-  appendSleeper: ['sleeper', 'append-sleeper'],
   readSleeper: ['sleeper', 'read-sleeper'],
   takeSleeper: ['sleeper', 'take-sleeper'],
   index: ['index'],
