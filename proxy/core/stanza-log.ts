@@ -24,6 +24,11 @@ export interface LogLimits {
   readonly bytes: number;
 }
 
+/** A rejoin asks for what was said from so long before the last message on (ms): a room may tell its streams at different times. */
+export const LATE_MS = 10_000;
+/** Keys of messages that are in the log no more, and that a rejoin may be told again. */
+const MOST_PASSED = 1000;
+
 export class StanzaLog {
   readonly #limits: LogLimits;
   #entries: LogEntry[] = [];
@@ -32,6 +37,9 @@ export class StanzaLog {
   #bytes = 0;
   /** How many were ever added. */
   #added = 0;
+  /** When the last of them was sent; what is as late as that, and gone: its keys, with when each was sent. */
+  #lastAt: number | undefined;
+  readonly #passed = new Map<string, number>();
 
   constructor(limits: LogLimits) {
     this.#limits = limits;
@@ -43,6 +51,7 @@ export class StanzaLog {
     log.#entries = [...entries];
     log.#added = end;
     log.#bytes = entries.reduce((sum, { text }) => sum + text.length, 0);
+    log.#lastAt = entries.at(-1)?.at;
     return log;
   }
 
@@ -61,7 +70,7 @@ export class StanzaLog {
    */
   add(stanza: Stanza, now: number, isAnswer = false): LogEntry {
     const stamp = isAnswer ? delayStamp(stanza) : roomStamp(stanza);
-    const last = this.#entries.at(-1)?.at ?? Number.NEGATIVE_INFINITY;
+    const last = this.#lastAt ?? Number.NEGATIVE_INFINITY;
     const entry: LogEntry = {
       text: Buffer.from(stanza.bytes),
       source: stanza.declarations,
@@ -69,11 +78,23 @@ export class StanzaLog {
       heardAt: now,
       delayed: stamp !== undefined,
     };
+    this.#lastAt = entry.at;
     this.#entries.push(entry);
     this.#added += 1;
     this.#bytes += entry.text.length;
     this.#trim(now);
     return entry;
+  }
+
+  /** When the last message was sent, epoch ms, though the log may not hold it; undefined: there was none. */
+  get lastAt(): number | undefined {
+    return this.#lastAt;
+  }
+
+  /** Whether the message was added before, as far as that is known: of the last LATE_MS it is. */
+  wasAdded(stanza: Stanza, now: number): boolean {
+    const key = contentKey(stanza);
+    return this.#passed.has(key) || this.entries(now).some((entry) => contentKey(entryStanza(entry)) === key);
   }
 
   /** Oldest first; entries that were heard too long ago are gone. */
@@ -107,11 +128,23 @@ export class StanzaLog {
       if (this.size <= stanzas && this.#bytes <= bytes && entry.heardAt >= now - ageMs) break;
       this.#bytes -= entry.text.length;
       this.#head += 1;
+      this.#pass(entry);
     }
     if (this.#head > 64 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
     }
+  }
+
+  /** It goes; where a rejoin may be told it again, that it was there is remembered. */
+  #pass(entry: LogEntry): void {
+    const from = (this.#lastAt ?? 0) - LATE_MS;
+    if (entry.at < from) return;
+    for (const [key, at] of this.#passed) {
+      if (at >= from && this.#passed.size < MOST_PASSED) break;
+      this.#passed.delete(key);
+    }
+    this.#passed.set(contentKey(entryStanza(entry)), entry.at);
   }
 }
 

@@ -322,4 +322,21 @@ test('the last status that was lost with its stream is stated again, under the n
   );
 });
 
+for (const historyStanzas of [0, 3, 500]) {
+  test(`what a rejoin is told again comes to nobody twice, whether the log keeps it or not (${historyStanzas})`, () => {
+    const world = new World({ settings: { historyStanzas } });
+    const [a, b] = [world.bind(), world.bind()];
+    world.join(a);
+    world.join(b);
+    world.settle();
+    world.now += 60_000;
+    const said = [world.roomSays(), world.roomSays(), world.roomSays(), world.roomSays(), world.roomSays()];
+    world.settle();
+    world.lose(a);
+    world.settle();
+    while (world.fire() !== undefined) world.settle();
+    assert.equal(world.client(b).heard, said);
+  });
+}
+
 test.run();

@@ -5,7 +5,7 @@
 import type { Stanza } from '../../xml/stanza.ts';
 import { hearerIds } from '../carriers.ts';
 import { detach } from '../occupancy.ts';
-import { contentKey, delayStamp, entryStanza } from '../stanza-log.ts';
+import { delayStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, Turn } from '../state.ts';
 import { groupchat, isSubject, noteSubject } from './groupchat.ts';
 import { message } from './private-message.ts';
@@ -76,11 +76,6 @@ export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stan
     turn.out.fork(hearerIds(room), stanza);
     return;
   }
-  if (stanza.type === 'groupchat' && isLogged(room, stanza, turn.now)) return;
+  if (stanza.type === 'groupchat' && room.log.wasAdded(stanza, turn.now)) return;
   pass(turn, room, carrier, stanza);
-}
-
-function isLogged(room: Occupancy, stanza: Stanza, now: number): boolean {
-  const key = contentKey(stanza);
-  return room.log.entries(now).some((entry) => contentKey(entryStanza(entry)) === key);
 }

@@ -19,6 +19,7 @@ import {
 } from '../occupancy.ts';
 import { Overlap } from '../overlap.ts';
 import { statusCodes } from '../self-presence.ts';
+import { LATE_MS } from '../stanza-log.ts';
 import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { flushQueue } from './behind.ts';
@@ -43,8 +44,7 @@ import { settleStranded } from './stranded.ts';
 const WINDOW = 10;
 /** A room that does not answer a hand-over's join (ms). */
 const MOVE_TIMEOUT_MS = 15_000;
-/** How late the last message may have been heard, and how far the room's clock may be behind, so that none is missed (ms). */
-const LATE_MS = 10_000;
+/** How far the room's clock may be behind, so that none is missed (ms). */
 const SKEW_MS = 1000;
 /** How long after a hand-over the two streams' messages are still compared (ms). */
 const OVERLAP_MS = 5000;
@@ -166,7 +166,7 @@ export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrie
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
-  out.toCarrier(to.id, joinAgain(turn, room, move));
+  out.toCarrier(to.id, joinAgain(room, move));
   sendFence(turn, room, to, move.fenceId);
 }
 
@@ -186,11 +186,10 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
  * The account's presence as the room knows it, asking for what was said since something was last heard: a stream that is
  * still there may turn out to have been lost before.
  */
-function joinAgain(turn: Turn, room: Occupancy, move: Move): string {
+function joinAgain(room: Occupancy, move: Move): string {
   const content = room.self ? presenceContent(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
-  const last = room.log.entries(turn.now).at(-1);
-  const since = new Date(Math.max((last?.at ?? 0) - LATE_MS, room.joinedAt - SKEW_MS)).toISOString();
+  const since = new Date(Math.max((room.log.lastAt ?? 0) - LATE_MS, room.joinedAt - SKEW_MS)).toISOString();
   const history = `<history since='${since}'/>`;
   const to = escapeXml(`${room.name}/${room.nick}`);
   return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;

@@ -227,9 +227,9 @@ export const streams: readonly Mutant[] = [
   },
   {
     name: 'a server that is not there at the start ends the program',
-    file: 'app.ts',
-    find: '        const { scheme, host: name, port } = host.upstream;\n',
-    put: '        if (error) throw error;\n        const { scheme, host: name, port } = host.upstream;\n',
+    file: 'runtime/reachability.ts',
+    find: "      if (!wasUnreachable) this.#options.log.warn({ ...facts, error }, 'the server cannot be reached');\n",
+    put: '      if (!this.#timer) throw error;\n',
     kills: { 'input-program': ['a server that is not'] },
   },
 ];
