@@ -56,7 +56,7 @@ export const impossible = {
   },
   sameOnBoth: {
     reason:
-      'what nodes do among themselves, and what a server pushes for, does not depend on how a client has reached its node',
+      'what nodes do among themselves, what a server pushes for, and what bookmarks say does not depend on how a client has reached its node',
     transports: ['websocket'],
   },
   nickIsShared: { reason: 'Prosody and ejabberd let an account share its nick', servers: ['prosody', 'ejabberd'] },
