@@ -1,5 +1,5 @@
 /** Nick changes and status in the room (L6, L7). */
-import { assert, type Client, joinRoom, leaveRoom, type Scene, scenarios } from './support/scenario.ts';
+import { assert, type Client, type Element, joinRoom, leaveRoom, type Scene, scenarios } from './support/scenario.ts';
 import { heardOnce, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('nick');
@@ -78,16 +78,15 @@ scenario('L7', 'two devices rename at once: all see the same nicks in the same o
   desk.send(`<presence to='${room}/desk-al'/>`);
   phone.send(`<presence to='${room}/phone-al'/>`);
   // Once the answers to both are there, whichever was the first at the proxy, each has all.
-  for (const client of [desk, phone]) {
-    for (const one of await client.fence({ room })) client.stream.inbox.add(one);
-  }
-  const seen: string[][] = [];
-  for (const client of [desk, phone]) {
-    await client.fence({ room }).then((arrived) => {
-      const own = arrived.filter((one) => one.codes.includes(110) && one.type === undefined);
-      seen.push(own.map((one) => (one.from ?? '').split('/')[1] as string));
-    });
-  }
+  const arrived = new Map<Client, Element[]>([
+    [desk, []],
+    [phone, []],
+  ]);
+  for (const client of [desk, phone, desk, phone]) arrived.get(client)?.push(...(await client.fence({ room })));
+  const seen = [...arrived.values()].map((all) => {
+    const own = all.filter((one) => one.codes.includes(110) && one.type === undefined);
+    return own.map((one) => (one.from ?? '').split('/')[1] as string);
+  });
   const changes = await witness.sees();
   assert.is(changes.filter((one) => one.includes('>')).length, 2, changes.join(' '));
   const last = changes.at(-1)?.split('>')[1] as string;
