@@ -83,11 +83,14 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
         outcomes.push(outcome);
       }
     };
-    const queues = [
-      { queue: plays.filter(({ part }) => part !== slow), lanes: parallel.shared },
-      { queue: plays.filter(({ part }) => part === slow), lanes: parallel.slow },
+    const shared = plays.filter(({ part }) => part !== slow);
+    const waiting = plays.filter(({ part }) => part === slow);
+    // Who has nothing left to wait for helps with the rest.
+    const lanes = [
+      ...Array.from({ length: parallel.shared }, () => work(shared)),
+      ...Array.from({ length: parallel.slow }, () => work(waiting).then(() => work(shared))),
     ];
-    await Promise.all(queues.flatMap(({ queue, lanes }) => Array.from({ length: lanes }, () => work(queue))));
+    await Promise.all(lanes);
     for (const play of again) replace(outcomes, await run(play));
     for (const file of files)
       if (ranNothing(file, outcomes)) throw new Error(`${file} has no test in any of its parts`);
