@@ -10,6 +10,30 @@ import type { Overlap } from './overlap.ts';
 import type { RoomSet } from './room-set.ts';
 import type { Services } from './services.ts';
 import type { StanzaLog } from './stanza-log.ts';
+import type {
+  Ahead,
+  EntryAttempt,
+  Move,
+  Occupant,
+  QueuedStanza,
+  SelfPing,
+  SentMessage,
+  SentPresence,
+  WaitingJoin,
+} from './underway.ts';
+
+export type {
+  Ahead,
+  Attempt,
+  EntryAttempt,
+  Move,
+  Occupant,
+  QueuedStanza,
+  SelfPing,
+  SentMessage,
+  SentPresence,
+  WaitingJoin,
+} from './underway.ts';
 
 /** Names a session within this process; not its JID, since two connections may claim one JID for a moment. */
 export type SessionId = string & { readonly __session: true };
@@ -119,123 +143,6 @@ export interface Carrier {
   readonly rooms: RoomSet;
   /** When something of a room last came from it, epoch ms. */
   heardAt: number;
-}
-
-/** A session's wish to join, until it is answered. */
-export interface WaitingJoin {
-  readonly session: SessionId;
-  /** The join presence as the client sent it. */
-  readonly stanza: Stanza;
-  readonly nick: string;
-  /** When it came, epoch ms. */
-  readonly at: number;
-  /** Stanzas to the room that came behind the join, in order. */
-  readonly behind: Stanza[];
-  /** The session wants in no more, and is told nothing; what it sent behind the join is still to be said. */
-  isForsaken: boolean;
-}
-
-export interface Occupant {
-  readonly nick: string;
-  /** The latest presence of this occupant, detached from the wire's buffers. */
-  readonly presence: Stanza;
-}
-
-/** The join that is under way on a carrier: the account's first, or one of a hand-over. */
-export interface Attempt {
-  readonly carrier: CarrierId;
-  readonly joinId: string;
-  /** Id of the IQ sent right behind; its answer comes after the whole join answer. */
-  fenceId: string;
-  /** The fence was answered before the room admitted the account: it proves nothing, another is sent then. */
-  isFenceSpent: boolean;
-  self: Stanza | undefined;
-  created: boolean;
-  readonly roster: Map<NickKey, Occupant>;
-  /** What the room has said to the one who joins, beside history and subject. */
-  readonly notices: Stanza[];
-}
-
-/** The account's own join, of which a session's was made. */
-export interface EntryAttempt extends Attempt {
-  /** The session's wish; that session may have left, or asked anew, meanwhile. */
-  readonly wish: WaitingJoin;
-}
-
-/** A hand-over (`from` set) or a rejoin after a carrier was lost (`from` undefined). */
-export interface Move extends Attempt {
-  readonly from: CarrierId | undefined;
-  /** The old stream does not hear the room meanwhile: there is none, or it hibernates. */
-  readonly isBlind: boolean;
-  /** The old stream was lost when the join had been sent: what it had taken last may be shown behind the join. */
-  readonly isOvertaken: boolean;
-  /** The nick that it asks for: the account's when it began. */
-  readonly nick: string;
-  /** Messages that came before it was complete. */
-  readonly heard: Stanza[];
-  /** The subject as it was known when it began. */
-  readonly subject: Stanza | undefined;
-}
-
-/** What the new stream of a hand-over has heard while the old one is heard to its end. */
-export interface Ahead {
-  readonly carrier: CarrierId;
-  /** Before it was complete, what the room repeats of its history included. */
-  readonly told: readonly Stanza[];
-  /** The subject as it was known when the hand-over began. */
-  readonly subject: Stanza | undefined;
-  /** Since then. */
-  readonly stanzas: Stanza[];
-}
-
-/** A message of a session on its way to the room. */
-export interface SentMessage {
-  readonly id: string | undefined;
-  readonly session: SessionId;
-  /** The stream that it went through. */
-  readonly carrier: CarrierId;
-  /** As the client addressed it. */
-  readonly to: string;
-  readonly isGroupchat: boolean;
-  /** Epoch ms. */
-  readonly at: number;
-  /** Its stream was lost before the room had shown it. */
-  isStranded: boolean;
-  /** The message itself, of short ones to all: should the room refuse it for not knowing the account, it is sent again. */
-  readonly text?: Stanza | undefined;
-}
-
-/** A ping of the account's to its own nick (XEP-0410), until it is answered. */
-export interface SelfPing {
-  readonly id: string;
-  readonly carrier: CarrierId;
-  /** Epoch ms. */
-  readonly at: number;
-  /** Sessions' own pings that its answer will answer. */
-  readonly waiting: { readonly session: SessionId; readonly stanza: Stanza }[];
-  /** Messages that the room has refused, perhaps for not knowing the account, and how it did. */
-  readonly refused: { readonly session: SessionId; readonly stanza: Stanza; readonly error: Stanza }[];
-}
-
-/** A presence on its way to the room: a nick change or a status. */
-export interface SentPresence {
-  readonly id: string | undefined;
-  /** The nick that the room will show with it. */
-  readonly nick: string;
-  /** Who has sent it; undefined: the proxy, of its own. */
-  readonly session: SessionId | undefined;
-  carrier: CarrierId;
-  readonly stanza: Stanza;
-}
-
-/** A stanza of a member that waits for a carrier. */
-export interface QueuedStanza {
-  readonly session: SessionId;
-  readonly stanza: Stanza;
-  /** It was given to a stream that did not bring it to the server; the siblings have been shown it. */
-  readonly isAgain?: boolean;
-  /** Another home may have sent it before it was lost. */
-  readonly isUnsure?: boolean;
 }
 
 export interface Member {
