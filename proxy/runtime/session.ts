@@ -127,16 +127,30 @@ export class ClientSession implements SessionPort, CarrierPort {
       stanza: (stanza) => this.#fromClient(stanza),
       end: () => {
         this.#isOrderly = true;
-        this.client.end();
-        this.#clientGone('closed');
+        if (this.#isHeardOut) this.#server.end();
+        else {
+          this.client.end();
+          this.#clientGone('closed');
+        }
       },
       violation: (violation) => {
         this.#broken = violation;
         this.#clientGone(violation.condition);
       },
-      closed: (error) => this.hibernation.clientDropped(error?.message ?? 'dropped'),
+      closed: (error) => {
+        if (this.#isOrderly) this.#clientGone('closed');
+        else this.hibernation.clientDropped(error?.message ?? 'dropped');
+      },
       drain: () => this.#legs.clientTakes(),
     };
+  }
+
+  /**
+   * The client has closed its stream: what it is owed comes before the server's own end (RFC 6120 section 4.4). A stream that carries rooms
+   * has to be kept for them, and one that is the proxy's to keep goes on for the account.
+   */
+  get #isHeardOut(): boolean {
+    return !this.#isServerGone && !this.#legs.isOwn && this.#seat.carrier.rooms.size === 0;
   }
 
   #fromClient(stanza: Stanza): void {
@@ -342,7 +356,7 @@ export class ClientSession implements SessionPort, CarrierPort {
       return;
     }
     // Without a closing tag, as the server left us: the client sees a broken connection, not a logout (S8).
-    if (isOrderly) this.client.end();
+    if (isOrderly || this.#isOrderly) this.client.end();
     else this.client.destroy();
     this.#clientGone('server gone');
   }

@@ -232,4 +232,11 @@ export const streams: readonly Mutant[] = [
     put: '      if (!this.#timer) throw error;\n',
     kills: { 'input-program': ['a server that is not'] },
   },
+  {
+    name: 'a client that closes its stream is owed nothing any more',
+    file: 'runtime/session.ts',
+    find: '        if (this.#isHeardOut) this.#server.end();\n        else {\n',
+    put: '        if (!this.#isOrderly) this.#server.end();\n        else {\n',
+    kills: { 'stream-ends': ['S8 what a client has asked'] },
+  },
 ];
