@@ -148,14 +148,14 @@ export const streams: readonly Mutant[] = [
   {
     name: "a server's loss looks like a close in good order",
     file: 'runtime/session.ts',
-    find: '    if (isOrderly) this.client.end();\n    else this.client.destroy();\n',
+    find: '    if (isOrderly || this.#isOrderly) this.client.end();\n    else this.client.destroy();\n',
     put: '    this.client.end();\n',
     kills: { 'stream-peers': ['S8 a server that closes'] },
   },
   {
     name: "a server's close looks like a loss",
     file: 'runtime/session.ts',
-    find: '    if (isOrderly) this.client.end();\n    else this.client.destroy();\n',
+    find: '    if (isOrderly || this.#isOrderly) this.client.end();\n    else this.client.destroy();\n',
     put: '    this.client.destroy();\n',
     kills: { 'stream-peers': ['S8 a server that closes'] },
   },
