@@ -22,18 +22,7 @@ import type {
   WaitingJoin,
 } from './underway.ts';
 
-export type {
-  Ahead,
-  Attempt,
-  EntryAttempt,
-  Move,
-  Occupant,
-  QueuedStanza,
-  SelfPing,
-  SentMessage,
-  SentPresence,
-  WaitingJoin,
-} from './underway.ts';
+export type * from './underway.ts';
 
 /** Names a session within this process; not its JID, since two connections may claim one JID for a moment. */
 export type SessionId = string & { readonly __session: true };

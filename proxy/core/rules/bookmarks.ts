@@ -15,6 +15,7 @@ import {
   MOST_BOOKMARKS,
   readBookmarks,
 } from '../bookmarks.ts';
+import { chance } from '../jitter.ts';
 import { recordOccupancy } from '../occupancy.ts';
 import { type AccountState, type Carrier, freshId, type Turn } from '../state.ts';
 import { autojoin, isAutojoinable } from './autojoin.ts';
@@ -159,14 +160,8 @@ function failed(turn: Turn): void {
 
 /** A change that has been seen meanwhile has set its own time. Accounts that have come together do not ask together for ever. */
 function nextReading({ state, out }: Turn, ms: number): void {
-  if (ms > 0 && !isReading(state)) out.setTimer('bookmarks', Math.round(ms * (0.75 + 0.5 * shareOf(state))));
-}
-
-/** Of an account, from 0 to 1: always the same one, and each has its own. */
-function shareOf({ idPrefix }: AccountState): number {
-  let sum = 0;
-  for (const letter of idPrefix) sum = (sum * 31 + letter.charCodeAt(0)) % 997;
-  return sum / 997;
+  if (ms > 0 && !isReading(state))
+    out.setTimer('bookmarks', Math.round(ms * (0.75 + 0.5 * chance(state, 'bookmarks'))));
 }
 
 /**

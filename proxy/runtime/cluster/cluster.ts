@@ -6,6 +6,7 @@ import type { Message } from './messages.ts';
 import { readHouseSettings } from './moving-house.ts';
 import { CLAIM_MS, type ClusterNode, type NodeHandler, type NodeMessage } from './node.ts';
 import { isRecall, Recalls } from './recalls.ts';
+import { sleep } from './seek.ts';
 import { SharedAccount } from './shared-account.ts';
 
 /** How long a node that stops waits for others to take leave of its sessions (ms), and how often it looks. */
@@ -130,7 +131,7 @@ export class Cluster implements NodeHandler {
 
   async #until(isDone: () => boolean, mostMs: number): Promise<void> {
     const end = performance.now() + mostMs;
-    while (!isDone() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, STEP_MS).unref());
+    while (!isDone() && performance.now() < end) await sleep(STEP_MS);
   }
 
   /** Ends the account streams of all accounts. */

@@ -36,7 +36,6 @@ const MOST_OPEN = 1000;
 interface Question {
   /** Those who have not answered. */
   readonly awaited: Set<string>;
-  readonly timer: NodeJS.Timeout;
   answer(from: string, message: RecallMessage): boolean;
   none(): void;
 }
@@ -94,7 +93,7 @@ export class Recalls implements Peers {
         if (result !== undefined) end(result);
         return result !== undefined;
       };
-      this.#open.set(id, { awaited, timer, answer, none: () => end(undefined) });
+      this.#open.set(id, { awaited, answer, none: () => end(undefined) });
       for (const node of nodes) this.#node.send(node, { ...question, id });
     });
   }
