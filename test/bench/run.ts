@@ -31,7 +31,8 @@ const proxy = [...values.node, values.proxy];
 
 const parts: Readonly<Record<string, () => Promise<Result[]>>> = {
   relay: () => relay({ proxy, rounds: quick ? 2 : 7, messages: quick ? 60_000 : 200_000, windows }),
-  fork: () => fork({ proxy, devices: quick ? [1, 8] : [1, 2, 4, 8], messages: quick ? 200 : 1000 }),
+  fork: () =>
+    fork({ proxy, devices: quick ? [1, 8] : [1, 2, 4, 8], messages: quick ? 200 : 1000, rounds: quick ? 1 : 3 }),
   management: () =>
     management({
       proxy,
