@@ -6,10 +6,10 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { streamError } from '../xml/build.ts';
 import { mended } from '../xml/declarations.ts';
-import { Framer, type FramerHandler, type FramerLimits, type Violation } from '../xml/framer.ts';
+import { Framer, type FramerLimits, type Violation } from '../xml/framer.ts';
 import type { Declarations, Stanza, StreamHeader } from '../xml/stanza.ts';
-import { escapeXml } from '../xml/text.ts';
 import type { LegContext } from './context.ts';
+import { Inbound, type Listener } from './inbound.ts';
 import type { StreamErrorToSend } from './leg.ts';
 import { type Leg, LegError, type LegErrorCode, type LegHandler, type LegKind, type LegRole, SILENT } from './leg.ts';
 import type { Watched } from './liveness.ts';
@@ -27,7 +27,7 @@ export interface BaseLegOptions {
   readonly host?: string | undefined;
 }
 
-export abstract class BaseLeg implements Leg, Watched {
+export abstract class BaseLeg implements Leg, Watched, Listener {
   abstract readonly kind: LegKind;
   abstract readonly encrypted: boolean;
   abstract readonly declared: Declarations | 'websocket';
@@ -369,15 +369,6 @@ export abstract class BaseLeg implements Leg, Watched {
   }
 }
 
-/** Attributes in the form ` name='value'`. */
-export function attributesText(attributes: Readonly<Record<string, string | undefined>>): string {
-  let text = '';
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined) text += ` ${name}='${escapeXml(value)}'`;
-  }
-  return text;
-}
-
 const HOLD = 'hold';
 
 function giveUp(leg: BaseLeg): void {
@@ -386,29 +377,4 @@ function giveUp(leg: BaseLeg): void {
 
 function readOn(leg: BaseLeg): void {
   leg.readOn();
-}
-
-/** Leg and framer use the same words for what comes and what goes; this keeps them apart. */
-class Inbound implements FramerHandler {
-  readonly #leg: BaseLeg;
-
-  constructor(leg: BaseLeg) {
-    this.#leg = leg;
-  }
-
-  header(header: StreamHeader): void {
-    this.#leg.receivedHeader(header);
-  }
-
-  stanza(stanza: Stanza): void {
-    this.#leg.handler.stanza(stanza);
-  }
-
-  end(): void {
-    this.#leg.receivedEnd();
-  }
-
-  violation(violation: Violation): void {
-    this.#leg.receivedViolation(violation);
-  }
 }

@@ -4,11 +4,12 @@
  */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { attributesText } from '../xml/build.ts';
 import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
 import { bridge } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Declarations, Stanza } from '../xml/stanza.ts';
-import { attributesText, BaseLeg, type BaseLegOptions } from './base-leg.ts';
+import { BaseLeg, type BaseLegOptions } from './base-leg.ts';
 import { LegError } from './leg.ts';
 import { Outbox } from './outbox.ts';
 import { PlainTextTrap } from './plain-text-trap.ts';

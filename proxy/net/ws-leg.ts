@@ -1,10 +1,11 @@
 /** A leg over WebSocket, RFC 7395: each stanza is one text message, the stream is opened and closed by `<open/>` and `<close/>`. */
 import type { Socket } from 'node:net';
 import { type RawData, WebSocket } from 'ws';
+import { attributesText } from '../xml/build.ts';
 import { bridge } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import { attributesText, BaseLeg, type BaseLegOptions } from './base-leg.ts';
+import { BaseLeg, type BaseLegOptions } from './base-leg.ts';
 import { LegError } from './leg.ts';
 import { routeOf } from './proxied.ts';
 import type { Route } from './proxy-header.ts';

@@ -41,3 +41,12 @@ function textElement(namespace: string, text: string | undefined): string {
 function attribute(name: string, value: string | undefined): string {
   return value === undefined ? '' : ` ${name}='${escapeXml(value)}'`;
 }
+
+/** Attributes in the form ` name='value'`; those without a value are left out. */
+export function attributesText(attributes: Readonly<Record<string, string | undefined>>): string {
+  let text = '';
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined) text += ` ${name}='${escapeXml(value)}'`;
+  }
+  return text;
+}
