@@ -113,7 +113,7 @@ function dispatch(turn: Turn, input: Input): void {
     }
     case 'session-presence': {
       const session = state.sessions.get(input.session);
-      if (session) sessionPresence(turn, session, input.available, input.show, input.priority);
+      if (session) sessionPresence(turn, session, input);
       return;
     }
     case 'session-carbons': {

@@ -131,6 +131,7 @@ export function freeIfDone(turn: Turn, carrier: Carrier): void {
     return;
   }
   turn.out.push({ kind: 'carrier-free', carrier: carrier.id });
+  carrier.farewell = undefined;
   if (session) carrier.status = 'ready';
   else {
     turn.state.carriers.delete(carrier.id);

@@ -66,6 +66,8 @@ export type Input =
       readonly available: boolean;
       readonly show: string;
       readonly priority: number;
+      /** The presence, where it is `unavailable`. */
+      readonly farewell?: Stanza;
     }
   /** The server has confirmed or ended message carbons for this session (XEP-0280). */
   | { readonly kind: 'session-carbons'; readonly session: SessionId; readonly enabled: boolean }

@@ -93,6 +93,11 @@ export function serviceOf(room: Occupancy): string {
   return splitJid(room.key).domain;
 }
 
+/** Whether two streams of the account may have its nick in the room, as far as is known. */
+export function isNickShared({ state, now }: Turn, room: Occupancy): boolean {
+  return (room.nickRefusedUntil ?? 0) <= now && !state.services.refusesSharedNick(serviceOf(room), now);
+}
+
 /** A copy of the stanza that does not hold the wire's read buffer in memory. */
 export function detach(stanza: Stanza): Stanza {
   return parseStanza(Buffer.from(stanza.bytes), stanza.declarations);

@@ -2,13 +2,34 @@
  * What is known of MUC services, by domain: learned from their answers, shared by the accounts of a node.
  */
 export interface ServiceFacts {
-  /** The service refuses a nick to a second session of the same account (XEP-0045 section 7.2.8 leaves it free). */
-  refusesSharedNick: boolean;
+  /**
+   * Until when (epoch ms) it is taken to refuse a nick to a second session of the same account (XEP-0045 section 7.2.8 leaves it free); 0:
+   * it is not.
+   */
+  nickRefusedUntil: number;
+  /** For how long that is believed the next time (ms). */
+  refusalMs: number;
+  /** Until when (epoch ms) it is known that it does not. */
+  nickSharedUntil: number;
   /** Whether its rooms answer a ping to one's own nick (XEP-0410): one has, or one that speaks never did. */
   selfPing: 'unknown' | 'answered' | 'never';
 }
 
-const NOTHING_KNOWN: Readonly<ServiceFacts> = { refusesSharedNick: false, selfPing: 'unknown' };
+/**
+ * For how long a refused nick is believed (ms): doubled each time up to the most. Asking anew costs a join that is refused, which nobody sees;
+ * not asking costs others a leave and a join at each hand-over, for a refusal that may have had another reason.
+ */
+export const REFUSAL_MS = 600_000;
+const REFUSAL_MOST_MS = 86_400_000;
+/** For how long two streams that have shared a nick prove that the service lets them (ms). */
+const SHARED_MS = 86_400_000;
+
+const NOTHING_KNOWN: Readonly<ServiceFacts> = {
+  nickRefusedUntil: 0,
+  refusalMs: REFUSAL_MS,
+  nickSharedUntil: 0,
+  selfPing: 'unknown',
+};
 
 /** Bounded: at the limit the service learned first is forgotten (it will be learned again). */
 export class Services {
@@ -44,10 +65,42 @@ export class Services {
     if (facts) facts.selfPing = selfPing;
   }
 
-  /** The service answered `conflict` to a second session of an account with the account's nick. */
-  learnRefusesSharedNick(domain: string): void {
+  /** Whether a hand-over there has to leave first and join then. */
+  refusesSharedNick(domain: string, now: number): boolean {
+    return this.facts(domain).nickRefusedUntil > now;
+  }
+
+  /**
+   * The service answered `conflict` to a second session of an account with the account's nick. Where such sessions have been seen to share
+   * one that is a matter of this room: somebody else may have a claim to the nick.
+   */
+  noteNickRefused(domain: string, now: number): void {
     this.learn(domain);
     const facts = this.#facts.get(domain);
-    if (facts) facts.refusesSharedNick = true;
+    if (!facts || facts.nickSharedUntil > now || facts.nickRefusedUntil > now) return;
+    facts.nickRefusedUntil = now + facts.refusalMs;
+    facts.refusalMs = Math.min(facts.refusalMs * 2, REFUSAL_MOST_MS);
+  }
+
+  /** Another node has found out that it does, and believes it for as long. */
+  hearNickRefused(domain: string, until: number, now: number): void {
+    if (until <= now) return;
+    this.learn(domain);
+    const facts = this.#facts.get(domain);
+    if (!facts || facts.nickSharedUntil > now) return;
+    facts.nickRefusedUntil = Math.max(facts.nickRefusedUntil, Math.min(until, now + REFUSAL_MOST_MS));
+  }
+
+  /** Two sessions of one account have had one nick at the same time. */
+  noteNickShared(domain: string, now: number): void {
+    this.learn(domain);
+    const facts = this.#facts.get(domain);
+    if (facts) Object.assign(facts, { nickRefusedUntil: 0, refusalMs: REFUSAL_MS, nickSharedUntil: now + SHARED_MS });
+  }
+
+  /** What was taken for a refusal had another reason: the nick is refused to an account that has no place in the room, too. */
+  forgetNickRefused(domain: string): void {
+    const facts = this.#facts.get(domain);
+    if (facts) facts.nickRefusedUntil = 0;
   }
 }

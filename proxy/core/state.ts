@@ -132,11 +132,13 @@ export interface Carrier {
   readonly rooms: RoomSet;
   /** When something of a room last came from it, epoch ms. */
   heardAt: number;
+  /** The `unavailable` with which its client has left all rooms: where nobody else can carry a room, it is left with this. */
+  farewell?: Stanza | undefined;
 }
 
 export interface Member {
-  /** The nick that it asked for. */
-  readonly asked: string;
+  /** The nick that it last asked for. */
+  asked: string;
   presentation: Presentation;
   /** Undefined: it hears the room. */
   lag: Lag | undefined;
@@ -227,6 +229,8 @@ export interface Occupancy {
   retryAt: number | undefined;
   /** The account has left on purpose to come back through another carrier (services that share no nick). */
   isReplaced: boolean;
+  /** The room has refused the account's nick to a second stream of it: until when that is believed (epoch ms); absent: it has not. */
+  nickRefusedUntil?: number | undefined;
   /** Private messages that came while no session was joined. */
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */

@@ -107,6 +107,8 @@ export interface SentPresence {
   readonly session: SessionId | undefined;
   carrier: CarrierId;
   readonly stanza: Stanza;
+  /** The join that it stands for, see rules/other-nick.ts. */
+  readonly join?: Stanza;
 }
 
 /** A stanza of a member that waits for a carrier. */

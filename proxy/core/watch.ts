@@ -34,12 +34,13 @@ export interface RoomFacts {
   readonly marksSelf: boolean;
   readonly password: string | undefined;
   readonly carrier: CarrierId | undefined;
-  readonly refusesSharedNick: boolean;
+  /** See `ServiceFacts`. */
+  readonly nickRefusedUntil: number;
 }
 
-export function factsOf(room: Occupancy, refusesSharedNick: boolean): RoomFacts {
+export function factsOf(room: Occupancy, nickRefusedUntil: number): RoomFacts {
   const { key, name, nick, codes, marksSelf, password, carrier } = room;
-  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, refusesSharedNick };
+  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, nickRefusedUntil };
 }
 
 /** A room that is watched from now on. */

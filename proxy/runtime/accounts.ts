@@ -266,7 +266,7 @@ export class Accounts {
     const local = splitJid(userHint).local || userHint;
     const named = `${local}@${domain}`;
     const view = this.#view(accountKey(named)) ?? this.#view(bareKey(named) ?? ('' as BareKey));
-    if (!view || !carriesRooms(view, asked)) return asked;
+    if (!view || !carriesRooms(view, asked, this.#deps.now())) return asked;
     // As the server will write it, so that the session is known again when it is bound.
     const own = nickKey(asked) ?? asked;
     const given = `${own}-${this.#deps.token().slice(0, 6)}`;
@@ -299,14 +299,14 @@ export class Accounts {
   }
 }
 
-function carriesRooms({ carriers, services }: AccountView, resource: string): boolean {
+function carriesRooms({ carriers, services }: AccountView, resource: string, now: number): boolean {
   // The server has normalised what it bound, and will do so with what is asked for now.
   const asked = nickKey(resource);
   for (const carrier of carriers.values()) {
     if (nickKey(resourceOf(carrier.jid)) !== asked) continue;
     for (const room of carrier.rooms) {
       // Where a nick cannot be shared, binding the same resource anew is what clears the ghost out of the room.
-      if (!services.facts(splitJid(room).domain).refusesSharedNick) return true;
+      if (!services.refusesSharedNick(splitJid(room).domain, now)) return true;
     }
   }
   return false;

@@ -8,6 +8,7 @@ import type { Seat } from '../core/view.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
+import { heldPresence, keptPresence } from './held-presence.ts';
 import { HoldBack } from './hold-back.ts';
 import type { SessionLegs } from './session-legs.ts';
 import { Withheld } from './withheld.ts';
@@ -26,8 +27,8 @@ export interface ClientStateOptions {
   readonly account: Account;
   readonly legs: SessionLegs;
   readonly relay: (stanza: Stanza) => void;
-  /** The server holds the client for available. */
-  readonly isShown: boolean;
+  /** See `ClientState.shown`. */
+  readonly shown: string | undefined;
 }
 
 export class ClientState {
@@ -38,19 +39,18 @@ export class ClientState {
   #isInactive = false;
   /** Room traffic that an inactive client need not have at once; undefined: it is active. */
   #held: HoldBack | undefined;
-  /** The server holds the client for available. */
-  #isShown: boolean;
+  #shown: string | undefined;
   /** The client's requests to switch carbons or push, or to change bookmarks, by id: what holds when the server has confirmed it. */
   #switches: Map<string, Switched> | undefined;
 
   constructor(options: ClientStateOptions) {
     this.#options = options;
-    this.#isShown = options.isShown;
+    this.#shown = options.shown;
   }
 
-  /** The server holds the client for available. */
-  get isShown(): boolean {
-    return this.#isShown;
+  /** The presence that the server has the client's contacts see (`keptPresence`); undefined: it holds it for unavailable. */
+  get shown(): string | undefined {
+    return this.#shown;
   }
 
   /** Broadcast presence: the account learns of it; an `unavailable` would leave all rooms that the stream carries. */
@@ -66,16 +66,17 @@ export class ClientState {
       available: isAvailable,
       show: isAvailable ? (stanza.root.child('show')?.text().trim() ?? '') : '',
       priority: Number.isInteger(priority) ? priority : 0,
+      ...(!isAvailable && { farewell: stanza }),
     });
     if (mustWait) return;
-    this.#isShown = isAvailable;
+    this.#shown = keptPresence(stanza);
     relay(stanza);
   }
 
   /** No room hangs on the stream any more: what was kept back may go. */
   passWithheld(): void {
     for (const stanza of this.#withheld.take()) {
-      this.#isShown = stanza.type === undefined;
+      this.#shown = stanza.type === undefined ? keptPresence(stanza) : undefined;
       this.#options.relay(stanza);
     }
   }
@@ -168,7 +169,8 @@ export class ClientState {
   /** The client has gone and the stream stays for its rooms: it takes no one-to-one traffic from now on. */
   hold(token: string): void {
     const { seat, legs } = this.#options;
-    if (this.#isShown) legs.outlet.send(undefined, '<presence><priority>-1</priority></presence>');
+    const presence = this.#shown === undefined ? undefined : heldPresence(this.#shown);
+    if (presence) legs.outlet.send(undefined, presence);
     if (seat.session.carbons) {
       legs.outlet.send(undefined, `<iq type='set' id='${token}'><disable xmlns='${NS.carbons}'/></iq>`);
     }

@@ -10,8 +10,8 @@ export interface SessionRecord {
   /** See `Session`. */
   readonly asked: string;
   readonly device: string | undefined;
-  /** The server holds the client for available. */
-  readonly isShown: boolean;
+  /** See `ClientState`. */
+  readonly shown: string | undefined;
   /** How ids of the proxy's own begin that may still come back on its stream. */
   readonly idPrefixes: readonly string[];
   readonly legs: LegsSnapshot;
@@ -21,7 +21,7 @@ export interface SessionRecord {
 type RecordItem =
   | ({ readonly kind: 'session'; readonly legs: number } & Pick<
       SessionRecord,
-      'jid' | 'asked' | 'device' | 'isShown' | 'idPrefixes'
+      'jid' | 'asked' | 'device' | 'shown' | 'idPrefixes'
     >)
   | { readonly kind: 'passage'; readonly portable: unknown };
 
@@ -42,7 +42,7 @@ export function readRecord(text: string, settings: Settings): SessionRecord {
     jid: session.jid,
     asked: session.asked,
     device: session.device,
-    isShown: session.isShown,
+    shown: session.shown,
     idPrefixes: session.idPrefixes,
     legs: legsFromText(reading.text(session.legs).toString()),
     passage: readPortable(passage.portable, texts, settings) as Passage,

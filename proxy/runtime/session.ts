@@ -86,8 +86,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     const idPrefixes = returning?.record.idPrefixes ?? [];
     this.#view = { seat, exclude: deps.config.exclude, idPrefixes };
     const relay = (stanza: Stanza): void => this.relayUpstream(stanza);
-    const isShown = returning?.record.isShown ?? false;
-    this.#clientState = new ClientState({ id: this.id, seat, account, legs: this.#legs, relay, isShown });
+    const shown = returning?.record.shown;
+    this.#clientState = new ClientState({ id: this.id, seat, account, legs: this.#legs, relay, shown });
     this.hibernation = new Hibernation(this.#sleeper());
     deps.metrics.sessions.inc({ transport: this.#transport });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
@@ -380,9 +380,9 @@ export class ClientSession implements SessionPort, CarrierPort {
     const transfer = this.hibernation.transfer();
     if (!transfer) return undefined;
     const { jid, asked, device } = this;
-    const { isShown } = this.#clientState;
+    const { shown } = this.#clientState;
     const idPrefixes = withPrefix(this.#view.idPrefixes, this.#seat.account.idPrefix);
-    const record = { ...transfer, jid, asked, device, isShown, idPrefixes };
+    const record = { ...transfer, jid, asked, device, shown, idPrefixes };
     return { record, leave: () => this.#goesElsewhere(), cut: () => this.client.destroy() };
   }
 

@@ -116,7 +116,7 @@ test('a nick that somebody else has taken meanwhile says nothing of the service'
     'c3' as never,
     `<presence type='error' id='${join?.id}' from='${ROOM}/alice'><error type='cancel'><conflict xmlns='${NS.stanzaErrors}'/></error></presence>`,
   );
-  assert.is(world.state.services.facts('muc.test').refusesSharedNick, false);
+  assert.is(world.state.services.refusesSharedNick('muc.test', world.now), false);
 });
 
 test('a gateway that answers for the room before it is in does not end a hand-over', () => {

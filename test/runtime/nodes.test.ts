@@ -1,5 +1,6 @@
 /** An account on several nodes: what its sessions and the room see of that is nothing. */
 
+import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { BARE } from '../core/world.ts';
 import { assert, suite, type TestContext } from '../support/suite.ts';
 import { NodesWorld, type TestClient, type TestNode } from './nodes-world.ts';
@@ -70,6 +71,29 @@ test('what a room says costs one envelope for each other node, however many sess
   }
   await world.settle(150);
   assert.ok(world.envelopes.length <= 24, 'and some word now and then of what was taken');
+  noFault(world);
+});
+
+test('what a device on another node than the home says as it goes offline is said in a room that its stream has to leave', async (context) => {
+  const { world, nodes: both } = await nodes(2, context, new NodesWorld({ isShared: false }));
+  const [atHome, elsewhere] = both.map((node) => world.bind(node)) as [TestClient, TestClient];
+  await world.settle();
+  elsewhere.join();
+  await world.settle();
+  assert.equal(world.homes, [both[0]]);
+  assert.equal([...world.room.inside.keys()], [elsewhere.jid]);
+  const leaves: (string | undefined)[] = [];
+  const take = world.room.take.bind(world.room);
+  world.room.take = (from, stanza, now) => {
+    if (stanza.type === 'unavailable') leaves.push(stanza.root.child('status')?.text());
+    return take(from, stanza, now);
+  };
+  const farewell = parseStanza(`<presence type='unavailable'><status>off</status></presence>`);
+  const { id: session } = elsewhere;
+  elsewhere.account.input({ kind: 'session-presence', session, available: false, show: '', priority: 0, farewell });
+  await world.settle();
+  assert.equal(leaves, ['off']);
+  assert.equal([...world.room.inside.keys()], [atHome.jid]);
   noFault(world);
 });
 

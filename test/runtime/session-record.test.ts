@@ -47,7 +47,7 @@ function departed(id = 's1' as SessionId) {
     jid: `${BARE}/r1`,
     asked: 'r1',
     device: 'phone',
-    isShown: true,
+    shown: '<presence><show>dnd</show></presence>',
     idPrefixes: ['m1-'],
     legs,
     passage,
@@ -102,7 +102,7 @@ test('one whose sibling carries its room comes to a home that knows it, and is t
   const passage = renamed(readRecord(text, settings).passage, 'n1' as SessionId, 'n2' as CarrierId);
   const { session, carrier, rooms } = passage;
   const known = rooms.map((room) =>
-    shownOf(room, factsOf(room, false), { own: new Set(), before: undefined, now: world.now }),
+    shownOf(room, factsOf(room, 0), { own: new Set(), before: undefined, now: world.now }),
   );
   const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
   const effects = step(world.state, { kind: 'arrive', arrival }, world.now);

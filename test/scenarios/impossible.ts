@@ -81,6 +81,14 @@ export const impossible = {
     servers: ['jabberd2'],
     carriers: ['account'],
   },
+  ownStream: {
+    reason: 'an account stream stays in its rooms when a device goes: none is left or handed over',
+    carriers: ['account'],
+  },
+  nickRegistry: {
+    reason: 'ejabberd alone lets anybody register a nick for all of its rooms',
+    servers: ['prosody', 'jabberd2'],
+  },
   personalEvents: { reason: 'jabberd2 has no XEP-0163', servers: ['jabberd2'] },
 } as const satisfies Record<string, Impossible>;
 

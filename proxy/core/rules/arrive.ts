@@ -6,7 +6,7 @@ import { splitJid } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Arrival, KnownRoom } from '../arrival.ts';
 import { availability, freeIfDone } from '../carriers.ts';
-import { createOccupancy, keyOfNick, nickOf, recordOccupancy, serviceOf } from '../occupancy.ts';
+import { createOccupancy, isNickShared, keyOfNick, nickOf, recordOccupancy } from '../occupancy.ts';
 import { entryStanza } from '../stanza-log.ts';
 import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { applyFacts } from '../watch.ts';
@@ -100,7 +100,7 @@ function showOf(presence: Stanza): string {
 function takeIn(turn: Turn, known: KnownRoom): void {
   const { state, out } = turn;
   const { facts, members } = known;
-  if (facts.refusesSharedNick) state.services.learnRefusesSharedNick(splitJid(facts.room).domain);
+  state.services.hearNickRefused(splitJid(facts.room).domain, facts.nickRefusedUntil, turn.now);
   let room = state.rooms.get(facts.room);
   if (!room || room.phase === 'ended') {
     room = createOccupancy(facts.room, facts.name, facts.nick, state.settings);
@@ -136,7 +136,7 @@ function settleCarrier(turn: Turn, carrier: Carrier): void {
       continue;
     }
     if (room.carrier === carrier.id || room.departing.has(carrier.id)) continue;
-    const isShared = !state.services.facts(serviceOf(room)).refusesSharedNick;
+    const isShared = isNickShared(turn, room);
     const isFree = room.carrier === undefined && !room.move && room.phase === 'joined';
     if (isFree && !session && carrier.kind === 'borrowed') room.carrier = carrier.id;
     // Where a nick is shared it may come in again without going; where not, the place is free only when it has left.

@@ -7,6 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { releaseRoom } from '../carriers.ts';
 import { chance } from '../jitter.ts';
+import { serviceOf } from '../occupancy.ts';
 import { statusCodes } from '../self-presence.ts';
 import type { CarrierId, Occupancy, Turn } from '../state.ts';
 import { catchUp } from './missed.ts';
@@ -86,6 +87,8 @@ export function rejoinRefused(turn: Turn, room: Occupancy, error: Stanza | undef
   const child = error?.root.child('error');
   room.lostAt ??= now;
   room.tries += 1;
+  // It is somebody else who has the nick, or a claim to it.
+  if (room.isReplaced && child?.child('conflict')) state.services.forgetNickRefused(serviceOf(room));
   const isFinal = FINAL.some((condition) => child?.child(condition) !== undefined);
   // Whoever has taken the nick will not give it back soon; a ghost of one's own is gone by then.
   const isOver = child?.child('conflict') !== undefined || now >= room.lostAt + state.settings.healMs;
@@ -99,6 +102,7 @@ export function rejoinRefused(turn: Turn, room: Occupancy, error: Stanza | undef
 
 /** The account is in the room again. */
 export function noteBack({ now }: Turn, room: Occupancy): void {
+  room.nickRefusedUntil = undefined;
   room.retryAt = undefined;
   room.backAt = now;
 }

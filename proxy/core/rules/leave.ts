@@ -22,9 +22,16 @@ import { strandUnseen } from './stranded.ts';
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
 const LEAVE_TIMEOUT_MS = 10_000;
 
-/** `stanza` is the client's `unavailable` presence to the room; undefined: its broadcast one, which leaves all rooms. */
-export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Stanza | undefined): void {
+/** `stanza` is the client's `unavailable`: to the room, or its broadcast one, which leaves all rooms; undefined: it has not asked for this. */
+export function leave(
+  turn: Turn,
+  room: Occupancy,
+  session: Session,
+  stanza: Stanza | undefined,
+  isBroadcast = false,
+): void {
   const { out } = turn;
+  const isDirected = stanza !== undefined && !isBroadcast;
   session.rooms.delete(room.key);
   forsake(turn, room, session.id);
   const wasMember = room.members.delete(session.id);
@@ -36,16 +43,16 @@ export function leave(turn: Turn, room: Occupancy, session: Session, stanza: Sta
     room.queue.filter((queued) => queued.session === session.id),
   );
   out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
-  const isHidden = wasMember && stanza !== undefined && isHiding(session, room);
+  const isHidden = wasMember && isDirected && isHiding(session, room);
   if (isHidden) hide(room, session);
-  if (stanza !== undefined) room.leftBy = session.id;
+  if (isDirected) room.leftBy = session.id;
   if (room.members.size > 0 || room.waiting.length > 0) {
     showWithout(turn, room);
     return;
   }
-  if (stanza && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
+  if (isDirected && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
   if (room.phase === 'joining') abandonJoin(turn, room);
-  else if (room.phase === 'joined' && stanza !== undefined && !isHidden) leaveByPolicy(turn, room);
+  else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room);
   else showWithout(turn, room);
 }
 
@@ -109,7 +116,7 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
   for (const carrier of state.carriers.values()) {
     if (!carrier.rooms.has(room.key)) continue;
     if (room.departing.get(carrier.id)?.sent) continue;
-    sendLeave(turn, room, carrier.id, room.farewell);
+    sendLeave(turn, room, carrier.id, room.farewell ?? carrier.farewell);
   }
   room.move = undefined;
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);

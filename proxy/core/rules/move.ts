@@ -9,6 +9,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
 import {
   detach,
+  isNickShared,
   isSelf,
   keyOfNick,
   nickOf,
@@ -19,6 +20,7 @@ import {
 } from '../occupancy.ts';
 import { Overlap } from '../overlap.ts';
 import { statusCodes } from '../self-presence.ts';
+import { REFUSAL_MS } from '../services.ts';
 import { LATE_MS } from '../stanza-log.ts';
 import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
@@ -87,7 +89,7 @@ function isOneComing({ state }: Turn): boolean {
 function place(turn: Turn, room: Occupancy): boolean {
   const { state } = turn;
   const current = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
-  const isShared = !state.services.facts(serviceOf(room)).refusesSharedNick;
+  const isShared = isNickShared(turn, room);
   const isForced = current === undefined || current.status === 'retiring' || isMissed(turn, room, current);
   const isBetter =
     current?.kind === 'borrowed' && current.status === 'ready' && state.accountStream === 'ready' && isShared;
@@ -138,7 +140,7 @@ function leaveThenJoin(turn: Turn, room: Occupancy, current: Carrier): void {
   room.carrier = undefined;
   room.move = undefined;
   room.isReplaced = true;
-  sendLeave(turn, room, current.id);
+  sendLeave(turn, room, current.id, current.farewell);
 }
 
 export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | undefined): void {
@@ -272,6 +274,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   const { carrier, heard, subject } = move;
   if (move.isBlind) passTold(turn, room, carrier, heard, subject);
   if (move.from !== undefined) {
+    turn.state.services.noteNickShared(serviceOf(room), turn.now);
     if (!move.isBlind) room.ahead = { carrier, told: heard, subject, stanzas: [] };
     beginDepart(turn, room, move.from);
     // The old stream was renamed while the new one came in under the old nick.
@@ -308,9 +311,10 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
   const from = move.from === undefined ? undefined : state.carriers.get(move.from);
   if (from) {
     showMostActive(turn, room);
-    // Without a place of our own it is somebody else who has the nick.
-    if (child?.child('conflict')) state.services.learnRefusesSharedNick(serviceOf(room));
-    else room.refused.add(move.carrier);
+    if (child?.child('conflict')) {
+      room.nickRefusedUntil = turn.now + REFUSAL_MS;
+      state.services.noteNickRefused(serviceOf(room), turn.now);
+    } else room.refused.add(move.carrier);
     // A retiring carrier must be left; a good one is simply kept.
     if (from.status === 'ready' && child?.child('conflict')) return;
     reconcile(turn);

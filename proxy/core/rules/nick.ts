@@ -2,7 +2,8 @@
  * Nick changes (L7, XEP-0045 section 7.6): one session renames the account, all joined sessions see it, a refusal is for the asker alone.
  */
 
-import { readdress } from '../../xml/edit.ts';
+import { Edit, readdress } from '../../xml/edit.ts';
+import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { detach, keyOfNick } from '../occupancy.ts';
@@ -33,11 +34,21 @@ export function sendRename(turn: Turn, room: Occupancy, carrier: CarrierId, nick
   return xml;
 }
 
-/** A presence of the session, or of the proxy's own, is about to go to the room, which will show it with this nick or refuse it. */
-export function notePending(room: Occupancy, session: Session | undefined, nick: string, stanza: Stanza): void {
+/**
+ * A presence of the session, or of the proxy's own, is about to go to the room, which will show it with this nick or refuse it. `join`: what
+ * it stands for.
+ */
+export function notePending(
+  room: Occupancy,
+  session: Session | undefined,
+  nick: string,
+  stanza: Stanza,
+  join?: Stanza,
+): void {
   const { carrier } = room;
   if (carrier === undefined) return;
-  room.presences.push({ id: stanza.id, nick, session: session?.id, carrier, stanza: detach(stanza) });
+  const entry = { id: stanza.id, nick, session: session?.id, carrier, stanza: detach(stanza) };
+  room.presences.push(join ? { ...entry, join } : entry);
   if (room.presences.length > MOST_PENDING) room.presences.shift();
 }
 
@@ -76,11 +87,22 @@ export function presenceRefused(turn: Turn, room: Occupancy, stanza: Stanza): vo
     turn.out.drop('unmatched-error');
     return;
   }
-  turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
+  if (pending?.join) refuseJoin(turn, room, session, stanza);
+  else turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
 }
 
-/** The room has shown the presence that was asked for. */
-export function presenceSettled(room: Occupancy, nick: string): void {
+/** The session has asked for the nick by a join, and stays what it was (XEP-0045 section 7.2.8: the `muc` child). */
+function refuseJoin({ out }: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+  const { root } = stanza;
+  const edit = new Edit(stanza).setAttr(root, 'to', session.jid);
+  if (!root.child('x', NS.muc)) edit.append(root, `<x xmlns='${NS.muc}'/>`);
+  out.toSession(session.id, edit.toBuffer(), stanza);
+  // The session's node waits for its join to be answered.
+  out.push({ kind: 'store-join', room: room.key, session: session.id });
+}
+
+/** The room has shown the presence that was asked for, with this nick: that is returned, with what was asked for before. */
+export function presenceSettled(room: Occupancy, nick: string): readonly SentPresence[] {
   const index = room.presences.findIndex((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
-  if (index >= 0) room.presences.splice(0, index + 1);
+  return room.presences.splice(0, index + 1);
 }

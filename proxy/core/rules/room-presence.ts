@@ -7,9 +7,10 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
-import type { Occupancy, Turn } from '../state.ts';
+import type { Occupancy, SentPresence, Turn } from '../state.ts';
 import { isTechnical, losePlace } from './heal.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
+import { answerChange, joinsAmong } from './other-nick.ts';
 import { answersProbe } from './probe.ts';
 import { isRemoval, removal } from './removal.ts';
 import { forkSelf, renamed } from './self-fork.ts';
@@ -93,10 +94,19 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
     room.roster.delete(keyOfNick(nick));
   }
   room.self = standing(stanza);
-  const isAsked = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
-  presenceSettled(room, nick);
+  const settled = presenceSettled(room, nick);
+  if (previous && keyOfNick(nickOf(previous)) !== keyOfNick(nick)) noteAsker(room, settled.at(-1), nick);
+  const isAsked = settled.length > 0;
   if (!isAsked && previous && nickOf(previous) === nick && isAboutStreams(turn, room, previous, stanza)) return;
-  forkSelf(turn, room, stanza);
+  const joins = joinsAmong(settled, nick);
+  forkSelf(turn, room, stanza, joins);
+  for (const [session, join] of joins) answerChange(turn, room, session, join);
+}
+
+/** Who has asked for the nick has it. */
+function noteAsker({ members }: Occupancy, asked: SentPresence | undefined, nick: string): void {
+  const member = asked?.session === undefined ? undefined : members.get(asked.session);
+  if (member) member.asked = nick;
 }
 
 /**

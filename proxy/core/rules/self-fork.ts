@@ -4,17 +4,19 @@ import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
 import { NO_CODES, selfPresenceFor } from '../self-presence.ts';
-import { isOwnId, type Occupancy, type Turn } from '../state.ts';
+import { isOwnId, type Occupancy, type SessionId, type Turn } from '../state.ts';
 
-/** The account's own presence to each joined session, as that session's own. */
-export function forkSelf(turn: Turn, room: Occupancy, stanza: Stanza): void {
+const NOBODY: ReadonlyMap<SessionId, unknown> = new Map();
+
+/** The account's own presence to each joined session but these, as that session's own. */
+export function forkSelf(turn: Turn, room: Occupancy, stanza: Stanza, except = NOBODY): void {
   const { state, out } = turn;
   const carriers = carrierJids(state);
   // A room repeats the id of the last presence; one of the proxy's own says nothing to a client.
   const id = isOwnId(state, stanza.id) ? undefined : stanza.id;
   for (const hearer of hearerIds(room)) {
     const session = state.sessions.get(hearer);
-    if (!session) continue;
+    if (!session || except.has(hearer)) continue;
     const view = { to: session.jid, id, carriers, add: [], remove: NO_CODES };
     out.toSession(hearer, selfPresenceFor(stanza, view), stanza);
   }

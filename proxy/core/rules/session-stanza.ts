@@ -16,6 +16,7 @@ import { request } from './iq.ts';
 import { join } from './join.ts';
 import { leave } from './leave.ts';
 import { rename } from './nick.ts';
+import { changeByJoin, isNickChange } from './other-nick.ts';
 import { fits } from './outbound.ts';
 import { sendMessage } from './private-message.ts';
 import { probe } from './probe.ts';
@@ -41,7 +42,8 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
     stanza.name === 'presence' &&
     stanza.type === undefined &&
     resourceOf(stanza.to ?? '') !== '' &&
-    hasMucChild(stanza)
+    hasMucChild(stanza) &&
+    !isNickChange(turn, key, session, stanza)
   ) {
     join(turn, session, key, stanza);
     return;
@@ -125,6 +127,7 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
     const nick = resourceOf(stanza.to ?? '');
     const isOwn = nick === '' || keyOfNick(nick) === keyOfNick(room.nick);
     if (isOwn) status(turn, room, session, member, stanza);
+    else if (hasMucChild(stanza)) changeByJoin(turn, room, session, stanza, nick);
     else rename(turn, room, session, stanza, nick);
   }
 }

@@ -5,7 +5,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { freeIfDone, hasOtherCarrier } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { forgetNudges } from '../nudge.ts';
-import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
+import { detach, endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
 import { noteCursors } from './cursor.ts';
@@ -13,10 +13,12 @@ import { forsake } from './forsaken.ts';
 import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
 import { reconcile } from './move.ts';
+import { isSmallEnough } from './outbound.ts';
 import { showWithout } from './shown.ts';
 import { deliverKept } from './strangers.ts';
 
 type Bound = Extract<Input, { kind: 'session-bound' }>;
+type Presence = Extract<Input, { kind: 'session-presence' }>;
 
 export function sessionBound(turn: Turn, { session: id, jid, asked, carrier, device }: Bound): void {
   const { state, out } = turn;
@@ -79,27 +81,24 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
 }
 
 /** A broadcast presence (RFC 6121 section 4). `unavailable` leaves all rooms for this session, and none for the account. */
-export function sessionPresence(
-  turn: Turn,
-  session: Session,
-  available: boolean,
-  show: string,
-  priority: number,
-): void {
+export function sessionPresence(turn: Turn, session: Session, { available, show, priority, farewell }: Presence): void {
   const { state } = turn;
+  const carrier = state.carriers.get(session.carrier);
   const wasAvailable = session.available;
   session.available = available;
   session.show = show;
   session.priority = priority;
   if (available) {
+    if (carrier) carrier.farewell = undefined;
     if (!wasAvailable) deliverKept(turn, session);
     return;
   }
+  // What no other stream can carry is left with what the client has said, as without the proxy.
+  if (carrier && farewell && isSmallEnough(turn, farewell)) carrier.farewell = detach(farewell);
   for (const key of [...session.rooms]) {
     const room = state.rooms.get(key);
-    if (room) leave(turn, room, session, undefined);
+    if (room) leave(turn, room, session, farewell, true);
   }
-  const carrier = state.carriers.get(session.carrier);
   if (carrier) retire(turn, carrier);
 }
 

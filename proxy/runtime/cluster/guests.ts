@@ -107,7 +107,7 @@ export class Guests implements Elsewhere {
   #facts(key: string): RoomFacts | undefined {
     const { rooms, services } = this.#link.state;
     const room = rooms.get(key as BareKey);
-    return room && factsOf(room, services.facts(splitJid(room.key).domain).refusesSharedNick);
+    return room && factsOf(room, services.facts(splitJid(room.key).domain).nickRefusedUntil);
   }
 
   /** Nodes whose sessions or streams are in the room. */

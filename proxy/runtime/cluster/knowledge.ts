@@ -44,9 +44,9 @@ export function writeKnowledge(mirror: Mirror, hasCredentials: boolean, now: num
   for (const room of mirror.watched.values()) {
     // A stream that has come with a session is to leave it: the home sees that it carries it.
     if (room.phase === 'leaving') continue;
-    const { refusesSharedNick } = mirror.services.facts(splitJid(room.key).domain);
+    const { nickRefusedUntil } = mirror.services.facts(splitJid(room.key).domain);
     payload.add(
-      writeRoom(payload, knownRoom(room, factsOf(room, refusesSharedNick), own, mirror.before(room.key), now)),
+      writeRoom(payload, knownRoom(room, factsOf(room, nickRefusedUntil), own, mirror.before(room.key), now)),
     );
   }
   for (const known of mirror.newcomers.rooms) payload.add(writeRoom(payload, known));

@@ -107,10 +107,10 @@ export class Mirror implements AccountView {
 
   /** What of a room the one session has been shown that it came with. */
   shown({ before }: Passage, room: Occupancy): KnownRoom {
-    const { refusesSharedNick } = this.services.facts(splitJid(room.key).domain);
+    const { nickRefusedUntil } = this.services.facts(splitJid(room.key).domain);
     const own = new Set([...this.sessions.values(), ...this.carriers.values()].map(({ jid }) => jid));
     const about = { own, before: before.get(room.key), now: this.#now() };
-    return shownOf(room, factsOf(room, refusesSharedNick), about);
+    return shownOf(room, factsOf(room, nickRefusedUntil), about);
   }
 
   /** For a home that is here: what it knows of the rooms counts, and of those that it does not what the session has been shown. */
@@ -339,8 +339,8 @@ export class Mirror implements AccountView {
       if (ports.sessions.has(session)) this.#asked.set(`${session} ${room.key}`, [stanza, ...behind]);
     }
     if (room.phase !== 'joined') return;
-    const { refusesSharedNick } = this.services.facts(splitJid(room.key).domain);
-    const watched = watchedRoom(factsOf(room, refusesSharedNick), this.settings);
+    const { nickRefusedUntil } = this.services.facts(splitJid(room.key).domain);
+    const watched = watchedRoom(factsOf(room, nickRefusedUntil), this.settings);
     for (const [id, member] of room.members) if (ports.sessions.has(id)) watched.members.set(id, member);
     this.watched.set(room.key, watched);
     if (watched.members.size === 0) {
@@ -362,7 +362,7 @@ export class Mirror implements AccountView {
     const room = this.watched.get(facts.room);
     if (room) applyFacts(room, facts);
     else this.watched.set(facts.room, watchedRoom(facts, this.settings));
-    if (facts.refusesSharedNick) this.services.learnRefusesSharedNick(facts.room.slice(facts.room.indexOf('@') + 1));
+    this.services.hearNickRefused(splitJid(facts.room).domain, facts.nickRefusedUntil, this.#now());
   }
 
   entered(key: BareKey, id: SessionId, last: string | undefined): void {

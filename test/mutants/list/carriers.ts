@@ -74,8 +74,8 @@ export const carriers: readonly Mutant[] = [
   {
     name: "clients' presence is kept from the server",
     file: 'runtime/client-state.ts',
-    find: '    this.#isShown = isAvailable;\n    relay(stanza);\n',
-    put: '    this.#isShown = isAvailable;\n',
+    find: '    this.#shown = keptPresence(stanza);\n    relay(stanza);\n',
+    put: '    this.#shown = keptPresence(stanza);\n',
     kills: { 'contacts-differential': ['L9'] },
   },
   {
@@ -95,15 +95,15 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'a held stream takes one-to-one messages as before',
     file: 'runtime/client-state.ts',
-    find: "    if (this.#isShown) legs.outlet.send(undefined, '<presence><priority>-1</priority></presence>');\n",
-    put: '    if (this.#isShown) this.#isShown = false;\n',
+    find: '    if (presence) legs.outlet.send(undefined, presence);\n',
+    put: '    if (presence) this.#shown = undefined;\n',
     kills: { 'handover-order': ['L3 a stream that is held'] },
   },
   {
     name: 'a held stream takes carbons as before',
     file: 'runtime/client-state.ts',
     find: '    if (seat.session.carbons) {\n',
-    put: '    if (seat.session.carbons && !this.#isShown) {\n',
+    put: '    if (seat.session.carbons && this.#shown === undefined) {\n',
     kills: { 'handover-order': ['L3 a stream that is held'] },
   },
   {

@@ -146,7 +146,7 @@ export const healing: readonly Mutant[] = [
   {
     name: 'a client that hides a room leaves it',
     file: 'core/rules/leave.ts',
-    find: 'const isHidden = wasMember && stanza !== undefined && isHiding(session, room);',
+    find: 'const isHidden = wasMember && isDirected && isHiding(session, room);',
     put: 'const isHidden = stanza !== undefined && stanza === undefined && isHiding(session, room);',
     kills: { hide: ['L2 a client that hides'] },
   },

@@ -103,7 +103,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'a broadcast unavailable leaves no room for the session',
     file: 'core/rules/sessions.ts',
-    find: '    if (room) leave(turn, room, session, undefined);\n',
+    find: '    if (room) leave(turn, room, session, farewell, true);\n',
     put: '',
     cells: 'prosody,tcp',
     kills: { 'leave-gone': ['L3 a session that broadcasts', 'L3 the only session'] },
@@ -112,7 +112,7 @@ export const leaving: readonly Mutant[] = [
     name: 'a broadcast unavailable goes out while rooms hang on the stream',
     file: 'runtime/client-state.ts',
     find: 'const mustWait = !this.#withheld.isEmpty || !isAvailable;',
-    put: 'const mustWait = this.#isInactive && this.#isShown && !isAvailable;',
+    put: 'const mustWait = this.#isInactive && this.#shown !== undefined && !isAvailable;',
     kills: { 'handover-order': ['L3 the unavailable presence'] },
   },
   {
@@ -125,7 +125,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'a broadcast unavailable makes the account leave',
     file: 'core/rules/leave.ts',
-    find: "else if (room.phase === 'joined' && stanza !== undefined && !isHidden) leaveByPolicy(turn, room);",
+    find: "else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room);",
     put: "else if (room.phase === 'joined') leaveByPolicy(turn, room);",
     cells: 'prosody,account,tcp',
     kills: { 'leave-gone': ['L3 the only session broadcasts'] },
@@ -223,7 +223,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'what the last session says as it leaves is not passed on',
     file: 'core/rules/leave.ts',
-    find: '  if (stanza && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);\n',
+    find: '  if (isDirected && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);\n',
     put: '',
     kills: { 'leave-session': ['L2 what the last session says'] },
   },

@@ -28,8 +28,8 @@ export const presence: readonly Mutant[] = [
   {
     name: 'a refused nick is told to all joined sessions',
     file: 'core/rules/nick.ts',
-    find: '  turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);\n',
-    put: '  turn.out.fork([...room.members.keys()], stanza);\n',
+    find: '  else turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);\n',
+    put: '  else turn.out.fork([...room.members.keys()], stanza);\n',
     kills: { nick: ['L7 a nick that is taken'] },
   },
   {
