@@ -25,6 +25,8 @@ export interface ReplayOptions {
   readonly notices: readonly Stanza[];
   /** Log entries from here on were said after the room had admitted the account: live, not history. */
   readonly liveFrom: LogEntry | undefined;
+  /** The session was in and has heard these. */
+  readonly isHeard?: boolean;
   /** How far the device had come before; undefined: it is not known. */
   readonly cursor: Cursor | undefined;
 }
@@ -60,7 +62,7 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
   }
   out.fork(to, subjectOf(room));
   if (room.roomPresence && room.isRoomPresenceLast) out.fork(to, room.roomPresence);
-  if (cut >= 0) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));
+  if (cut >= 0 && !options.isHeard) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));
   for (const { stanza, at } of takeKept(turn, room)) out.fork(to, delayed(stanza, room.name, at));
 }
 

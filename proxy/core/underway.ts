@@ -98,6 +98,11 @@ export interface SelfPing {
   readonly refused: { readonly session: SessionId; readonly stanza: Stanza; readonly error: Stanza }[];
 }
 
+export interface SentJoin {
+  readonly stanza: Stanza;
+  readonly at: number;
+}
+
 /** A presence on its way to the room: a nick change or a status. */
 export interface SentPresence {
   readonly id: string | undefined;
@@ -107,8 +112,8 @@ export interface SentPresence {
   readonly session: SessionId | undefined;
   carrier: CarrierId;
   readonly stanza: Stanza;
-  /** The join that it stands for, see rules/other-nick.ts. */
-  readonly join?: Stanza;
+  /** The join that it stands for, and when that came (epoch ms); see rules/other-nick.ts. */
+  readonly join?: SentJoin;
 }
 
 /** A stanza of a member that waits for a carrier. */

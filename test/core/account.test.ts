@@ -137,6 +137,7 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('throw-out' as const), fc.nat(1)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('forget' as const), fc.nat(1)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('rename' as const), fc.nat(9)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('join-as' as const), fc.nat(9)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
@@ -166,6 +167,7 @@ function happen(world: World, [what, number]: Happening): void {
   else if (what === 'speak') world.speak(id);
   else if (what === 'farewell') world.farewell(id, number % 2 === 0);
   else if (what === 'rename') world.rename(id, `nick${number % 3}`);
+  else if (what === 'join-as') world.joinAs(id, `nick${number % 3}`);
   else if (what === 'ask') world.ask(id);
   else if (what === 'drop') world.drop(id);
   else if (what === 'lose') world.lose(id);

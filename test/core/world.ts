@@ -161,6 +161,16 @@ export class World {
     if (this.client(session).place === 'in') this.send(session, `<presence to='${ROOM}/${nick}'/>`);
   }
 
+  /** A session that has joined joins under another nick, and wants to hear nothing again. */
+  joinAs(session: SessionId, nick: string): void {
+    const client = this.client(session);
+    if (client.place !== 'in') return;
+    client.place = 'asking';
+    this.#serial += 1;
+    const muc = `<x xmlns='${NS.muc}'><history maxstanzas='0'/></x>`;
+    this.send(session, `<presence id='j${this.#serial}' to='${ROOM}/${nick}'>${muc}</presence>`);
+  }
+
   /** A session that has joined, or waits to, asks the room something. */
   ask(session: SessionId): void {
     const { asked, place } = this.client(session);

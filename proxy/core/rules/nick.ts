@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { detach, keyOfNick } from '../occupancy.ts';
-import type { CarrierId, Occupancy, SentPresence, Session, Turn } from '../state.ts';
+import type { CarrierId, Occupancy, SentJoin, SentPresence, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { throughCarrier } from './outbound.ts';
 
@@ -43,7 +43,7 @@ export function notePending(
   session: Session | undefined,
   nick: string,
   stanza: Stanza,
-  join?: Stanza,
+  join?: SentJoin,
 ): void {
   const { carrier } = room;
   if (carrier === undefined) return;

@@ -11,7 +11,7 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { detach, keyOfNick } from '../occupancy.ts';
 import { replay } from '../replay.ts';
-import type { Occupancy, SentPresence, Session, SessionId, Turn } from '../state.ts';
+import type { Occupancy, SentJoin, SentPresence, Session, SessionId, Turn } from '../state.ts';
 import { enter, presentationOf } from './join.ts';
 import { notePending } from './nick.ts';
 import { throughCarrier } from './outbound.ts';
@@ -31,13 +31,13 @@ export function changeByJoin(turn: Turn, room: Occupancy, session: Session, join
   const edit = new Edit(join);
   for (const child of join.root.children) if (child.name === 'x' && child.ns === NS.muc) edit.remove(child);
   const change = parseStanza(edit.toBuffer(), join.declarations);
-  notePending(room, session, nick, change, detach(join));
+  notePending(room, session, nick, change, { stanza: detach(join), at: turn.now });
   throughCarrier(turn, room, session, change);
 }
 
 /** Those of the nick changes which the room has just shown that were joins. */
-export function joinsAmong(settled: readonly SentPresence[], nick: string): Map<SessionId, Stanza> {
-  const joins = new Map<SessionId, Stanza>();
+export function joinsAmong(settled: readonly SentPresence[], nick: string): Map<SessionId, SentJoin> {
+  const joins = new Map<SessionId, SentJoin>();
   for (const { session, join, nick: asked } of settled) {
     if (session !== undefined && join && keyOfNick(asked) === keyOfNick(nick)) joins.set(session, join);
   }
@@ -45,8 +45,8 @@ export function joinsAmong(settled: readonly SentPresence[], nick: string): Map<
 }
 
 /** The account has the nick: the session's join is answered. */
-export function answerChange(turn: Turn, room: Occupancy, id: SessionId, join: Stanza): void {
-  const { state, out } = turn;
+export function answerChange(turn: Turn, room: Occupancy, id: SessionId, { stanza: join, at }: SentJoin): void {
+  const { state, out, now } = turn;
   const session = state.sessions.get(id);
   const member = room.members.get(id);
   if (!session || !member) return;
@@ -55,7 +55,17 @@ export function answerChange(turn: Turn, room: Occupancy, id: SessionId, join: S
   if (member.lag || member.lacks) return;
   const asked = resourceOf(join.to ?? '');
   enter(turn, room, session, join, asked);
-  replay(turn, room, session, { join, asked, isCreator: false, notices: [], liveFrom: undefined, cursor: undefined });
-  noteShown(turn, room, join, presentationOf(join, turn.now).show);
+  // What was said since it has asked it has heard, and history ends there.
+  const liveFrom = room.log.entries(now).find((entry) => !entry.delayed && entry.at >= at);
+  replay(turn, room, session, {
+    join,
+    asked,
+    isCreator: false,
+    notices: [],
+    liveFrom,
+    isHeard: true,
+    cursor: undefined,
+  });
+  noteShown(turn, room, join, presentationOf(join, now).show);
   showMostActive(turn, room);
 }
