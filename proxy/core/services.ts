@@ -2,6 +2,8 @@
  * What is known of MUC services, by domain: learned from their answers, shared by the accounts of a node.
  */
 export interface ServiceFacts {
+  /** A room of it has admitted an occupant, and it says itself that it is a service of rooms. */
+  isMuc: boolean;
   /**
    * Until when (epoch ms) it is taken to refuse a nick to a second session of the same account (XEP-0045 section 7.2.8 leaves it free); 0:
    * it is not.
@@ -25,6 +27,7 @@ const REFUSAL_MOST_MS = 86_400_000;
 const SHARED_MS = 86_400_000;
 
 const NOTHING_KNOWN: Readonly<ServiceFacts> = {
+  isMuc: false,
   nickRefusedUntil: 0,
   refusalMs: REFUSAL_MS,
   nickSharedUntil: 0,
@@ -42,7 +45,7 @@ export class Services {
 
   /** Whether a join to a room of this domain has succeeded before. */
   isMuc(domain: string): boolean {
-    return this.#facts.has(domain);
+    return this.facts(domain).isMuc;
   }
 
   facts(domain: string): Readonly<ServiceFacts> {
@@ -51,18 +54,26 @@ export class Services {
 
   /** A room of this domain has admitted an occupant. */
   learn(domain: string): void {
-    if (this.#facts.has(domain)) return;
+    this.#of(domain).isMuc = true;
+  }
+
+  /** Its facts, to be changed. What an address does with nicks does not make it a service of rooms: it may be anybody's client. */
+  #of(domain: string): ServiceFacts {
+    let facts = this.#facts.get(domain);
+    if (facts) return facts;
     if (this.#facts.size >= this.#limit) {
       const first = this.#facts.keys().next();
       if (!first.done) this.#facts.delete(first.value);
     }
-    this.#facts.set(domain, { ...NOTHING_KNOWN });
+    facts = { ...NOTHING_KNOWN };
+    this.#facts.set(domain, facts);
+    return facts;
   }
 
   /** What the service makes of self-pings; kept for services that are known as such. */
   learnSelfPing(domain: string, selfPing: 'answered' | 'never'): void {
     const facts = this.#facts.get(domain);
-    if (facts) facts.selfPing = selfPing;
+    if (facts?.isMuc) facts.selfPing = selfPing;
   }
 
   /** Whether a hand-over there has to leave first and join then. */
@@ -75,9 +86,8 @@ export class Services {
    * one that is a matter of this room: somebody else may have a claim to the nick.
    */
   noteNickRefused(domain: string, now: number): void {
-    this.learn(domain);
-    const facts = this.#facts.get(domain);
-    if (!facts || facts.nickSharedUntil > now || facts.nickRefusedUntil > now) return;
+    const facts = this.#of(domain);
+    if (facts.nickSharedUntil > now || facts.nickRefusedUntil > now) return;
     facts.nickRefusedUntil = now + facts.refusalMs;
     facts.refusalMs = Math.min(facts.refusalMs * 2, REFUSAL_MOST_MS);
   }
@@ -85,22 +95,19 @@ export class Services {
   /** Another node has found out that it does, and believes it for as long. */
   hearNickRefused(domain: string, until: number, now: number): void {
     if (until <= now) return;
-    this.learn(domain);
-    const facts = this.#facts.get(domain);
-    if (!facts || facts.nickSharedUntil > now) return;
+    const facts = this.#of(domain);
+    if (facts.nickSharedUntil > now) return;
     facts.nickRefusedUntil = Math.max(facts.nickRefusedUntil, Math.min(until, now + REFUSAL_MOST_MS));
   }
 
   /** Two sessions of one account have had one nick at the same time. */
   noteNickShared(domain: string, now: number): void {
-    this.learn(domain);
-    const facts = this.#facts.get(domain);
-    if (facts) Object.assign(facts, { nickRefusedUntil: 0, refusalMs: REFUSAL_MS, nickSharedUntil: now + SHARED_MS });
+    Object.assign(this.#of(domain), { nickRefusedUntil: 0, refusalMs: REFUSAL_MS, nickSharedUntil: now + SHARED_MS });
   }
 
   /** What was taken for a refusal had another reason: the nick is refused to an account that has no place in the room, too. */
   forgetNickRefused(domain: string): void {
     const facts = this.#facts.get(domain);
-    if (facts) facts.nickRefusedUntil = 0;
+    if (facts) Object.assign(facts, { nickRefusedUntil: 0, refusalMs: REFUSAL_MS });
   }
 }

@@ -52,7 +52,17 @@ test('what another node has found out is believed no longer than there', () => {
     [true, true, false],
   );
   services.hearNickRefused('late.test', HOUR, 2 * HOUR);
-  assert.is(services.isMuc('late.test'), false);
+  assert.is(services.refusesSharedNick('late.test', 2 * HOUR), false);
+});
+
+test('what an address does with nicks does not make it a service of rooms', () => {
+  const services = new Services();
+  services.noteNickRefused('users.test', 1);
+  services.noteNickShared('users.test', 1);
+  services.hearNickRefused('users.test', 5, 1);
+  assert.is(services.isMuc('users.test'), false);
+  services.learn('users.test');
+  assert.is(services.isMuc('users.test'), true);
 });
 
 test('a nick that is refused although the account has left had another claimant: the next hand-over is seamless again', () => {
