@@ -25,8 +25,8 @@ export interface ReplayOptions {
   readonly notices: readonly Stanza[];
   /** Log entries from here on were said after the room had admitted the account: live, not history. */
   readonly liveFrom: LogEntry | undefined;
-  /** The session was in and has heard these. */
-  readonly isHeard?: boolean;
+  /** The session was in before, and has heard the log's entries from here on. */
+  readonly heardFrom?: LogEntry | undefined;
   /** How far the device had come before; undefined: it is not known. */
   readonly cursor: Cursor | undefined;
 }
@@ -52,7 +52,7 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
     out.toSession(session.id, selfPresenceFor(self, view), self);
   }
   for (const notice of options.notices) out.fork(to, notice);
-  const entries = room.log.entries(now);
+  const entries = before(room.log.entries(now), options.heardFrom);
   const cut = options.liveFrom ? entries.indexOf(options.liveFrom) : -1;
   const past = cut < 0 ? entries : entries.slice(0, cut);
   const wish = historyWish(options.join);
@@ -62,8 +62,12 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
   }
   out.fork(to, subjectOf(room));
   if (room.roomPresence && room.isRoomPresenceLast) out.fork(to, room.roomPresence);
-  if (cut >= 0 && !options.isHeard) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));
+  if (cut >= 0) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));
   for (const { stanza, at } of takeKept(turn, room)) out.fork(to, delayed(stanza, room.name, at));
+}
+
+function before(entries: readonly LogEntry[], end: LogEntry | undefined): readonly LogEntry[] {
+  return end === undefined ? entries : entries.slice(0, entries.indexOf(end));
 }
 
 /** A message that was said before, as the room would send it with its history. */

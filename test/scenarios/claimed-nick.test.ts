@@ -21,9 +21,8 @@ scenario(
     const [first, second] = await twoJoined(scene, 'dave', 'da');
     assert.equal(await witness.sees(), ['+al', '+da']);
     const stranger = await scene.direct('stranger');
-    const nick = `<field var='nick'><value>al</value></field>`;
     await stranger.iq(
-      `<iq type='set' to='${server.mucDomain}'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'>${nick}</x></query></iq>`,
+      `<iq type='set' to='${server.mucDomain}'><query xmlns='jabber:iq:register'><nick>al</nick></query></iq>`,
     );
     await desk.drop();
     await until('the account has left', async () => (await witness.sees()).includes('-al'));

@@ -55,17 +55,9 @@ export function answerChange(turn: Turn, room: Occupancy, id: SessionId, { stanz
   if (member.lag || member.lacks) return;
   const asked = resourceOf(join.to ?? '');
   enter(turn, room, session, join, asked);
-  // What was said since it has asked it has heard, and history ends there.
-  const liveFrom = room.log.entries(now).find((entry) => !entry.delayed && entry.at >= at);
-  replay(turn, room, session, {
-    join,
-    asked,
-    isCreator: false,
-    notices: [],
-    liveFrom,
-    isHeard: true,
-    cursor: undefined,
-  });
+  const heardFrom = room.log.entries(now).find((entry) => !entry.delayed && entry.at >= at);
+  const fresh = { isCreator: false, notices: [], liveFrom: undefined, cursor: undefined };
+  replay(turn, room, session, { join, asked, heardFrom, ...fresh });
   noteShown(turn, room, join, presentationOf(join, now).show);
   showMostActive(turn, room);
 }
