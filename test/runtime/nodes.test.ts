@@ -1,7 +1,8 @@
 /** An account on several nodes: what its sessions and the room see of that is nothing. */
 
+import { NS } from '../../proxy/xml/names.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
-import { BARE } from '../core/world.ts';
+import { BARE, ROOM } from '../core/world.ts';
 import { assert, suite, type TestContext } from '../support/suite.ts';
 import { NodesWorld, type TestClient, type TestNode } from './nodes-world.ts';
 
@@ -94,6 +95,36 @@ test('what a device on another node than the home says as it goes offline is sai
   await world.settle();
   assert.equal(leaves, ['off']);
   assert.equal([...world.room.inside.keys()], [atHome.jid]);
+  noFault(world);
+});
+
+test('J5: a device on another node than the home that joins under another nick is answered, and so it is when it is refused', async (context) => {
+  const { world, nodes: both, clients } = await joined(2, context);
+  const [atHome, elsewhere] = clients;
+  assert.equal(world.homes, [both[0]]);
+  const take = world.room.take.bind(world.room);
+  world.room.take = (from, stanza, now) => {
+    if (stanza.to !== `${ROOM}/bob`) return take(from, stanza, now);
+    const error = `<error type='cancel'><conflict xmlns='${NS.stanzaErrors}'/></error>`;
+    return [
+      {
+        to: from,
+        xml: `<presence type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'>${error}</presence>`,
+      },
+    ];
+  };
+  for (const nick of ['ally', 'bob', 'al']) {
+    elsewhere.join(nick);
+    await world.settle();
+    assert.equal([...world.room.inside.values()], [nick === 'bob' ? 'ally' : nick]);
+    // What its node keeps for another home is done with.
+    assert.equal([...(both[1].account?.mirror.unanswered() ?? [])], []);
+  }
+  assert.is(elsewhere.errors, 1);
+  assert.is(elsewhere.place, 'in');
+  const said = world.roomSays();
+  await world.settle();
+  for (const client of [atHome, elsewhere]) assert.is(client.heard.at(-1), said);
   noFault(world);
 });
 
