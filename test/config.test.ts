@@ -1,4 +1,4 @@
-/** Where a configuration comes from, and what its author is told when it is wrong. */
+/** Where a configuration comes from, and what its author is told when it is wrong (O1). */
 import { type Config, type ConfigError, hostKey, loadConfig, parseConfig } from '../proxy/config.ts';
 import { assert, suite } from './support/suite.ts';
 

@@ -1,4 +1,4 @@
-/** The program as it is started: arguments, signals, exit codes. */
+/** The program as it is started: arguments, signals, exit codes (O1). */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

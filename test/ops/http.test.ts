@@ -1,4 +1,4 @@
-/** The operator's HTTP server. */
+/** The operator's HTTP server (O2, O4). */
 import { createOpsServer, type OpsServer, type OpsServerOptions } from '../../proxy/ops/http.ts';
 import { captureLog, silentLog } from '../../proxy/ops/log.ts';
 import { createMetrics } from '../../proxy/ops/metrics.ts';

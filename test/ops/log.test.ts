@@ -1,4 +1,4 @@
-/** What the log says, and what it never says. */
+/** What the log says, and what it never says (O3, X4). */
 import { captureLog, createLog, silentLog } from '../../proxy/ops/log.ts';
 import { redact } from '../../proxy/ops/redact.ts';
 import { assert, suite } from '../support/suite.ts';

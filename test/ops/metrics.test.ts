@@ -1,4 +1,4 @@
-/** What Prometheus is told. */
+/** What Prometheus is told (O2). */
 import { createMetrics } from '../../proxy/ops/metrics.ts';
 import { assert, suite } from '../support/suite.ts';
 

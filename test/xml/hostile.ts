@@ -1,4 +1,4 @@
-/** Inputs that no stream may contain, each with the stream error that has to answer it. */
+/** Inputs that no stream may contain, each with the stream error that has to answer it (X1, X2). */
 import type { StreamCondition } from '../../proxy/xml/names.ts';
 
 export interface Hostile {
