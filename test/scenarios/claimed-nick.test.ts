@@ -34,6 +34,7 @@ scenario(
     await first.drop();
     await untilSettled(scene, 2);
     assert.equal(await witness.sees(), []);
+    await second.fence({ room });
     await heardOnce([second], room, 'witness', await witness.say('still here?'));
   },
   { except: ['ownStream', 'nickRegistry'] },
