@@ -56,6 +56,29 @@ test('a kick in the middle of a hand-over is a kick: the join that was on its wa
   }
 });
 
+test('a hand-over that has been taken back is heard to its end when the account is kicked meanwhile', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.blink(a);
+  // So that it waits for a stream of its own, and is in the room by the old one yet.
+  world.input({ kind: 'credentials', known: true });
+  const before = world.roomSays();
+  world.arrive(false);
+  // The stream that the room was to go to has to give it up again.
+  world.blink(b);
+  world.kick();
+  world.settle();
+  const { place, heard, told } = world.client(b);
+  assert.is(place, 'out');
+  assert.equal(heard, [before]);
+  assert.is(told.at(-1)?.type, 'unavailable');
+  assert.is(world.room.inside.size, 0, 'no ghost stays');
+  world.accountStream(true);
+  world.join(b);
+  world.settle();
+  assert.is(world.client(b).place, 'in');
+});
+
 test('the streams of a node that stops all leave: none of them takes over from another, in whatever order they are told', () => {
   for (const order of [
     [0, 1],

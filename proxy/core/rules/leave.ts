@@ -118,12 +118,16 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
 
 /** The account is in the room no more, but for a join that is on its way on one stream: that is taken back. */
 export function retreat(turn: Turn, room: Occupancy, carrier: CarrierId): void {
-  const { out } = turn;
+  sendLeave(turn, room, carrier);
+  awaitEnd(turn, room);
+}
+
+/** The account is in the room no more, but for streams whose leave has not been answered. */
+export function awaitEnd({ out }: Turn, room: Occupancy): void {
   room.phase = 'leaving';
   room.carrier = undefined;
   room.move = undefined;
   out.clearTimer(`move ${room.key}`);
-  sendLeave(turn, room, carrier);
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
 }
 

@@ -64,8 +64,14 @@ export function reconcile(turn: Turn): void {
     }
     if (room.phase !== 'joined' || room.move) continue;
     if (moving < WINDOW && place(turn, room)) moving += 1;
-    else if (isAwake(turn, room)) flushQueue(turn, room);
+    else if (isAwake(turn, room)) goOn(turn, room);
   }
+}
+
+/** The room stays where it is: who has come while it was about to be moved is shown it, and what has waited goes to it. */
+function goOn(turn: Turn, room: Occupancy): void {
+  if (bringUpToDate(turn, room)) settleStranded(turn, room);
+  flushQueue(turn, room);
 }
 
 /** Whether the room is carried by a stream that is there. */
@@ -311,8 +317,7 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
     // Without a place of our own it is somebody else who has the nick.
     if (child?.child('conflict')) state.services.learnRefusesSharedNick(serviceOf(room));
     else room.refused.add(move.carrier);
-    // A retiring carrier must be left; a good one is simply kept.
-    if (from.status === 'ready' && child?.child('conflict')) return;
+    // A retiring carrier must be left; a good one is kept.
     reconcile(turn);
     return;
   }
