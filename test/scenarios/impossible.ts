@@ -75,12 +75,6 @@ export const impossible = {
     reason: 'Prosody alone can be made to throw occupants out over an error by something that is no client of theirs',
     servers: ['ejabberd', 'jabberd2'],
   },
-  homeKilled: {
-    reason:
-      'a fault that is not found yet: where nicks cannot be shared, devices on other nodes may go unheard after the home of an account stream was killed',
-    servers: ['jabberd2'],
-    carriers: ['account'],
-  },
   personalEvents: { reason: 'jabberd2 has no XEP-0163', servers: ['jabberd2'] },
 } as const satisfies Record<string, Impossible>;
 
