@@ -6,7 +6,7 @@ import { Edit } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { departTimer, releaseRoom } from '../carriers.ts';
+import { departTimer, occupies, releaseRoom } from '../carriers.ts';
 import { detach, endOccupancy, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
@@ -107,7 +107,7 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
   out.clearTimer(`join ${room.key}`);
   out.clearTimer(`settle ${room.key}`);
   for (const carrier of state.carriers.values()) {
-    if (!carrier.rooms.has(room.key)) continue;
+    if (!occupies(carrier, room.key)) continue;
     if (room.departing.get(carrier.id)?.sent) continue;
     sendLeave(turn, room, carrier.id, room.farewell);
   }

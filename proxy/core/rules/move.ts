@@ -34,6 +34,7 @@ import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.t
 import { sendLeave } from './leave.ts';
 import { passTold } from './missed.ts';
 import { askAgain, sendRename } from './nick.ts';
+import { joinsAnew } from './overdue.ts';
 import { messageError } from './private-message.ts';
 import { giveUpPlace, isRemoval, removal } from './removal.ts';
 import { provedIn, sayAgain } from './self-ping.ts';
@@ -169,6 +170,7 @@ export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrie
   // What the stream before the last one said may still be on its way.
   if (from) room.overlap ??= new Overlap();
   else forgetPlaces(turn, room, to);
+  joinsAnew(turn, to, room.key);
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
