@@ -35,6 +35,7 @@ import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.
 import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
 import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
+import { belated, endOverdue, noteOverdue } from './rules/overdue.ts';
 import { roomStanza } from './rules/room-stanza.ts';
 import { askSilent, selfPingTimeout, watchSilence } from './rules/self-ping.ts';
 import { sessionStanza } from './rules/session-stanza.ts';
@@ -169,6 +170,7 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   carrier.heardAt = turn.now;
   const key = bareKey(stanza.from ?? '');
   const room = key === undefined ? undefined : turn.state.rooms.get(key);
+  if (key !== undefined && belated(turn, carrier, key, stanza)) return;
   if (room && carrier.rooms.has(room.key)) {
     const wasMoving = room.move !== undefined || room.ahead !== undefined;
     const wasRetiring = carrier.status === 'retiring';
@@ -255,6 +257,12 @@ function timer(turn: Turn, key: string): void {
       if (session) payNudge(turn, session);
       return;
     }
+    case 'overdue': {
+      const cut = rest.indexOf(' ');
+      const carrier = turn.state.carriers.get(rest.slice(0, cut) as CarrierId);
+      if (carrier) endOverdue(turn, carrier, rest.slice(cut + 1) as BareKey);
+      return;
+    }
     case 'depart': {
       const cut = rest.indexOf(' ');
       const room = roomOf(turn, rest.slice(cut + 1));
@@ -322,5 +330,8 @@ function departTimeout(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   if (!departing.sent) sendLeave(turn, room, carrier);
   // A stream that hibernates is an occupant until it is resumed, and its leave with it, or until the server gives it up.
   else if (turn.state.carriers.get(carrier)?.status === 'hibernating') awaitLeave(turn, room, carrier);
-  else departed(turn, room, carrier);
+  else {
+    noteOverdue(turn, room, carrier);
+    departed(turn, room, carrier);
+  }
 }

@@ -1,6 +1,7 @@
 /**
  * Which stream carries a room. To the rules all carriers are alike: something with a full JID that sends to and hears from rooms.
  */
+import type { BareKey } from '../xml/address.ts';
 import { payNudge } from './nudge.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, Session, SessionId, Turn } from './state.ts';
 
@@ -112,13 +113,18 @@ function isGreater(a: readonly number[], b: readonly number[]): boolean {
   return false;
 }
 
+/** Whether the stream is an occupant of the room, or may be. */
+export function occupies(carrier: Carrier | undefined, key: BareKey): boolean {
+  return carrier?.rooms.has(key) === true && carrier.overdue?.has(key) !== true;
+}
+
 /** The carrier is no occupant of the room any more; a retiring one that has no room left is free. */
 export function releaseRoom(turn: Turn, id: CarrierId, room: Occupancy): void {
   const { state, out } = turn;
   room.departing.delete(id);
   out.clearTimer(departTimer(id, room));
   const carrier = state.carriers.get(id);
-  if (!carrier?.rooms.delete(room.key)) return;
+  if (!occupies(carrier, room.key) || !carrier?.rooms.delete(room.key)) return;
   freeIfDone(turn, carrier);
 }
 

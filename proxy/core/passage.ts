@@ -5,6 +5,7 @@
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { type KnownRoom, knownRoom } from './arrival.ts';
+import { occupies } from './carriers.ts';
 import { RoomSet } from './room-set.ts';
 import type {
   AccountState,
@@ -73,16 +74,22 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
   const places = new RoomSet();
   for (const key of new Set([...known.rooms, ...carrier.rooms])) {
     const room = source.rooms.get(key);
-    if (!room || (room.phase !== 'joined' && !carrier.rooms.has(key))) continue;
+    if (!room || (room.phase !== 'joined' && !occupies(carrier, key))) continue;
     const part = partOf(room, known, carrier);
     rooms.push(part);
     if (part.members.size > 0) joined.add(key);
     const last = source.before?.(key);
     if (last !== undefined) before.set(key, last);
-    if (carrier.rooms.has(key)) places.add(key);
+    if (occupies(carrier, key)) places.add(key);
   }
   const session = { ...known, isHibernating: true, isStreamKept: false, rooms: joined };
-  return { session, carrier: { ...carrier, status: 'hibernating', rooms: places }, rooms, before, ...unfinished };
+  return {
+    session,
+    carrier: { ...carrier, status: 'hibernating', rooms: places, overdue: undefined },
+    rooms,
+    before,
+    ...unfinished,
+  };
 }
 
 /** The room as far as it is the session's. */

@@ -130,6 +130,8 @@ export interface Carrier {
   isLeaving?: boolean;
   /** Rooms in which this stream is an occupant, or may be: joins sent and leaves not yet confirmed included. */
   readonly rooms: RoomSet;
+  /** Of these, the ones that it has left, and that have not confirmed it in time; absent: none. */
+  overdue?: Set<BareKey> | undefined;
   /** When something of a room last came from it, epoch ms. */
   heardAt: number;
   /** The `unavailable` with which its client has left all rooms: where nobody else can carry a room, it is left with this. */

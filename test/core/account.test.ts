@@ -237,15 +237,12 @@ for (const isShared of [true, false]) {
           [],
           'a message was neither seen nor refused',
         );
-        assert.equal(
-          [...world.sessions.values()].flatMap(({ missing }) => [...missing]),
-          [],
-          'a message of somebody else was missed',
-        );
-        for (const { told, heard } of world.sessions.values()) {
+        const missed = [...world.sessions.values()].flatMap(({ missing }) => [...missing]);
+        if (!world.isSlow) assert.equal(missed, [], 'a message of somebody else was missed');
+        for (const { told, heard, givenUp } of world.sessions.values()) {
           const refused = told
             .filter(({ name, type }) => name === 'message' && type === 'error')
-            .map(({ id }) => id ?? '');
+            .flatMap(({ id = '' }) => (givenUp.has(id) ? [] : [id]));
           assert.equal(
             refused.filter((id) => heard.includes(id)),
             [],

@@ -56,6 +56,67 @@ test('a kick in the middle of a hand-over is a kick: the join that was on its wa
   }
 });
 
+test('a hand-over that has been taken back is heard to its end when the account is kicked meanwhile', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.blink(a);
+  // So that it waits for a stream of its own, and is in the room by the old one yet.
+  world.input({ kind: 'credentials', known: true });
+  const before = world.roomSays();
+  world.arrive(false);
+  // The stream that the room was to go to has to give it up again.
+  world.blink(b);
+  world.kick();
+  world.settle();
+  const { place, heard, told } = world.client(b);
+  assert.is(place, 'out');
+  assert.equal(heard, [before]);
+  assert.is(told.at(-1)?.type, 'unavailable');
+  assert.is(world.room.inside.size, 0, 'no ghost stays');
+  world.accountStream(true);
+  world.join(b);
+  world.settle();
+  assert.is(world.client(b).place, 'in');
+});
+
+test('what a room that was silent for long answers to a hand-over given up is not for the client of that stream', () => {
+  for (const isIn of [true, false]) {
+    const world = joined(2);
+    const [a, b] = ids(world);
+    world.roomSays();
+    world.arrive(false);
+    world.drop(a);
+    world.bind();
+    // The room answers nothing until the join that was sent to it has been taken back, and nobody waits for an answer to that any more.
+    assert.is(world.fire('silence'), `move ${ROOM}`);
+    assert.is(world.fire('silence'), `depart ${world.client(b).carrier} ${ROOM}`);
+    if (!isIn) world.leave(b);
+    const before = world.client(b).told.length;
+    world.settle();
+    assert.equal(
+      world
+        .client(b)
+        .told.slice(before)
+        .filter(({ type }) => type !== 'groupchat'),
+      [],
+      'it sees no stay of its own',
+    );
+    assert.is(world.client(b).place, isIn ? 'in' : 'out');
+    assert.is(new Set(world.client(b).heard).size, world.client(b).heard.length, 'each message once');
+    assert.is(world.room.inside.size, 1);
+    world.join(b);
+    world.settle();
+    assert.is(world.client(b).place, 'in');
+    world.drop(b);
+    world.settle();
+    assert.equal(
+      [...world.state.carriers.values()].map(({ rooms }) => rooms.size),
+      [1],
+      'the stream is given back',
+    );
+  }
+});
+
 test('the streams of a node that stops all leave: none of them takes over from another, in whatever order they are told', () => {
   for (const order of [
     [0, 1],
@@ -385,7 +446,7 @@ test('what a room says late to a stream that has taken its join back is not for 
   const id = world.sent.find((one) => one.carrier === carrier)?.stanza.id;
   // The hand-over's join, and the leave behind it, are answered by nobody in time.
   while (world.fire() !== `depart ${carrier} ${ROOM}`);
-  assert.is(world.state.carriers.get(carrier)?.rooms.size, 0);
+  assert.is(roomOf(world).departing.size, 0);
   const start = world.client(b).told.length;
   const x = (status: string) => `<x xmlns='${NS.mucUser}'><item role='none'/><status code='${status}'/></x>`;
   world.arrives(carrier, `<presence from='${ROOM}/alice' to='${jid}' id='${id}'>${x('110')}</presence>`);
@@ -396,6 +457,7 @@ test('what a room says late to a stream that has taken its join back is not for 
   );
   assert.equal(world.client(b).told.slice(start), []);
   assert.is(world.client(b).place, 'in');
+  assert.is(world.state.carriers.get(carrier)?.rooms.size, 0);
 });
 
 test('an answer to a join that was taken back is none to the next one on the same stream', () => {

@@ -6,6 +6,7 @@ import { step } from '../../proxy/core/account.ts';
 import type { Effect } from '../../proxy/core/effects.ts';
 import type { Input, Owed } from '../../proxy/core/inputs.ts';
 import { Services } from '../../proxy/core/services.ts';
+import { LATE_MS } from '../../proxy/core/stanza-log.ts';
 import {
   type AccountState,
   type CarrierId,
@@ -53,6 +54,8 @@ export interface Believes {
   readonly asked: string[];
   /** What it has said in the room and has neither seen there nor got an error for. */
   readonly spoken: Set<string>;
+  /** What it was told to be lost when nobody could have known for too long: the room may show it yet. */
+  readonly givenUp: Set<string>;
   /** What others have said while it was in the room, and it has not heard. */
   readonly missing: Set<string>;
   /** All that it was told, in order. */
@@ -67,6 +70,11 @@ export class World {
   readonly timers = new Map<string, number>();
   readonly counted: Effect[] = [];
   isIdle = false;
+  /**
+   * A message of the room was on its way for longer than a rejoin asks back: it does not say by its coming when the next ones were
+   * said.
+   */
+  isSlow = false;
   now = 1_700_000_000_000;
   /** Streams that are open, by JID. */
   readonly #streams = new Map<string, CarrierId>();
@@ -80,6 +88,7 @@ export class World {
   /** Carriers of which nothing arrives: what the room says to them is with their server. */
   readonly #deaf = new Set<CarrierId>();
   #serial = 0;
+  readonly #saidAt = new Map<string, number>();
   isOpening = false;
   /** What the server answers to questions about the account, inside the result; undefined: nothing. */
   answerForAccount: (() => string) | undefined;
@@ -108,6 +117,7 @@ export class World {
       errors: 0,
       asked: [],
       spoken: new Set(),
+      givenUp: new Set(),
       missing: new Set(),
       told: [],
     });
@@ -259,6 +269,7 @@ export class World {
   /** The independent occupant says something; returns the body. */
   roomSays(): string {
     const { serial, told } = this.room.say(this.now);
+    this.#saidAt.set(`b${serial}`, this.now);
     for (const client of this.sessions.values()) if (client.place === 'in') client.missing.add(String(serial));
     this.#tell(told);
     return String(serial);
@@ -326,6 +337,7 @@ export class World {
   #atAccount(carrier: CarrierId, queue: Stanza[]): void {
     const stanza = queue.shift();
     if (!stanza) return;
+    if (this.now - (this.#saidAt.get(stanza.id ?? '') ?? this.now) > LATE_MS) this.isSlow = true;
     const owner = [...this.sessions].find(([, client]) => client.carrier === carrier);
     const isOwn = stanza.name === 'iq' && !stanza.id?.startsWith(this.state.idPrefix);
     const isOccupant = [...this.state.rooms.keys()].some((key) => this.state.carriers.get(carrier)?.rooms.has(key));
@@ -349,7 +361,12 @@ export class World {
     if (!next) return undefined;
     this.now = Math.max(this.now, next[1]);
     this.timers.delete(next[0]);
+    const told = new Map([...this.sessions].map(([id, client]) => [id, client.told.length]));
     this.input({ kind: 'timer', key: next[0] });
+    if (next[0].startsWith('stranded ')) {
+      for (const [id, { told: all, givenUp }] of this.sessions)
+        for (const one of all.slice(told.get(id))) if (one.type === 'error') givenUp.add(one.id ?? '');
+    }
     return next[0];
   }
 

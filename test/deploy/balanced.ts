@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parse, stringify } from 'yaml';
+import { mainProgram } from '../scenarios/support/program.ts';
 import { ensurePackages, packagesOf } from '../servers/install.ts';
 import {
   type Certificate,
@@ -150,7 +151,7 @@ function node(address: string, ports: Ports, files: NodeFiles): Node {
     async start() {
       const file = join(folder, `${address}.yaml`);
       await writeFile(file, nodeConfiguration(address, ports, files));
-      const args = ['--import', 'tsx', 'proxy/main.ts', '--config', file];
+      const args = [...mainProgram(), '--config', file];
       const started = new Daemon(folder, nameOf({ address }), process.execPath, args, {}, process.cwd());
       daemon = started;
       await until(`${address} to be ready`, 20_000, async () => {

@@ -75,12 +75,6 @@ export const impossible = {
     reason: 'Prosody alone can be made to throw occupants out over an error by something that is no client of theirs',
     servers: ['ejabberd', 'jabberd2'],
   },
-  homeKilled: {
-    reason:
-      'a fault that is not found yet: where nicks cannot be shared, devices on other nodes may go unheard after the home of an account stream was killed',
-    servers: ['jabberd2'],
-    carriers: ['account'],
-  },
   ownStream: {
     reason: 'an account stream stays in its rooms when a device goes: none is left or handed over',
     carriers: ['account'],

@@ -12,6 +12,7 @@ import {
   sayInRoom,
   scenarios,
 } from './support/scenario.ts';
+import { untilGone } from './support/witness.ts';
 
 const scenario = scenarios('join-rooms');
 const owners = `<query xmlns='${ns.mucOwner}'`;
@@ -249,6 +250,7 @@ scenario(
       await session.expectNothing();
     }
     await bob.upTo(gone.replace('/al', '/bo'));
+    await untilGone(bob, room);
     const anew = await joinRoom(desk, `${room}/al`);
     assert.ok(anew.self.codes.includes(201), String(anew.self));
     assert.ok(anew.self.codes.includes(110));

@@ -67,7 +67,6 @@ scenario(
     for (const client of others) assert.equal(await heardUpTo(client, room, last), [...ids, last]);
     await heardOnce(others, room, 'al', sayInRoom(others[0] as Client, room, 'still here'));
   },
-  { except: ['homeKilled'] },
 );
 
 scenario(

@@ -8,7 +8,7 @@ import {
   StanzaError,
   scenarios,
 } from './support/scenario.ts';
-import { heardOnce, until, type Witness, watch } from './support/witness.ts';
+import { heardOnce, until, untilGone, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('removal');
 const admin = 'http://jabber.org/protocol/muc#admin';
@@ -148,6 +148,7 @@ scenario('L5', 'the end of a room reaches every joined session, with the alterna
     `<iq type='set' to='${room}'><query xmlns='http://jabber.org/protocol/muc#owner'>
        <destroy jid='${venue}'><reason>moved</reason></destroy></query></iq>`,
   );
+  await untilGone(witness.client, room);
   await told(players, room, `<item role='none'/><destroy jid='${venue}'><reason>moved</reason></destroy>`);
   // Who comes now creates a new room of that name.
   const created = await joinRoom(phone, `${room}/al`);

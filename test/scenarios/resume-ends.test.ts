@@ -5,7 +5,7 @@ import { Device, openDevice } from './support/device.ts';
 import { assert, type Client, converse, joinRoom, ns, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { said, until, watch } from './support/witness.ts';
 
-const scenario = scenarios('resume-ends', { limitMs: 40_000 });
+const scenario = scenarios('resume-ends', { limitMs: 40_000, together: 4 });
 
 /** The client asks until everything that it has sent is acknowledged. */
 async function untilAcknowledged(device: Device): Promise<void> {
@@ -315,10 +315,10 @@ scenario(
     if (mute.client.sm) mute.client.sm.isAnswering = false;
     await vanished.cut();
     await witness.sees();
-    const body = 'x'.repeat(40_000);
+    const body = 'x'.repeat(60_000);
     let heard = 0;
     // Where the proxy keeps all that is for a client, one that is there may have more on its way.
-    const most = scene.server.features.streamManagement ? 60 : 220;
+    const most = scene.server.features.streamManagement ? 40 : 145;
     for (let count = 0; count < most; count += 1) {
       const id = sayInRoom(witness.client, room, body);
       await witness.client.pick(said(room, 'witness', id));

@@ -19,7 +19,7 @@ function start(name: ServerName): Promise<Server> {
   });
 }
 
-const scenario = scenarios('resume-expiry', { limitMs: 60_000, start });
+const scenario = scenarios('resume-expiry', { limitMs: 60_000, together: 4, start });
 const except = ['streamManagement'] as const;
 const config = { linger: '0', leave: { grace: '0' } };
 

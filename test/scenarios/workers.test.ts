@@ -107,7 +107,6 @@ scenario(
     program.child.kill('SIGTERM');
     assert.is(await program.ended, 0);
   },
-  { except: ['homeKilled'] },
 );
 
 scenario('C7', 'when the parent is killed its workers close their streams and end', async (scene) => {

@@ -71,7 +71,7 @@ async function establish(target: Target, name: string, further: (client: Client)
  * COMPAT: jabberd2 2.7.0 knows connections by their file descriptor: for some milliseconds after one has ended, what is meant
  * for it ends the new one that has got its number, with these words. Most often after an RST.
  */
-function isReusedDescriptor({ error }: Ending): boolean {
+export function isReusedDescriptor({ error }: Ending): boolean {
   return error?.child('internal-server-error') !== undefined && error.child('text')?.text === 'internal server error';
 }
 

@@ -77,6 +77,29 @@ test('a test that never settles fails at its limit, its clean-up runs, the next 
   assert.match(run.output, 'cleaned');
 });
 
+test('tests that run together begin in order, so many at a time, and each has its own outcome and clean-up', async ({
+  after,
+}) => {
+  const text = `
+    let running = 0;
+    let most = 0;
+    const order = [];
+    for (const name of ['a', 'b', 'c', 'd']) test(name, async (t) => {
+      order.push(name);
+      most = Math.max(most, ++running);
+      t.after(() => { running -= 1; });
+      await new Promise((r) => setTimeout(r, name === 'a' ? 150 : 20));
+      if (name === 'b') throw new Error('only b');
+      if (name === 'd') console.log(order.join(''), most, running);
+    });
+    test.run();`;
+  const run = await program(after, text, '{ together: 2 }');
+  assert.is(run.code, 1);
+  assert.equal(run.reports[0]?.failed, ['b']);
+  assert.is(run.reports[0]?.passed, 3);
+  assert.match(run.output, 'abcd 2 2');
+});
+
 test('clean-up runs last-in first-out, and its failure fails the test', async ({ after }) => {
   const body = `t.after(() => { throw new Error('one'); }); t.after(() => console.log('two'));`;
   const run = await program(after, `test('a', (t) => { ${body} }); test.run();`);

@@ -6,7 +6,7 @@
  * - every test, hook and clean-up runs under a time limit;
  * - a `before` that fails, fails every test of its suite; `after` work is a last test of its own;
  * - at process exit as many tests must have run as were registered, and at least one in each suite, else the exit code is 1;
- * - a promise that is rejected while nobody awaits it fails the test that runs, and not all behind it too;
+ * - a promise that is rejected while nobody awaits it fails the tests that run, and not all behind them too;
  * - a suite whose `.run()` was forgotten, and a process that something keeps alive after the last test, fail the run.
  *
  * `TEST_TITLES`, a JSON list, registers only tests whose titles begin with one of its texts; `TEST_PART=X` only those with X
@@ -56,6 +56,8 @@ export interface SuiteOptions {
   hookLimitMs?: number;
   /** How long the process may stay alive after its last test; 10 s unless told. */
   idleMs?: number;
+  /** Tests that run at a time, begun in order; 1 unless told. For tests that mostly wait, and have nothing in common. */
+  together?: number;
 }
 
 /** What a process reports about one suite, a line of JSON in the file that `TEST_REPORT` names. */
@@ -82,16 +84,17 @@ interface Tally {
 }
 
 const tallies: Tally[] = [];
-/** Fails the test that runs. */
-let failRunning: ((reason: unknown) => void) | undefined;
+/** Fail the tests that run. */
+const failRunning = new Set<(reason: unknown) => void>();
 
 /** Creates a suite. Nothing of it runs before its `run` is called. */
 export function suite(name: string, options: SuiteOptions = {}): Suite {
-  const { limitMs = 20_000, hookLimitMs = 60_000, idleMs = 10_000 } = options;
+  const { limitMs = 20_000, hookLimitMs = 60_000, idleMs = 10_000, together = 1 } = options;
   const inner = uvu.suite(name);
   const tally: Tally = { name, file: callingFile(), titles: [], passed: 0, failed: [], isRunCalled: false };
   const isListOnly = process.env.TEST_LIST === '1';
   const hooks = { before: [] as Step[], after: [] as Step[], beforeEach: [] as Body[], afterEach: [] as Body[] };
+  const lanes = new Lanes(together);
   let prepared: Promise<void> | undefined;
   watchExit();
   tallies.push(tally);
@@ -121,9 +124,11 @@ export function suite(name: string, options: SuiteOptions = {}): Suite {
 
   const test = (title: string, body: Body): void => {
     if (!isWanted(title)) return;
+    const outcome = lanes.add(() => runTest(title, body, hooks.beforeEach, hooks.afterEach, limitMs));
     register(title, async () => {
       await prepare();
-      await runTest(title, body, hooks.beforeEach, hooks.afterEach, limitMs);
+      lanes.open();
+      await outcome;
     });
   };
 
@@ -142,6 +147,48 @@ export function suite(name: string, options: SuiteOptions = {}): Suite {
       inner.run();
     },
   });
+}
+
+/** Work that is begun in order, so much at a time. */
+class Lanes {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+  #isOpen = false;
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** To be done when its turn has come. Settles as the work does. */
+  add(work: () => Promise<void>): Promise<void> {
+    const outcome = new Promise<void>((resolve, reject) => {
+      this.#waiting.push(() => {
+        void work()
+          .then(resolve, reject)
+          .finally(() => {
+            this.#free += 1;
+            this.#next();
+          });
+      });
+    });
+    // It may fail long before anybody asks.
+    outcome.catch(() => {});
+    return outcome;
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    this.#next();
+  }
+
+  #next(): void {
+    while (this.#isOpen && this.#free > 0) {
+      const begin = this.#waiting.shift();
+      if (!begin) return;
+      this.#free -= 1;
+      begin();
+    }
+  }
 }
 
 /** Whether this run is to have the test of that title. */
@@ -171,13 +218,16 @@ async function runTest(name: string, body: Body, before: Body[], after: Body[], 
     }
   };
   let isBodyOver = false;
-  const stray = new Promise<never>((_, reject) => {
-    failRunning = (reason) => {
-      if (isBodyOver) errors.push(reason);
-      else reject(reason);
-    };
+  let reject: (reason: unknown) => void = () => {};
+  const stray = new Promise<never>((_, rejectStray) => {
+    reject = rejectStray;
   });
   stray.catch(() => {});
+  const fail = (reason: unknown): void => {
+    if (isBodyOver) errors.push(reason);
+    else reject(reason);
+  };
+  failRunning.add(fail);
   await attempt('test', async () => {
     for (const step of before) await step(context);
     await Promise.race([body(context), stray]);
@@ -186,7 +236,7 @@ async function runTest(name: string, body: Body, before: Body[], after: Body[], 
   abort.abort();
   for (const step of after) await attempt('after.each', () => step(context));
   for (let cleanUp = cleanUps.pop(); cleanUp; cleanUp = cleanUps.pop()) await attempt('clean-up', cleanUp);
-  failRunning = undefined;
+  failRunning.delete(fail);
   const [first, ...more] = errors.map(asError);
   if (!first) return;
   for (const error of more) first.stack += `\n  and then: ${error.stack}`;
@@ -244,8 +294,8 @@ function watchExit(): void {
   // Death by a signal would skip what is registered for the exit, such as the end of servers.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   process.on('unhandledRejection', (reason) => {
-    if (!failRunning) throw asError(reason);
-    failRunning(reason);
+    if (failRunning.size === 0) throw asError(reason);
+    for (const fail of failRunning) fail(reason);
   });
   process.on('exit', () => {
     for (const tally of tallies) {

@@ -10,8 +10,8 @@ import { entryStanza } from '../stanza-log.ts';
 import type { Occupancy, SessionId, Turn } from '../state.ts';
 import { goneOccupant } from './differences.ts';
 
-/** The room is known as it is now: members that lack something are given it, and are members like the others. */
-export function bringUpToDate(turn: Turn, room: Occupancy): void {
+/** The room is known as it is now: members that lack something are given it, and are members like the others. False: there are none. */
+export function bringUpToDate(turn: Turn, room: Occupancy): boolean {
   const groups = new Map<KnownRoom, SessionId[]>();
   for (const [id, { lacks }] of room.members) {
     if (!lacks) continue;
@@ -29,6 +29,7 @@ export function bringUpToDate(turn: Turn, room: Occupancy): void {
       if (member) member.lacks = undefined;
     }
   }
+  return groups.size > 0;
 }
 
 function passRoster({ out }: Turn, room: Occupancy, known: KnownRoom, sessions: SessionId[]): void {

@@ -14,6 +14,7 @@ import type { Carrier, Occupancy, Session, Turn, WaitingJoin } from '../state.ts
 import { freshId } from '../state.ts';
 import { isGapWaiting, takeCursor } from './cursor.ts';
 import { requestRename } from './nick.ts';
+import { joinsAnew } from './overdue.ts';
 import { showIfMore } from './shown.ts';
 
 export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza): void {
@@ -129,6 +130,7 @@ function sendJoin(turn: Turn, room: Occupancy, carrier: Carrier, id: string, wai
     if (history !== undefined) edit.append(x, history);
     room.password = x.child('password')?.text();
   }
+  joinsAnew(turn, carrier, room.key);
   carrier.rooms.add(room.key);
   turn.out.toCarrier(carrier.id, edit.toBuffer(), undefined, stanza);
 }

@@ -6,7 +6,7 @@ import { Edit } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { departTimer, releaseRoom } from '../carriers.ts';
+import { departTimer, occupies, releaseRoom } from '../carriers.ts';
 import { detach, endOccupancy, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
@@ -114,7 +114,7 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
   out.clearTimer(`join ${room.key}`);
   out.clearTimer(`settle ${room.key}`);
   for (const carrier of state.carriers.values()) {
-    if (!carrier.rooms.has(room.key)) continue;
+    if (!occupies(carrier, room.key)) continue;
     if (room.departing.get(carrier.id)?.sent) continue;
     sendLeave(turn, room, carrier.id, room.farewell ?? carrier.farewell);
   }
@@ -125,12 +125,16 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
 
 /** The account is in the room no more, but for a join that is on its way on one stream: that is taken back. */
 export function retreat(turn: Turn, room: Occupancy, carrier: CarrierId): void {
-  const { out } = turn;
+  sendLeave(turn, room, carrier);
+  awaitEnd(turn, room);
+}
+
+/** The account is in the room no more, but for streams whose leave has not been answered. */
+export function awaitEnd({ out }: Turn, room: Occupancy): void {
   room.phase = 'leaving';
   room.carrier = undefined;
   room.move = undefined;
   out.clearTimer(`move ${room.key}`);
-  sendLeave(turn, room, carrier);
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
 }
 

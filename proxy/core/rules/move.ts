@@ -36,6 +36,7 @@ import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.t
 import { sendLeave } from './leave.ts';
 import { passTold } from './missed.ts';
 import { askAgain, sendRename } from './nick.ts';
+import { joinsAnew } from './overdue.ts';
 import { messageError } from './private-message.ts';
 import { giveUpPlace, isRemoval, removal } from './removal.ts';
 import { provedIn, sayAgain } from './self-ping.ts';
@@ -66,8 +67,14 @@ export function reconcile(turn: Turn): void {
     }
     if (room.phase !== 'joined' || room.move) continue;
     if (moving < WINDOW && place(turn, room)) moving += 1;
-    else if (isAwake(turn, room)) flushQueue(turn, room);
+    else if (isAwake(turn, room)) goOn(turn, room);
   }
+}
+
+/** The room stays where it is: who has come while it was about to be moved is shown it, and what has waited goes to it. */
+function goOn(turn: Turn, room: Occupancy): void {
+  if (bringUpToDate(turn, room)) settleStranded(turn, room);
+  flushQueue(turn, room);
 }
 
 /** Whether the room is carried by a stream that is there. */
@@ -165,6 +172,7 @@ export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrie
   // What the stream before the last one said may still be on its way.
   if (from) room.overlap ??= new Overlap();
   else forgetPlaces(turn, room, to);
+  joinsAnew(turn, to, room.key);
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
@@ -315,8 +323,7 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
       room.nickRefusedUntil = turn.now + REFUSAL_MS;
       state.services.noteNickRefused(serviceOf(room), turn.now);
     } else room.refused.add(move.carrier);
-    // A retiring carrier must be left; a good one is simply kept.
-    if (from.status === 'ready' && child?.child('conflict')) return;
+    // A retiring carrier must be left; a good one is kept.
     reconcile(turn);
     return;
   }

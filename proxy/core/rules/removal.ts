@@ -11,7 +11,7 @@ import { dismissSessions, endOccupancy, ownOccupantId } from '../occupancy.ts';
 import { NO_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { tellFromLog } from './lag.ts';
-import { leaveRoom, retreat } from './leave.ts';
+import { awaitEnd, leaveRoom, retreat } from './leave.ts';
 
 const REMOVAL_CODES: ReadonlySet<string> = new Set(['301', '307', '321', '322', '332', '333']);
 
@@ -39,13 +39,17 @@ export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
     // The join of the hand-over may reach the room behind the removal, and bring the account in again.
     dismissSessions(turn, room);
     retreat(turn, room, move.carrier);
+  } else if (room.departing.size > 0) {
+    // So may one that has been taken back already: what the room answers is heard to its end.
+    dismissSessions(turn, room);
+    awaitEnd(turn, room);
   } else {
     endOccupancy(turn, room);
   }
   // Streams with a client keep the room for the aftermath; one that only waits to be free of it is.
   for (const carrier of [...turn.state.carriers.values()]) {
     if (carrier.status !== 'retiring' || !carrier.rooms.has(room.key)) continue;
-    if (room.phase === 'ended' || carrier.id !== move?.carrier) releaseRoom(turn, carrier.id, room);
+    if (!room.departing.has(carrier.id)) releaseRoom(turn, carrier.id, room);
   }
 }
 

@@ -7,6 +7,7 @@ import { stanzaError } from '../../xml/build.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
+import { occupies } from '../carriers.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { sendGroupchat } from './groupchat.ts';
@@ -149,7 +150,7 @@ function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stan
   const nick = resourceOf(stanza.to ?? '');
   const room = state.rooms.get(key);
   const isInside = room !== undefined && room.phase !== 'ended';
-  const isOccupant = isInside && state.carriers.get(session.carrier)?.rooms.has(key) === true;
+  const isOccupant = isInside && occupies(state.carriers.get(session.carrier), key);
   if (stanza.name === 'presence' && stanza.type === undefined && nick !== '') {
     if (isOccupant || state.services.isMuc(splitJid(key).domain)) {
       out.toSession(session.id, notInside(session, stanza), stanza);

@@ -2,7 +2,7 @@
  * Sessions come and go (L3): going is not leaving. What a session carried for others is handed over before its stream ends.
  */
 import type { Stanza } from '../../xml/stanza.ts';
-import { freeIfDone, hasOtherCarrier } from '../carriers.ts';
+import { freeIfDone, hasOtherCarrier, occupies } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { forgetNudges } from '../nudge.ts';
 import { detach, endOccupancy, forgetOccupancy } from '../occupancy.ts';
@@ -14,6 +14,7 @@ import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
 import { reconcile } from './move.ts';
 import { isSmallEnough } from './outbound.ts';
+import { endAllOverdue } from './overdue.ts';
 import { showWithout } from './shown.ts';
 import { deliverKept } from './strangers.ts';
 
@@ -106,6 +107,7 @@ export function sessionPresence(turn: Turn, session: Session, { available, show,
 export function retire(turn: Turn, carrier: Carrier): void {
   const { state, out } = turn;
   carrier.status = 'retiring';
+  endAllOverdue(turn, carrier);
   const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);
   if (isClientGone && !hasOtherCarrier(state, carrier.id)) abandonRooms(turn, carrier.id, carrier.rooms);
   if (carrier.rooms.size > 0 && isClientGone) out.push({ kind: 'hold-carrier', carrier: carrier.id });
@@ -133,7 +135,7 @@ function abandonRooms(turn: Turn, id: CarrierId, keys: Carrier['rooms']): void {
     const room = turn.state.rooms.get(key);
     if (!room || room.members.size > 0 || room.waiting.length > 0) continue;
     // Another stream, which is being freed of its rooms, has still to leave in order.
-    if ([...turn.state.carriers.values()].some((other) => other.id !== id && other.rooms.has(key))) continue;
+    if ([...turn.state.carriers.values()].some((other) => other.id !== id && occupies(other, key))) continue;
     endOccupancy(turn, room);
     forgetOccupancy(turn, room);
   }

@@ -125,7 +125,7 @@ export const healing: readonly Mutant[] = [
     and: [
       {
         file: 'core/rules/session-stanza.ts',
-        find: '  const isOccupant = isInside && state.carriers.get(session.carrier)?.rooms.has(key) === true;\n',
+        find: '  const isOccupant = isInside && occupies(state.carriers.get(session.carrier), key);\n',
         put: '  const isOccupant = isInside;\n',
       },
       {

@@ -1,7 +1,15 @@
 /** A device that manages its stream (XEP-0198) as good clients do: it keeps what is not acknowledged, and resumes. */
 
 import type { Transport } from '../../support/proxy.ts';
-import { type Client, converse, type DeviceOptions, type Element, ns, type Scene } from './scenario.ts';
+import {
+  type Client,
+  converse,
+  type DeviceOptions,
+  type Element,
+  isReusedDescriptor,
+  ns,
+  type Scene,
+} from './scenario.ts';
 
 export interface ResumeOptions {
   transport?: Transport;
@@ -46,20 +54,29 @@ export class Device {
    * A new connection, authenticated, on which the session goes on, what was lost on the way included. Returns `<resumed/>`.
    * Rejects with the condition of `<failed/>`; `client` is the new one then, and may bind.
    */
-  async resume({
-    transport = this.#scene.transport,
-    target,
-    isTakeover = false,
-  }: ResumeOptions = {}): Promise<Element> {
+  async resume(options: ResumeOptions = {}): Promise<Element> {
     const old = this.client;
+    if (!options.isTakeover && !old.stream.isClosed) await old.drop();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#resume(old, options);
+      } catch (error) {
+        // As one that logs in anew does.
+        const isEnded = this.client !== old && this.client.stream.isClosed;
+        if (attempt === 5 || !isEnded || !isReusedDescriptor(await this.client.closed)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async #resume(old: Client, { transport = this.#scene.transport, target }: ResumeOptions): Promise<Element> {
     const { mechanism, proxy } = this.#scene;
     const user = old.jid.slice(0, old.jid.indexOf('@'));
-    if (!isTakeover && !old.stream.isClosed) await old.drop();
     const next = await converse(target ?? proxy.target(transport), `${user}/resumed`, (client) =>
       client.authenticate({ user, mechanism }),
     );
     this.#scene.adopt(next);
-    for (const one of old.stream.inbox.takeAll()) next.stream.inbox.add(one);
+    for (const one of this.client.stream.inbox.takeAll()) next.stream.inbox.add(one);
     this.client = next;
     this.#listen(next);
     const answer = await next.resume(old);

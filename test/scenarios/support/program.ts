@@ -14,6 +14,12 @@ export interface Program {
   log(): string;
 }
 
+/** What Node.js is to run: the compiled program, where the test run has made one. */
+export function mainProgram(): string[] {
+  const built = process.env.TEST_PROGRAM;
+  return built ? [built] : ['--import', 'tsx', 'proxy/main.ts'];
+}
+
 /** Starts it in front of `upstream`, with a trusted TCP and a trusted WebSocket listener, and `more` flags; it is killed behind the test. */
 export async function startProgram(
   { after }: Pick<TestContext, 'after'>,
@@ -22,17 +28,7 @@ export async function startProgram(
 ): Promise<Program> {
   const usual = ['--listen', 'tcp://127.0.0.1:0?tls=none', '--listen', 'ws://127.0.0.1:0'];
   const listeners = more.includes('--listen') ? [] : usual;
-  const args = [
-    '--import',
-    'tsx',
-    'proxy/main.ts',
-    ...listeners,
-    '--host',
-    'localhost',
-    '--upstream',
-    upstream,
-    ...more,
-  ];
+  const args = [...mainProgram(), ...listeners, '--host', 'localhost', '--upstream', upstream, ...more];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MINIMIX_')));
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   after(() => child.kill('SIGKILL'));

@@ -75,6 +75,8 @@ export interface SuiteOptions {
   except?: readonly Reason[];
   /** The time limit of each cell. */
   limitMs?: number;
+  /** Cells that are played at a time: more than one where they mostly wait. */
+  together?: number;
   /** Starts the servers of this file, which are its own then; the run's unless given. */
   start?: (name: ServerName) => Promise<Server>;
 }
@@ -82,9 +84,9 @@ export interface SuiteOptions {
 /** Starts a file of scenarios. */
 export function scenarios(
   name: string,
-  { limitMs = 30_000, start, except: throughout = [] }: SuiteOptions = {},
+  { limitMs = 30_000, together = 1, start, except: throughout = [] }: SuiteOptions = {},
 ): ScenarioSuite {
-  const test = suite(name, { limitMs });
+  const test = suite(name, { limitMs, together });
   const servers = new Map<ServerName, Server>();
   const used = new Set<ServerName>();
   let ran = 0;
