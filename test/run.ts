@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { describeServers, sharedNames, startServers } from './servers/index.ts';
+import { describeServers, serverNames, sharedNames, startServers } from './servers/index.ts';
+import { startSharedStore } from './servers/shared-store.ts';
 import { type Outcome, runChild } from './support/run-child.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -64,13 +65,15 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
   const servers = await startServers(sharedNames);
   const names = servers.map((server) => server.name).join(', ');
   console.log(`${names} started in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  const { TEST_NODES: nodes = '1', TEST_STORE: kind = 'memory' } = process.env;
+  const store = nodes === '1' || kind === 'memory' ? undefined : await startSharedStore(kind);
   const facts = join(folder, 'servers.json');
   writeFileSync(facts, describeServers(servers));
   try {
     const outcomes: Outcome[] = [];
     const run = async ({ file, part }: Play): Promise<Outcome> => {
       const label = part === slow ? `${file} on jabberd2` : file;
-      const env = { TEST_SERVERS: facts, TEST_PART: part };
+      const env = { TEST_SERVERS: facts, TEST_PART: part, ...(store ? { TEST_STORE: store.url } : {}) };
       const args = [join('test', file)];
       return report(await runChild({ label, args, cwd: root, folder, files: [file], limitMs: 600_000, env }));
     };
@@ -92,11 +95,13 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
     ];
     await Promise.all(lanes);
     for (const play of again) replace(outcomes, await run(play));
-    for (const file of files)
+    // Of some cells only a file may have none.
+    const whole = process.env.TEST_CELLS ? [] : files;
+    for (const file of whole)
       if (ranNothing(file, outcomes)) throw new Error(`${file} has no test in any of its parts`);
     return outcomes;
   } finally {
-    await Promise.all(servers.map((server) => server.stop()));
+    await Promise.all([store?.stop(), ...servers.map((server) => server.stop())]);
   }
 }
 
@@ -110,7 +115,14 @@ interface Play {
 function playsOf(file: string): Play[] {
   const isOnServers = /support\/(scenario|stage)\.ts/.test(readFileSync(join(root, 'test', file), 'utf8'));
   const parts = isOnServers ? [`-${slow}`, slow] : [''];
-  return parts.map((part) => ({ file, part }));
+  return parts.filter((part) => part === '' || isNamed(part)).map((part) => ({ file, part }));
+}
+
+/** Whether TEST_CELLS asks for anything of that part. */
+function isNamed(part: string): boolean {
+  const words = (process.env.TEST_CELLS ?? '').split(',');
+  const named = serverNames.filter((name) => words.includes(name));
+  return named.length === 0 || named.some((name) => slow.includes(name) === (part === slow));
 }
 
 function ranNothing(file: string, outcomes: readonly Outcome[]): boolean {
