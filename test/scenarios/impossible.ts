@@ -59,6 +59,10 @@ export const impossible = {
       'what nodes do among themselves, what a server pushes for, and what bookmarks say does not depend on how a client has reached its node',
     transports: ['websocket'],
   },
+  halfMinute: {
+    reason: 'what takes half a minute, and no part of the server, is played on one',
+    servers: ['ejabberd', 'jabberd2'],
+  },
   nickIsShared: { reason: 'Prosody and ejabberd let an account share its nick', servers: ['prosody', 'ejabberd'] },
   accountStream: {
     reason: 'without a password there is no account stream: a borrowed carrier goes with the last session',

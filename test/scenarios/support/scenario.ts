@@ -14,6 +14,7 @@ import { Services } from './service.ts';
 import { transcript } from './transcript.ts';
 
 export * from '../../support/client.ts';
+export type { ConfigFile } from '../../support/proxy.ts';
 export * from '../../support/room.ts';
 export { assert } from '../../support/suite.ts';
 export type { Carrier, Cell } from '../impossible.ts';
