@@ -21,8 +21,9 @@ export const ways = {
 /** Files whose scenarios are about one process, start their nodes themselves, or have nothing to do with rooms. */
 const notSpread = [
   /^scenarios\/(abuse|edge|input-|nodes|push|resume-nodes|store-redis|stream-|workers)/,
-  // Their proxies and servers are made for the one case.
-  /^scenarios\/(account-resume|resume-library|resume-own-slow|resume-program|residue-rounds)/,
+  // Their proxies and servers are made for the one case, or there is no proxy.
+  /^scenarios\/(account-resume|handover-order|healing-steps|join-silence|join-steps|resume-library|resume-own-slow)/,
+  /^scenarios\/(resume-program|residue-rounds|direct\.)/,
 ];
 
 /** Whether a file plays over nodes. Paths below test/. */
@@ -33,6 +34,6 @@ export function isSpread(file: string): boolean {
 /** What `npm test` plays over nodes: of each way the files that ask most of nodes, in one cell. */
 export const inEveryRun: readonly { readonly way: Way; readonly cells: string; readonly files: readonly string[] }[] = [
   { way: ways.cluster, cells: 'prosody,borrowed,tcp', files: ['groupchat', 'handover', 'join-history', 'private'] },
-  { way: ways.balancer, cells: 'ejabberd,account,websocket', files: ['handover-order', 'join-race', 'leave-session'] },
+  { way: ways.balancer, cells: 'ejabberd,account,websocket', files: ['join-race', 'leave-session', 'presence'] },
   { way: ways.balancer, cells: 'prosody,borrowed,tcp', files: ['iq', 'nick', 'resume-rooms'] },
 ];
