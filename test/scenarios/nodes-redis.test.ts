@@ -9,7 +9,7 @@ import { Talk } from './support/accounting.ts';
 import { assert, type ConfigFile, joinRoom, type Scene, scenarios } from './support/scenario.ts';
 import { until, watch } from './support/witness.ts';
 
-const scenario = scenarios('nodes-redis', { limitMs: 90_000, except: ['sameOnBoth'] });
+const scenario = scenarios('nodes-redis', { limitMs: 90_000, except: ['sameOnBoth', 'storeAlone'] });
 
 interface Place {
   readonly proxies: readonly TestProxy[];

@@ -52,10 +52,10 @@ export class Device {
     isTakeover = false,
   }: ResumeOptions = {}): Promise<Element> {
     const old = this.client;
-    const { mechanism, proxy } = this.#scene;
+    const { mechanism, back } = this.#scene;
     const user = old.jid.slice(0, old.jid.indexOf('@'));
     if (!isTakeover && !old.stream.isClosed) await old.drop();
-    const next = await converse(target ?? proxy.target(transport), `${user}/resumed`, (client) =>
+    const next = await converse(target ?? back(old, transport), `${user}/resumed`, (client) =>
       client.authenticate({ user, mechanism }),
     );
     this.#scene.adopt(next);

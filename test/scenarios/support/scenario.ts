@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import process from 'node:process';
 import { type Server, type ServerName, serverNames, sharedServers } from '../../servers/index.ts';
-import { type Client, type LoginOptions, login } from '../../support/client.ts';
+import { type Client, type LoginOptions, login, type Target } from '../../support/client.ts';
 import { type ConfigFile, type ProxyOptions, startProxy, type TestProxy, type Transport } from '../../support/proxy.ts';
 import { isWanted, suite, type TestContext } from '../../support/suite.ts';
 import { type Carrier, type Cell, type Reason, ruledOut } from '../impossible.ts';
@@ -49,6 +49,8 @@ export interface Scene extends Omit<Cell, 'server'> {
   login(role: string, options?: DeviceOptions): Promise<Client>;
   /** A client of the role straight at the server: a witness. */
   direct(role: string, options?: DeviceOptions): Promise<Client>;
+  /** Where the client's session is resumed. */
+  back(client: Client, transport: Transport): Target;
   /** A further proxy in front of the same server, or of what `upstream` names. */
   startProxy(config?: ConfigFile, options?: Partial<Omit<ProxyOptions, 'config'>>): Promise<TestProxy>;
   /** A client that the scenario has opened by itself: it is ended with the others, and its stream is shown with theirs. */
@@ -193,7 +195,7 @@ async function play(
   const mechanism = mechanismOf(cell);
   // Where the server has no XEP-0198 sessions are resumed where they were.
   const isSticky = ruledOut(cell, ['streamManagement']) !== undefined;
-  const { proxy, node, next } = await services.start({ upstream: server, config }, context.after, { isSticky });
+  const { proxy, node, next, back } = await services.start({ upstream: server, config }, context.after, { isSticky });
   context.after(() => Promise.all(clients.map((one) => one.end(1_000))));
   const { plain, ws } = server.ports;
   const scene: Scene = {
@@ -221,6 +223,7 @@ async function play(
       } as const;
       return open(role, target[options.transport ?? 'tcp'], options);
     },
+    back: (client, transport) => back(client.stream.target, transport),
     startProxy: (more = {}, options = {}) => begin({ config: { ...config, ...more }, ...options }),
   };
   try {

@@ -13,7 +13,7 @@ import { createMemoryStore } from '../../../proxy/store/memory.ts';
 import type { Access } from '../../servers/server.ts';
 import { type SharedStore, startSharedStore } from '../../servers/shared-store.ts';
 import type { Target } from '../../support/client.ts';
-import { type ProxyOptions, startProxy, type TestProxy } from '../../support/proxy.ts';
+import { type ProxyOptions, startProxy, type TestProxy, type Transport } from '../../support/proxy.ts';
 import type { TestContext } from '../../support/suite.ts';
 import { startBalancer } from './balancer.ts';
 
@@ -24,6 +24,8 @@ export interface Service {
   readonly node: TestProxy;
   /** Where the next device logs in. */
   next(): TestProxy;
+  /** Where a session that was on the connection to `old` is resumed. */
+  back(old: Target, transport: Transport): Target;
 }
 
 /** Starts the services of one test file. */
@@ -33,7 +35,7 @@ export class Services {
   readonly #balancer = process.env.TEST_BALANCER;
   #store: Promise<SharedStore> | undefined;
 
-  /** `isSticky`: who comes back for a session, and not to log in, comes to the first node. Registers its clean-up with `after`. */
+  /** `isSticky`: sessions are resumed on their own nodes only, and there is no balancer. Registers its clean-up with `after`. */
   async start(
     options: ProxyOptions,
     after: TestContext['after'],
@@ -49,9 +51,15 @@ export class Services {
     }
     const all = proxies as [TestProxy, ...TestProxy[]];
     const [first] = all;
-    if (this.#nodes === 1) return { proxy: first, node: first, next: () => first };
-    const next = this.#balancer ? await balanced(all, options, after) : inTurn(all);
-    return { proxy: together(first, proxies, isSticky ? () => first : next), node: first, next };
+    if (this.#nodes === 1) {
+      return { proxy: first, node: first, next: () => first, back: (_, transport) => first.target(transport) };
+    }
+    const next = this.#balancer && !isSticky ? await balanced(all, options, after) : inTurn(all);
+    const back = ({ port }: Target, transport: Transport): Target => {
+      const isOld = (one: TestProxy): boolean => one.app.addresses.some((address) => address.port === port);
+      return ((isSticky && all.find(isOld)) || next()).target(transport);
+    };
+    return { proxy: together(first, proxies, next), node: first, next, back };
   }
 
   /** What is kept beside the proxies goes. */
