@@ -36,9 +36,10 @@ export function givenStore(store: Store): AppStore {
 }
 
 function openRedis(config: Extract<StoreConfig, { kind: 'redis' }>, log: Log, metrics: Metrics): RedisStore {
-  const { nodes, isCluster, isTls, verify, ca, username, password, database, prefix } = config;
+  const { nodes, isCluster, sentinel, isTls, verify, ca, username, password, database, prefix } = config;
   const tls = isTls ? { verify, ca: ca === undefined ? undefined : readFileSync(ca, 'utf8') } : undefined;
-  return createRedisStore({ target: { nodes, isCluster, tls, username, password, database }, prefix, log, metrics });
+  const target = { nodes, isCluster, sentinel, tls, username, password, database };
+  return createRedisStore({ target, prefix, log, metrics });
 }
 
 async function settle(store: RedisStore): Promise<void> {

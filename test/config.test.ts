@@ -305,7 +305,19 @@ test('a store in Redis is a URL, with its password out of sight', () => {
   ];
   assert.equal(store('redis+cluster://a:1,b'), { ...base, isCluster: true, nodes });
   assert.equal(store('rediss+cluster://a:1,b'), { ...base, isCluster: true, isTls: true, nodes });
-  const bad = ['redis', 'redis://', 'redis://a,b', 'redis://me@a', 'redis://a/x', 'redis://a:0', 'redis+cluster://a/1'];
+  const sentinels = [nodes[0], { host: 'b', port: 26379 }];
+  assert.equal(store('redis+sentinel://a:1,b/rooms'), { ...base, nodes: sentinels, sentinel: 'rooms' });
+  assert.equal(store('rediss+sentinel://a:1,b/1'), { ...base, isTls: true, nodes: sentinels, sentinel: '1' });
+  const bad = [
+    'redis',
+    'redis://',
+    'redis://a,b',
+    'redis://me@a',
+    'redis://a/x',
+    'redis://a:0',
+    'redis+cluster://a/1',
+    'redis+sentinel://a',
+  ];
   for (const url of [...bad, 'redis://:%zz@a', 'http://a', 'constructor://a', 'redis://a?x=1']) {
     const [error] = loadBad({ argv: [...minimal, '--store', url] });
     assert.match(error?.message ?? '', /^--store: store: ".*" is not allowed; allowed: memory, redis:/, url);

@@ -3,24 +3,18 @@
  * Prosody and an ejabberd. What is played on jabberd2, which takes its time and little of the processor's, goes on beside that too.
  * The last line says how many tests passed and failed.
  *
- *   run.ts [--unit] [PART OF A PATH]...     only the unit tests; only files whose path has one of these parts
+ *   run.ts [--unit] [--nodes] [PART OF A PATH]...     only the unit tests; only scenarios, over several nodes in each way that
+ *                                                     there is (over-nodes.ts); only files whose path has one of these parts
  */
-import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { isSlow, type Play, playsOf } from './plays.ts';
+import { buildProgram, startsPrograms } from './program-build.ts';
 import { describeServers, sharedNames, startServers } from './servers/index.ts';
+import { type SharedStore, startSharedStore } from './servers/shared-store.ts';
 import { type Outcome, runChild } from './support/run-child.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -30,18 +24,17 @@ const ownProcess = ['scenarios/', 'servers/', 'redis/', 'demo/', 'deploy/'];
 const elsewhere = ['soak/', 'bench/'];
 /** Processes at a time: for what is played on servers that are shared, and for what waits for a jabberd2 of its own. */
 const parallel = { shared: 2, slow: 2 };
-/** In the titles of what is played there. */
-const slow = '[jabberd2';
 
 const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isUnitOnly = process.argv.includes('--unit');
+const isOverNodes = process.argv.includes('--nodes');
 // Death by a signal skips the clean-up that ends servers and test processes; an exit does not.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await main();
 
 async function main(): Promise<number> {
   const all = testFiles().filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
-  const unit = all.filter((file) => !startsWithOne(file, ownProcess));
+  const unit = isOverNodes ? [] : all.filter((file) => !startsWithOne(file, ownProcess));
   const others = isUnitOnly ? [] : all.filter((file) => startsWithOne(file, ownProcess));
   const folder = mkdtempSync(join(tmpdir(), 'minimix-run-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -71,22 +64,33 @@ function runUnit(files: string[], folder: string): Promise<Outcome> {
 }
 
 async function runWithServers(files: string[], folder: string): Promise<Outcome[]> {
-  const started = Date.now();
+  const begun = Date.now();
   const servers = await startServers(sharedNames);
   const names = servers.map((server) => server.name).join(', ');
-  console.log(`${names} started in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  console.log(`${names} started in ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  const stores = new Map<string, Promise<SharedStore>>();
+  /** All nodes of the run share the one store of that kind. */
+  const urlOf = async (kind: string): Promise<string> => {
+    const store = stores.get(kind) ?? startSharedStore(kind);
+    stores.set(kind, store);
+    return (await store).url;
+  };
   const facts = join(folder, 'servers.json');
   writeFileSync(facts, describeServers(servers));
-  const program = files.some(startsPrograms) ? { TEST_PROGRAM: buildProgram(join(folder, 'program')) } : {};
+  const program = files.some((file) => startsPrograms(root, file))
+    ? { TEST_PROGRAM: buildProgram(root, join(folder, 'program')) }
+    : {};
   try {
     const outcomes: Outcome[] = [];
-    const run = async ({ file, part }: Play): Promise<Outcome> => {
-      const label = part === slow ? `${file} on jabberd2` : file;
-      const env = { ...program, TEST_SERVERS: facts, TEST_PART: part };
+    const run = async ({ file, label, env: special }: Play): Promise<Outcome> => {
+      const told = { ...process.env, ...special };
+      const kind = told.TEST_NODES === undefined ? 'memory' : (told.TEST_STORE ?? 'memory');
+      const store = kind === 'memory' ? {} : { TEST_STORE: await urlOf(kind) };
+      const env = { ...program, TEST_SERVERS: facts, ...special, ...store };
       const args = [join('test', file)];
       return report(await runChild({ label, args, cwd: root, folder, files: [file], limitMs: 600_000, env }));
     };
-    const plays = files.flatMap(playsOf);
+    const plays = playsOf({ root, files, isOverNodes, isWhole: parts.length === 0 });
     const again: Play[] = [];
     const work = async (queue: Play[]): Promise<void> => {
       for (let play = queue.shift(); play; play = queue.shift()) {
@@ -95,8 +99,8 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
         outcomes.push(outcome);
       }
     };
-    const shared = plays.filter(({ part }) => part !== slow);
-    const waiting = plays.filter(({ part }) => part === slow);
+    const shared = plays.filter((play) => !isSlow(play));
+    const waiting = plays.filter(isSlow);
     // Who has nothing left to wait for helps with the rest.
     const lanes = [
       ...Array.from({ length: parallel.shared }, () => work(shared)),
@@ -104,43 +108,16 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
     ];
     await Promise.all(lanes);
     for (const play of again) replace(outcomes, await run(play));
-    for (const file of files)
+    // Of some cells only a file may have none.
+    const whole = process.env.TEST_CELLS || isOverNodes ? [] : files;
+    for (const file of whole)
       if (ranNothing(file, outcomes)) throw new Error(`${file} has no test in any of its parts`);
     return outcomes;
   } finally {
-    await Promise.all(servers.map((server) => server.stop()));
+    const started = await Promise.allSettled(stores.values());
+    const running = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    await Promise.all([...servers, ...running].map((one) => one.stop()));
   }
-}
-
-function startsPrograms(file: string): boolean {
-  return /\/(program|balanced|balancers)\.ts/.test(readFileSync(join(root, 'test', file), 'utf8'));
-}
-
-/** Compiles the program as it is run, which then starts in half the time; returns where it begins. */
-function buildProgram(to: string): string {
-  const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  const { stdout, status } = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', to], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(stdout);
-  cpSync(join(root, 'proxy', 'store', 'scripts'), join(to, 'proxy', 'store', 'scripts'), { recursive: true });
-  copyFileSync(join(root, 'package.json'), join(to, 'package.json'));
-  symlinkSync(join(root, 'node_modules'), join(to, 'node_modules'));
-  return join(to, 'proxy', 'main.js');
-}
-
-/** A test file, or those of its tests that have `part` in their titles (`-`: have it not). */
-interface Play {
-  readonly file: string;
-  readonly part: string;
-}
-
-/** Scenarios that are the same on several servers are played in two parts. */
-function playsOf(file: string): Play[] {
-  const isOnServers = /support\/(scenario|stage)\.ts/.test(readFileSync(join(root, 'test', file), 'utf8'));
-  const parts = isOnServers ? [`-${slow}`, slow] : [''];
-  return parts.map((part) => ({ file, part }));
 }
 
 function ranNothing(file: string, outcomes: readonly Outcome[]): boolean {

@@ -58,7 +58,8 @@ export const usage = `Usage: minimix-proxy --config FILE [flags]
   --host NAME           an XMPP domain, followed by its
   --upstream URL        server: xmpp://HOST:PORT, xmpp+starttls://, xmpps://, ws://, wss://
   --http ADDRESS:PORT   metrics and health, or off
-  --store URL           where membership is kept: memory, redis://HOST:PORT, rediss://, redis+cluster://HOST:PORT,HOST:PORT;
+  --store URL           where membership is kept: memory, redis://HOST:PORT, rediss://, redis+cluster://HOST:PORT,HOST:PORT,
+                        redis+sentinel://SENTINEL:PORT,SENTINEL:PORT/MASTER;
                         a password is better given in the file or in MINIMIX_STORE, which other users cannot see
   --linger TIME         how long an account stays in its rooms with no client: 7d, 0, forever
   --sasl-mode MODE      relay or plain-only

@@ -61,6 +61,8 @@ export type StoreConfig =
       readonly kind: 'redis';
       readonly isCluster: boolean;
       readonly isTls: boolean;
+      /** Of the master that `nodes`, which are sentinels then, watch. */
+      readonly sentinel?: string;
       /** At least one; for a cluster any of its nodes. IPv6 without brackets. */
       readonly nodes: readonly { readonly host: string; readonly port: number }[];
       readonly username: string | undefined;

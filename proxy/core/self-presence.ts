@@ -101,12 +101,12 @@ export function selfDigest(stanza: Stanza, carriers: ReadonlySet<string>): strin
         items.add(
           node.name === 'item'
             ? `${node.attr('affiliation')} ${node.attr('role')} ${jid === undefined || carriers.has(jid) ? '' : jid}`
-            : stanza.bytes.toString('latin1', node.start, node.end),
+            : asText(stanza, node),
         );
       }
       parts.push([...items].sort().join('|'));
     } else {
-      parts.push(stanza.bytes.toString('latin1', child.start, child.end));
+      parts.push(asText(stanza, child));
     }
   }
   return `${stanza.type ?? ''} ${parts.sort().join('\n')}`;
@@ -116,14 +116,31 @@ export function selfDigest(stanza: Stanza, carriers: ReadonlySet<string>): strin
 export function presenceDigest(stanza: Stanza): string {
   const root = stanza.root;
   const parts = root.children.map((child) => {
-    if (child.name !== 'x' || child.ns !== NS.mucUser) return stanza.bytes.toString('latin1', child.start, child.end);
+    if (child.name !== 'x' || child.ns !== NS.mucUser) return asText(stanza, child);
     // COMPAT: Prosody 0.12 lists the items of a shared nick in random order.
     return child.children
-      .map((node) => stanza.bytes.toString('latin1', node.start, node.end))
+      .map((node) => asText(stanza, node))
       .sort()
       .join('');
   });
   return `${stanza.type ?? ''} ${parts.join('')}`;
+}
+
+/**
+ * An element as text in which the order of attributes does not count.
+ * COMPAT: Prosody writes them as they lie in a Lua table, which differs between stanzas that say the same.
+ */
+function asText(stanza: Stanza, node: Node): string {
+  const written = (from: number, to: number): string => stanza.bytes.toString('latin1', from, to);
+  if (node.children.length === 0 && node.attributes.length < 2) return written(node.start, node.end);
+  const attributes = node.attributes.map(({ start, valueEnd }) => written(start, valueEnd)).sort();
+  let content = '';
+  let at = node.openEnd;
+  for (const child of node.children) {
+    content += written(at, child.start) + asText(stanza, child);
+    at = child.end;
+  }
+  return `<${written(node.start + 1, node.nameEnd)} ${attributes.join(' ')}>${content}${written(at, node.closeStart)}</>`;
 }
 
 /** How many streams, or how many devices, a presence shows at its nick. */

@@ -1,11 +1,14 @@
-/** Connections by the `redis` package, to one Redis or to a Redis Cluster, behind one small interface. */
+/** Connections by the `redis` package, to one Redis, to the one that sentinels name, or to a Redis Cluster, behind one small interface. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Address, followMaster } from './redis-sentinel.ts';
 
 /** How Redis is reached. */
 export interface RedisTarget {
-  /** One address; for a cluster any number of its nodes, the others are found through them. */
-  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  /** One address; for a cluster any number of its nodes, the others are found through them; or sentinels. */
+  readonly nodes: readonly Address[];
   readonly isCluster: boolean;
+  /** The name of the master that `nodes`, which are sentinels then, watch. They are asked without a user's name. */
+  readonly sentinel?: string | undefined;
   /** Undefined: no TLS. `ca` holds PEM text; without it the system's authorities are trusted. */
   readonly tls: { readonly verify: boolean; readonly ca: string | undefined } | undefined;
   readonly username: string | undefined;
@@ -36,6 +39,8 @@ const SILENCE_MS = 6000;
 const CONNECT_MS = 5000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 3000;
+/** How long a sentinel may take to be connected to, and to answer (ms). */
+const ASK_MS = 1000;
 /** How long a node of a cluster may be away before the others are asked who serves its slots now (ms). */
 const REDISCOVER_MS = 1000;
 
@@ -47,7 +52,9 @@ export function openClient(target: RedisTarget, events: ClientEvents): Client {
   let isDestroyed = false;
   const open = (redis: Redis): void => {
     if (isDestroyed) return;
-    client = target.isCluster ? openCluster(redis, target, events) : openSingle(redis, target, events);
+    if (target.isCluster) client = openCluster(redis, target, events);
+    else if (target.sentinel !== undefined) client = openSentinels(redis, target, target.sentinel, events);
+    else client = openSingle(redis, target, events);
   };
   // Loaded only now: it takes 20 MB, which a proxy without Redis is to be spared.
   import('redis').then(open).catch(events.down);
@@ -113,6 +120,25 @@ function openSingle(redis: Redis, target: RedisTarget, events: ClientEvents): Cl
       client.destroy();
     },
   };
+}
+
+function openSentinels(redis: Redis, target: RedisTarget, name: string, events: ClientEvents): Client {
+  const { username: _, password: __, ...base } = shared(target);
+  const ask = async ({ host, port }: Address): Promise<Address | undefined> => {
+    const socket = { ...base.socket, host, port, connectTimeout: ASK_MS, reconnectStrategy: false as const };
+    const client = redis.createClient({ ...base, pingInterval: 0, commandOptions: { timeout: ASK_MS }, socket });
+    client.on('error', () => {}); // what is asked for rejects too
+    try {
+      await client.connect();
+      const reply = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]);
+      const [at, number] = Array.isArray(reply) ? reply.map(String) : [];
+      return at === undefined ? undefined : { host: at, port: Number(number) };
+    } finally {
+      if (client.isOpen) client.destroy();
+    }
+  };
+  const open = (master: Address, own: ClientEvents) => openSingle(redis, { ...target, nodes: [master] }, own);
+  return followMaster({ sentinels: target.nodes, ask, open }, events);
 }
 
 function openCluster(redis: Redis, target: RedisTarget, events: ClientEvents): Client {

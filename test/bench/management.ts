@@ -133,13 +133,13 @@ async function devicesAt({ port }: Program, user: string): Promise<LoadClient[]>
   return clients;
 }
 
-async function enter(client: LoadClient): Promise<void> {
+export async function enter(client: LoadClient, room = ROOM): Promise<void> {
   const nick = client.jid.slice(0, client.jid.indexOf('@'));
-  await client.ask(`<presence to='${ROOM}/${nick}' id='join'><x xmlns='${MUC}'/></presence>`, '</subject>');
+  await client.ask(`<presence to='${room}/${nick}' id='join'><x xmlns='${MUC}'/></presence>`, '</subject>');
 }
 
 /** The first device says so many things; the next one when one has come back. Resolves when all have heard all. */
-async function say(clients: readonly LoadClient[], count: number, isManaged: boolean): Promise<void> {
+export async function say(clients: readonly LoadClient[], count: number, isManaged: boolean): Promise<void> {
   const [speaker, ...others] = clients;
   if (!speaker) throw new Error('nobody to speak');
   const body = 'But soft, what light through yonder window breaks? It is the east, and Juliet is the sun.';

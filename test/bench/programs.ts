@@ -64,8 +64,8 @@ async function startScript(name: string, args: string[]): Promise<Program & { ch
 /** Options for Node and the built program, such as `['--cpu-prof', 'dist/proxy/main.js']`. */
 export type ProxyCommand = readonly string[];
 
-/** The proxy as it is delivered, in front of a server on that port, with one trusted plain TCP listener. */
-export function startProxy(command: ProxyCommand, upstreamPort: number): Promise<ProxyProgram> {
+/** The proxy as it is delivered, in front of a server on that port, with one trusted plain TCP listener and `more` settings. */
+export function startProxy(command: ProxyCommand, upstreamPort: number, more: object = {}): Promise<ProxyProgram> {
   return inFolder('bench', async (folder) => {
     const [port, http] = (await freePorts(2)) as [number, number];
     const config = {
@@ -74,6 +74,7 @@ export function startProxy(command: ProxyCommand, upstreamPort: number): Promise
       http: `127.0.0.1:${http}`,
       // The load is meant to come as fast as it can.
       rate: { carrier: { 'per-second': 0 } },
+      ...more,
     };
     const file = join(folder, 'config.yaml');
     writeFileSync(file, JSON.stringify(config));

@@ -10,6 +10,7 @@ import { join } from './join.ts';
 import { management } from './management.ts';
 import { isMissed, type Result, table } from './measure.ts';
 import { memory } from './memory.ts';
+import { nodes } from './nodes.ts';
 import { relay } from './relay.ts';
 import { store } from './store.ts';
 
@@ -42,6 +43,7 @@ const parts: Readonly<Record<string, () => Promise<Result[]>>> = {
     }),
   join: () => join({ proxy, joins: quick ? 100 : 400 }),
   store: () => store({ steps: quick ? 500 : 5000 }),
+  nodes: () => nodes({ proxy, rounds: quick ? 2 : 7, messages: quick ? 1000 : 4000, joins: quick ? 100 : 400 }),
   memory: () => memory({ proxy, sessions: quick ? 1000 : 5000, joined: quick ? 200 : 1000 }),
 };
 

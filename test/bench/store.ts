@@ -92,16 +92,26 @@ async function measure(redis: RedisServer, name: string, steps: number, step: (t
   ];
 }
 
-/** Without what asking for them costs, which is the same each time. */
-async function counters(redis: RedisServer) {
+/** What Redis has done so far: scripts and commands sent to it, their time (us), bytes of both ways, envelopes put into inboxes. */
+export interface RedisCounters {
+  readonly sent: number;
+  readonly usec: number;
+  readonly bytes: number;
+  readonly envelopes: number;
+}
+
+/** By INFO. What asking for it costs is in it, and the same each time. */
+export async function counters(redis: RedisServer): Promise<RedisCounters> {
   const [stats, commands] = await Promise.all([redis.cli('info', 'stats'), redis.cli('info', 'commandstats')]);
   const number = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
   let sent = 0;
   let usec = 0;
+  let envelopes = 0;
   for (const [, name = '', calls, time] of commands.matchAll(/^cmdstat_([^:]+):calls=(\d+),usec=(\d+)/gm)) {
+    if (name === 'xadd') envelopes = Number(calls);
     // Commands inside a script are part of its time.
     const isSent = ['evalsha', 'eval', 'xread'].includes(name);
     if (isSent) [sent, usec] = [sent + Number(calls), usec + Number(time)];
   }
-  return { sent, usec, bytes: number('total_net_input_bytes') + number('total_net_output_bytes') };
+  return { sent, usec, bytes: number('total_net_input_bytes') + number('total_net_output_bytes'), envelopes };
 }

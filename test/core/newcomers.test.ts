@@ -33,7 +33,7 @@ function newcomer(world: World): SessionId {
   const session = world.state.sessions.get(id);
   const carrier = session && world.state.carriers.get(session.carrier);
   if (!session || !carrier) throw new Error('no session');
-  const facts = factsOf(roomOf(world), false);
+  const facts = factsOf(roomOf(world), 0);
   const watched = watchedRoom(facts, settings);
   const presentation = presentationOf(parseStanza(`<presence to='${ROOM}/alice'/>`), world.now);
   watched.members.set(id, { asked: 'alice', presentation, lag: undefined });

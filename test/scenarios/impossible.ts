@@ -59,6 +59,14 @@ export const impossible = {
       'what nodes do among themselves, what a server pushes for, and what bookmarks say does not depend on how a client has reached its node',
     transports: ['websocket'],
   },
+  storeAlone: {
+    reason: 'what the store of several nodes does has no part of the server, and is played on one',
+    servers: ['ejabberd', 'jabberd2'],
+  },
+  halfMinute: {
+    reason: 'what takes half a minute, and depends neither on the server nor on the carrier, is played once',
+    carriers: ['borrowed'],
+  },
   nickIsShared: { reason: 'Prosody and ejabberd let an account share its nick', servers: ['prosody', 'ejabberd'] },
   accountStream: {
     reason: 'without a password there is no account stream: a borrowed carrier goes with the last session',

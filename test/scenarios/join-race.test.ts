@@ -67,7 +67,7 @@ scenario('J6', 'joins that race with different nicks: all get the nick that the 
 });
 
 scenario('J6', 'of joins that race, one that is refused does not keep out the next', async (scene) => {
-  const { room, login, direct, proxy: through } = scene;
+  const { room, login, direct, node: through } = scene;
   const bob = await direct('bob');
   await createRoom(bob, `${room}/bo`, { passwordprotectedroom: '1', roomsecret: 'sesame' });
   // On one node the order of the joins is that of their sending.

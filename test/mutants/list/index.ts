@@ -23,6 +23,7 @@ import { resumption } from './resumption.ts';
 import { sleeping } from './sleeping.ts';
 import { store } from './store.ts';
 import { streams } from './streams.ts';
+import { trouble } from './trouble.ts';
 
 /** By the name under which a run can ask for them. */
 export const themes: Readonly<Record<string, readonly Mutant[]>> = {
@@ -47,6 +48,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   bookmarks,
   nodes,
   store,
+  trouble,
   edge,
   parting,
 };

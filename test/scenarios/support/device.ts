@@ -70,9 +70,9 @@ export class Device {
   }
 
   async #resume(old: Client, { transport = this.#scene.transport, target }: ResumeOptions): Promise<Element> {
-    const { mechanism, proxy } = this.#scene;
+    const { mechanism, back } = this.#scene;
     const user = old.jid.slice(0, old.jid.indexOf('@'));
-    const next = await converse(target ?? proxy.target(transport), `${user}/resumed`, (client) =>
+    const next = await converse(target ?? back(old, transport), `${user}/resumed`, (client) =>
       client.authenticate({ user, mechanism }),
     );
     this.#scene.adopt(next);

@@ -5,15 +5,16 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import process from 'node:process';
-import { createMemoryStore } from '../../../proxy/store/memory.ts';
 import { type Server, type ServerName, serverNames, sharedServers } from '../../servers/index.ts';
-import { type Client, type LoginOptions, login } from '../../support/client.ts';
+import { type Client, type LoginOptions, login, type Target } from '../../support/client.ts';
 import { type ConfigFile, type ProxyOptions, startProxy, type TestProxy, type Transport } from '../../support/proxy.ts';
 import { isWanted, suite, type TestContext } from '../../support/suite.ts';
 import { type Carrier, type Cell, type Reason, ruledOut } from '../impossible.ts';
+import { Services } from './service.ts';
 import { transcript } from './transcript.ts';
 
 export * from '../../support/client.ts';
+export type { ConfigFile } from '../../support/proxy.ts';
 export * from '../../support/room.ts';
 export { assert } from '../../support/suite.ts';
 export type { Carrier, Cell } from '../impossible.ts';
@@ -34,6 +35,8 @@ export interface DeviceOptions extends Partial<Omit<LoginOptions, 'user'>> {
 export interface Scene extends Omit<Cell, 'server'> {
   server: Server;
   proxy: TestProxy;
+  /** One node of it, for what cannot hold where devices are on several. */
+  node: TestProxy;
   /** A room that nobody has used, bare JID. */
   room: string;
   /** Another such room. */
@@ -46,6 +49,8 @@ export interface Scene extends Omit<Cell, 'server'> {
   login(role: string, options?: DeviceOptions): Promise<Client>;
   /** A client of the role straight at the server: a witness. */
   direct(role: string, options?: DeviceOptions): Promise<Client>;
+  /** Where the client's session is resumed. */
+  back(client: Client, transport: Transport): Target;
   /** A further proxy in front of the same server, or of what `upstream` names. */
   startProxy(config?: ConfigFile, options?: Partial<Omit<ProxyOptions, 'config'>>): Promise<TestProxy>;
   /** A client that the scenario has opened by itself: it is ended with the others, and its stream is shown with theirs. */
@@ -88,6 +93,7 @@ export function scenarios(
 ): ScenarioSuite {
   const test = suite(name, { limitMs, together });
   const servers = new Map<ServerName, Server>();
+  const services = new Services();
   const used = new Set<ServerName>();
   let ran = 0;
   let ruled = 0;
@@ -99,7 +105,7 @@ export function scenarios(
     for (const server of started) servers.set(server.name, server);
   });
   test.after(async () => {
-    await Promise.all([...servers.values()].map((server) => server.stop()));
+    await Promise.all([services.stop(), ...[...servers.values()].map((server) => server.stop())]);
   });
 
   const scenario = (
@@ -117,7 +123,9 @@ export function scenarios(
       }
       ran++;
       used.add(cell.server);
-      test(title, (context) => play(cell, servers.get(cell.server) as Server, context, body, config));
+      test(title, (context) =>
+        play(cell, { services, server: servers.get(cell.server) as Server }, context, body, config),
+      );
     }
   };
   return Object.assign(scenario, {
@@ -143,7 +151,19 @@ function isNamed(cell: Cell): boolean {
   return words.every((word) => Object.values(cell).includes(word));
 }
 
-async function play(cell: Cell, server: Server, context: TestContext, body: Body, config: ConfigFile): Promise<void> {
+/** What the cells of a file have in common. */
+interface Ground {
+  readonly services: Services;
+  readonly server: Server;
+}
+
+async function play(
+  cell: Cell,
+  { services, server }: Ground,
+  context: TestContext,
+  body: Body,
+  config: ConfigFile,
+): Promise<void> {
   const clients: Client[] = [];
   const tag = randomBytes(4).toString('hex');
   const accounts = new Map<string, Promise<string>>();
@@ -175,21 +195,16 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
   let rooms = 0;
   const newRoom = () => `room${++rooms}-${tag}@${server.mucDomain}`;
   const mechanism = mechanismOf(cell);
-  const nodes = Number(process.env.TEST_NODES ?? '1');
-  const shared = nodes > 1 ? { store: createMemoryStore({ now: () => performance.now() }) } : {};
-  const proxies: TestProxy[] = [];
-  for (let count = 0; count < nodes; count += 1) proxies.push(await begin({ config, ...shared }));
-  // Devices of an account are spread over the nodes, and come back to another one than they were on.
-  let logins = 0;
-  const next = (): TestProxy => proxies[logins++ % proxies.length] as TestProxy;
   // Where the server has no XEP-0198 sessions are resumed where they were.
-  const isNative = ruledOut(cell, ['streamManagement']) === undefined;
-  const proxy = together(proxies as [TestProxy, ...TestProxy[]], isNative ? next : () => proxies[0] as TestProxy);
+  const isSticky = ruledOut(cell, ['streamManagement']) !== undefined;
+  const { proxy, node, next, back } = await services.start({ upstream: server, config }, context.after, { isSticky });
+  context.after(() => Promise.all(clients.map((one) => one.end(1_000))));
   const { plain, ws } = server.ports;
   const scene: Scene = {
     ...cell,
     server,
     proxy,
+    node,
     mechanism,
     newRoom,
     room: newRoom(),
@@ -210,44 +225,15 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
       } as const;
       return open(role, target[options.transport ?? 'tcp'], options);
     },
+    back: (client, transport) => back(client.stream.target, transport),
     startProxy: (more = {}, options = {}) => begin({ config: { ...config, ...more }, ...options }),
   };
   try {
     await body(scene);
   } catch (error) {
-    if (error instanceof Error)
-      error.stack = `${error.stack}\n${transcript(
-        clients,
-        proxies.flatMap(({ log }) => log),
-      )}`;
+    if (error instanceof Error) error.stack = `${error.stack}\n${transcript(clients, proxy.log)}`;
     throw error;
   }
-}
-
-/** The first of several nodes, which counts what all of them hold. */
-function together(proxies: readonly [TestProxy, ...TestProxy[]], next: () => TestProxy): TestProxy {
-  const [first] = proxies;
-  if (proxies.length === 1) return first;
-  const census = () => {
-    const all = proxies.map(({ app }) => app.census());
-    const names = Object.keys(first.app.census()) as (keyof (typeof all)[number])[];
-    return Object.fromEntries(names.map((name) => [name, all.reduce((sum, one) => sum + one[name], 0)]));
-  };
-  const app = new Proxy(first.app, {
-    get: (target, name) => {
-      if (name === 'census') return census;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-  return {
-    ...first,
-    app,
-    target: (...way) => next().target(...way),
-    get log() {
-      return proxies.flatMap(({ log }) => log);
-    },
-  };
 }
 
 /** With PLAIN the proxy knows the password and opens an account stream; with the others it cannot. */

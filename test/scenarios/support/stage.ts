@@ -6,8 +6,9 @@ import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import { type Access, type Server, type ServerName, serverNames, sharedServers } from '../../servers/index.ts';
 import { type Client, converse, type LoginOptions, login, type Target } from '../../support/client.ts';
-import { type ProxyOptions, startProxy, type TestProxy } from '../../support/proxy.ts';
+import type { ProxyOptions, TestProxy } from '../../support/proxy.ts';
 import { isWanted, suite, type TestContext } from '../../support/suite.ts';
+import { Services } from './service.ts';
 import { transcript } from './transcript.ts';
 
 export * from '../../support/client.ts';
@@ -22,7 +23,7 @@ export interface Stage {
   readonly after: TestContext['after'];
   /** Name of a role's account, which is created when it first falls; the password is the name. */
   user(role: string): Promise<string>;
-  /** A proxy in front of the server; in front of something else where `upstream` says so. */
+  /** A proxy (or several nodes, see service.ts) in front of the server; in front of something else where `upstream` says so. */
   proxy(options?: Partial<ProxyOptions>): Promise<TestProxy>;
   /** Logs the role in, available with priority 0 unless `presence` says otherwise. */
   login(target: Target, role: string, options?: Partial<LoginOptions>): Promise<Client>;
@@ -52,13 +53,14 @@ export interface StageOptions {
 export function stages(name: string, { limitMs = 30_000 } = {}): StageSuite {
   const test = suite(name, { limitMs });
   const servers = new Map<ServerName, Server>();
+  const services = new Services();
   const used = new Set<ServerName>();
   const words = (process.env.TEST_CELLS ?? '').split(',').filter((word) => serverNames.some((one) => one === word));
 
   test.before(async () => {
     for (const server of await sharedServers([...used])) servers.set(server.name, server);
   });
-  test.after(() => Promise.all([...servers.values()].map((server) => server.stop())));
+  test.after(() => Promise.all([services.stop(), ...[...servers.values()].map((server) => server.stop())]));
 
   const stage = (
     id: string,
@@ -71,13 +73,18 @@ export function stages(name: string, { limitMs = 30_000 } = {}): StageSuite {
       if (words.length > 0 && !words.includes(server)) continue;
       const title = `${id} ${promise} [${server}]`;
       if (isWanted(title)) used.add(server);
-      test(title, (context) => play(servers.get(server) as Server, context, body));
+      test(title, (context) => play(services, servers.get(server) as Server, context, body));
     }
   };
   return Object.assign(stage, { run: () => test.run() });
 }
 
-async function play(server: Server, { after }: TestContext, body: (stage: Stage) => Promise<void>): Promise<void> {
+async function play(
+  services: Services,
+  server: Server,
+  { after }: TestContext,
+  body: (stage: Stage) => Promise<void>,
+): Promise<void> {
   const tag = randomBytes(4).toString('hex');
   const users = new Map<string, Promise<string>>();
   const clients: Client[] = [];
@@ -110,10 +117,9 @@ async function play(server: Server, { after }: TestContext, body: (stage: Stage)
       after,
       user,
       proxy: async (options = {}) => {
-        const proxy = await startProxy({ upstream: server, ...options });
+        const { proxy } = await services.start({ upstream: server, ...options }, after);
         proxies.push(proxy);
         // Clients go before their proxy: clean-up runs last-in first-out.
-        after(() => proxy.stop());
         after(() => Promise.all(clients.map((one) => one.end(1_000))));
         return proxy;
       },
