@@ -51,12 +51,14 @@ export type Unfinished = Pick<Passage, 'asked' | 'requests' | 'unanswered'>;
 export function unfinishedOf({ sessions, rooms, requests }: AccountState, id: SessionId): Unfinished {
   const own = sessions.get(id)?.carrier;
   const pending = [...requests].filter(([, { session }]) => session === id);
+  const asked = [...rooms.values()].flatMap(({ waiting }) =>
+    waiting
+      .filter(({ session, isForsaken }) => session === id && !isForsaken)
+      .flatMap(({ stanza, behind }) => [stanza, ...behind]),
+  );
+  for (const { stanza } of sessions.get(id)?.held ?? []) asked.push(stanza);
   return {
-    asked: [...rooms.values()].flatMap(({ waiting }) =>
-      waiting
-        .filter(({ session, isForsaken }) => session === id && !isForsaken)
-        .flatMap(({ stanza, behind }) => [stanza, ...behind]),
-    ),
+    asked,
     requests: new Map(pending.filter(([, { carrier }]) => carrier === own)),
     unanswered: pending.filter(([, { carrier }]) => carrier !== own).map(([, { stanza }]) => stanza),
   };
@@ -81,7 +83,7 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
     if (last !== undefined) before.set(key, last);
     if (carrier.rooms.has(key)) places.add(key);
   }
-  const session = { ...known, isHibernating: true, isStreamKept: false, rooms: joined };
+  const session = { ...known, held: undefined, isHibernating: true, isStreamKept: false, rooms: joined };
   return { session, carrier: { ...carrier, status: 'hibernating', rooms: places }, rooms, before, ...unfinished };
 }
 
