@@ -26,7 +26,7 @@ import {
   credentials,
   reopen,
 } from './rules/carrier-events.ts';
-import { sessionCursors } from './rules/cursor.ts';
+import { noteCursors, sessionCursors } from './rules/cursor.ts';
 import { letGo, waitsForGhost } from './rules/ghost.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
@@ -92,6 +92,11 @@ function dispatch(turn: Turn, input: Input): void {
     case 'session-cursors':
       sessionCursors(turn, input.session, input.cursors);
       return;
+    case 'session-progress': {
+      const session = state.sessions.get(input.session);
+      if (session) noteCursors(turn, session, input.unseen);
+      return;
+    }
     case 'session-gone':
       sessionGone(turn, input.session, input.unseen);
       return;

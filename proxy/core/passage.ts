@@ -75,7 +75,8 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
   const places = new RoomSet();
   for (const key of new Set([...known.rooms, ...carrier.rooms])) {
     const room = source.rooms.get(key);
-    if (!room || (room.phase !== 'joined' && !carrier.rooms.has(key))) continue;
+    const isInside = room?.phase === 'joined' && room.members.has(id);
+    if (!room || !(isInside || carrier.rooms.has(key))) continue;
     const part = partOf(room, known, carrier);
     rooms.push(part);
     if (part.members.size > 0) joined.add(key);

@@ -12,7 +12,7 @@ import type { AccountState, Cursor, Member, Occupancy, Session, SessionId, Turn 
 /** Rooms whose cursors are kept for a device; beyond this many the oldest goes. */
 const MOST_CURSORS = 500;
 
-/** The session is about to end: how far its device has come goes to the store. */
+/** The session is about to end, or may be lost with its node: how far its device has come goes to the store. */
 export function noteCursors(turn: Turn, session: Session, unseen: readonly Stanza[] | undefined): void {
   const { device } = session;
   if (device === undefined || unseen === undefined) return;

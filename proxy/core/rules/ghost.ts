@@ -7,7 +7,7 @@ import type { BareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { entered } from '../entry.ts';
 import { detach } from '../occupancy.ts';
-import type { AccountState, Session, Turn } from '../state.ts';
+import type { AccountState, Occupancy, Session, Turn } from '../state.ts';
 import { sessionStanza } from './session-stanza.ts';
 
 /** How long an earlier session, which has been told to go, may take (ms). */
@@ -17,13 +17,15 @@ const MOST_HELD = 100;
 
 /** What a session sends: true if it has to wait. `isUnsure`: see `sessionStanza`. */
 export function waitsForGhost(turn: Turn, session: Session, stanza: Stanza, isUnsure = false): boolean {
+  const room = entered(stanza);
   if (!session.held) {
-    const room = entered(stanza);
     if (room === undefined || !hasGhost(turn.state, session, room)) return false;
     turn.out.setTimer(ghostTimer(session), GHOST_MS);
   }
   session.held ??= [];
   session.held.push({ stanza: detach(stanza), isUnsure });
+  // What its client sends behind the join is for the room, wherever the client is.
+  if (room !== undefined) session.rooms.add(room);
   if (session.held.length > MOST_HELD) letGo(turn, session);
   return true;
 }
@@ -45,7 +47,15 @@ export function letGo(turn: Turn, session: Session): void {
   if (!held) return;
   session.held = undefined;
   turn.out.clearTimer(ghostTimer(session));
+  for (const { stanza } of held) {
+    const room = entered(stanza);
+    if (room !== undefined && !isThere(turn.state.rooms.get(room), session)) session.rooms.delete(room);
+  }
   for (const { stanza, isUnsure } of held) sessionStanza(turn, session, stanza, isUnsure);
+}
+
+function isThere(room: Occupancy | undefined, { id }: Session): boolean {
+  return room !== undefined && (room.members.has(id) || room.waiting.some(({ session }) => session === id));
 }
 
 /** A session of this device is gone: those that have waited for it go on. */
