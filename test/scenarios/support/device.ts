@@ -1,6 +1,6 @@
 /** A device that manages its stream (XEP-0198) as good clients do: it keeps what is not acknowledged, and resumes. */
 
-import type { Transport } from '../../support/proxy.ts';
+import type { TestProxy, Transport } from '../../support/proxy.ts';
 import { type Client, converse, type DeviceOptions, type Element, ns, type Scene } from './scenario.ts';
 
 export interface ResumeOptions {
@@ -19,12 +19,15 @@ export class Device {
   /** Sent, and not acknowledged. */
   readonly unacknowledged: string[] = [];
   readonly #scene: Scene;
+  /** Where it is resumed unless told. */
+  readonly #place: TestProxy;
   /** How many of those that were sent were acknowledged. */
   #acknowledged = 0;
 
   constructor(scene: Scene, client: Client) {
     this.#scene = scene;
     this.client = client;
+    this.#place = scene.resumesAt(client);
     this.#listen(client);
   }
 
@@ -52,10 +55,10 @@ export class Device {
     isTakeover = false,
   }: ResumeOptions = {}): Promise<Element> {
     const old = this.client;
-    const { mechanism, proxy } = this.#scene;
+    const { mechanism } = this.#scene;
     const user = old.jid.slice(0, old.jid.indexOf('@'));
     if (!isTakeover && !old.stream.isClosed) await old.drop();
-    const next = await converse(target ?? proxy.target(transport), `${user}/resumed`, (client) =>
+    const next = await converse(target ?? this.#place.target(transport), `${user}/resumed`, (client) =>
       client.authenticate({ user, mechanism }),
     );
     this.#scene.adopt(next);

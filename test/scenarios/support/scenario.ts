@@ -48,6 +48,8 @@ export interface Scene extends Omit<Cell, 'server'> {
   direct(role: string, options?: DeviceOptions): Promise<Client>;
   /** A further proxy in front of the same server, or of what `upstream` names. */
   startProxy(config?: ConfigFile, options?: Partial<Omit<ProxyOptions, 'config'>>): Promise<TestProxy>;
+  /** Where a client that this one logged in as is resumed: anywhere, but where its server has no XEP-0198 at its own proxy. */
+  resumesAt(client: Client): TestProxy;
   /** A client that the scenario has opened by itself: it is ended with the others, and its stream is shown with theirs. */
   adopt(client: Client): Client;
   /** Registers clean-up. */
@@ -181,6 +183,7 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
   let logins = 0;
   const next = (): TestProxy => proxies[logins++ % proxies.length] as TestProxy;
   // Where the server has no XEP-0198 sessions are resumed where they were.
+  const through = new WeakMap<Client, TestProxy>();
   const isNative = ruledOut(cell, ['streamManagement']) === undefined;
   const proxy = together(proxies as [TestProxy, ...TestProxy[]], isNative ? next : () => proxies[0] as TestProxy);
   const { plain, ws } = server.ports;
@@ -192,14 +195,17 @@ async function play(cell: Cell, server: Server, context: TestContext, body: Body
     newRoom,
     room: newRoom(),
     after: context.after,
+    resumesAt: (client) => (isNative ? undefined : through.get(client)) ?? proxy,
     adopt: (client) => {
       clients.push(client);
       return client;
     },
     jid: async (role) => `${await account(role)}@${server.host}`,
-    login: (role, options = {}) => {
-      const { transport = cell.transport, through = next() } = options;
-      return open(role, through.target(transport), { mechanism, ...options });
+    login: async (role, options = {}) => {
+      const { transport = cell.transport, through: way = next() } = options;
+      const client = await open(role, way.target(transport), { mechanism, ...options });
+      through.set(client, way);
+      return client;
     },
     direct: (role, options = {}) => {
       const target = {
