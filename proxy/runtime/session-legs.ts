@@ -165,6 +165,11 @@ export class SessionLegs {
     else this.#managed?.management.serverSafe(current.ticket);
   }
 
+  /** It is handled, and is not to be acknowledged before it comes again. */
+  leaveUnsafe(side: LegSide): void {
+    this.#current[side] = undefined;
+  }
+
   /** Relays a stanza to the server as it came. */
   relayUp(stanza: Stanza): void {
     const current = this.#current.client;

@@ -278,6 +278,8 @@ export class ClientSession implements SessionPort, CarrierPort {
       if (stanza.ns === NS.streams && stanza.name === 'error') this.#serverError(stanza);
       else this.relayDownstream(stanza);
     } else if (route !== 'drop') {
+      // Its stream is still open, as the server is told only now that it sleeps: what it has not acknowledged it pushes for then.
+      if (route === 'nudge' && this.#legs.isHibernating) this.#legs.leaveUnsafe('server');
       this.#deps.metrics.drops.inc({ reason: route });
     }
   }

@@ -51,6 +51,7 @@ scenario(
     await phone.cut();
     const missed: string[] = [];
     for (let count = 0; count < MANY; count += 1) missed.push(await witness.say(`missed ${count}`));
+    await desk.pick(said(room, 'witness', missed.at(-1) as string));
     const again = await scene.login('al', { device: 'phone', through: first.proxy });
     const { history } = await joinRoom(again, `${room}/al`);
     assert.equal(ids(history, 'groupchat', room), missed);

@@ -129,6 +129,7 @@ scenario(
     await untilHibernating(scene);
     const missed: string[] = [];
     for (let count = 0; count < 40; count += 1) missed.push(await witness.say(`missed ${count}`));
+    await desk.pick(said(room, 'witness', missed.at(-1) as string));
     const again = await scene.login('al', { device: 'phone' });
     const { history } = await joinRoom(again, `${room}/al`);
     assert.equal(
