@@ -6,7 +6,7 @@ import { type Device, openDevice } from './support/device.ts';
 import { type Node, shared, startNode } from './support/nodes.ts';
 import { PushService } from './support/push.ts';
 import { assert, type Client, joinRoom, type Scene, scenarios } from './support/scenario.ts';
-import { said, type Witness, watch } from './support/witness.ts';
+import { said, until, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('push-nodes', { limitMs: 90_000, except: ['streamManagement', 'sameOnBoth'] });
 
@@ -76,6 +76,7 @@ scenario(
     await phone.client.ping();
     await toldOnceMore(parties, async () => {
       await phone.cut();
+      await until('the node knows it', () => next.proxy.log.some((line) => line.includes('session hibernates')));
     });
     await phone.resume(at(scene, next));
     const heard = phone.messages((one) => one.type === 'chat' && one.child('body') !== undefined).length;

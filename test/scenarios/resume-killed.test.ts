@@ -30,8 +30,11 @@ function ids(all: readonly Element[], type: string, sender: string): string[] {
 /** The phone at a program that has just been started. */
 async function begin(scene: Scene, { ports }: Program): Promise<Device> {
   const jid = await scene.jid('al');
-  const user = { user: jid.slice(0, jid.indexOf('@')), mechanism: scene.mechanism, resource: 'phone', presence: 0 };
-  return managed(scene, scene.adopt(await login({ access: 'tcp', port: ports.tcp }, user)));
+  const user = { user: jid.slice(0, jid.indexOf('@')), mechanism: scene.mechanism, resource: 'phone' };
+  const phone = await managed(scene, scene.adopt(await login({ access: 'tcp', port: ports.tcp }, user)));
+  // What the server has kept comes now.
+  await phone.client.available();
+  return phone;
 }
 
 interface Talk {
@@ -107,7 +110,7 @@ scenario(
       else {
         program.child.kill('SIGKILL');
         await program.ended;
-        await phone.client.closed;
+        await phone.client.drop();
         left = [...phone.unacknowledged];
         await witness.say(`after ${moment}`);
         // Where the server keeps what it could not deliver.
@@ -119,7 +122,6 @@ scenario(
         }
         program = await startProgram(scene, server.upstream());
       }
-      await phone.client.fence().catch(() => []);
       heard?.push(...ids(phone.heard, 'groupchat', room));
       chats?.push(...ids(phone.heard, 'chat', bob.jid));
     }
