@@ -147,6 +147,7 @@ class ProxyApp implements App {
         log: this.#log,
         cursorMs: this.#config.history.ageMs,
       }),
+      isShared,
       offerStreamManagement: this.#config.streamManagement,
       leaving: new Set(),
       now: Date.now,

@@ -26,6 +26,8 @@ import {
   credentials,
   reopen,
 } from './rules/carrier-events.ts';
+import { noteCursors, sessionCursors } from './rules/cursor.ts';
+import { letGo, waitsForGhost } from './rules/ghost.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
 import { failRequestsOf, lateAnswer, requestTimeout } from './rules/iq.ts';
@@ -78,7 +80,9 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'session-stanza': {
       const session = state.sessions.get(input.session);
-      if (session) sessionStanza(turn, session, input.stanza, input.isUnsure);
+      if (session && !waitsForGhost(turn, session, input.stanza, input.isUnsure)) {
+        sessionStanza(turn, session, input.stanza, input.isUnsure);
+      }
       // A session that joins may be the first to hear a room whose carrier hibernates.
       if (input.stanza.name === 'presence') reconcile(turn);
       return;
@@ -87,8 +91,13 @@ function dispatch(turn: Turn, input: Input): void {
       sessionBound(turn, input);
       return;
     case 'session-cursors':
-      for (const [room, cursor] of input.cursors) state.sessions.get(input.session)?.cursors.set(room, cursor);
+      sessionCursors(turn, input.session, input.cursors);
       return;
+    case 'session-progress': {
+      const session = state.sessions.get(input.session);
+      if (session) noteCursors(turn, session, input.unseen);
+      return;
+    }
     case 'session-gone':
       sessionGone(turn, input.session, input.unseen);
       return;
@@ -252,6 +261,11 @@ function timer(turn: Turn, key: string): void {
     case 'inbound':
       inboundUnanswered(turn, rest);
       return;
+    case 'ghost': {
+      const session = turn.state.sessions.get(rest as SessionId);
+      if (session) letGo(turn, session);
+      return;
+    }
     case 'nudge': {
       const session = turn.state.sessions.get(rest as SessionId);
       if (session) payNudge(turn, session);

@@ -28,6 +28,8 @@ export type Input =
     }
   /** How far its device had come before; comes before anything that the client sends. */
   | { readonly kind: 'session-cursors'; readonly session: SessionId; readonly cursors: ReadonlyMap<BareKey, Cursor> }
+  /** Its client has acknowledged all that it was given but this; it stays. */
+  | { readonly kind: 'session-progress'; readonly session: SessionId; readonly unseen: readonly Stanza[] }
   /**
    * The client's connection has ended, or it has closed its stream, or another connection has taken its place. `unseen`: what
    * it was given and has not acknowledged; undefined where it acknowledges nothing.

@@ -52,12 +52,14 @@ export type Unfinished = Pick<Passage, 'asked' | 'requests' | 'unanswered'>;
 export function unfinishedOf({ sessions, rooms, requests }: AccountState, id: SessionId): Unfinished {
   const own = sessions.get(id)?.carrier;
   const pending = [...requests].filter(([, { session }]) => session === id);
+  const asked = [...rooms.values()].flatMap(({ waiting }) =>
+    waiting
+      .filter(({ session, isForsaken }) => session === id && !isForsaken)
+      .flatMap(({ stanza, behind }) => [stanza, ...behind]),
+  );
+  for (const { stanza } of sessions.get(id)?.held ?? []) asked.push(stanza);
   return {
-    asked: [...rooms.values()].flatMap(({ waiting }) =>
-      waiting
-        .filter(({ session, isForsaken }) => session === id && !isForsaken)
-        .flatMap(({ stanza, behind }) => [stanza, ...behind]),
-    ),
+    asked,
     requests: new Map(pending.filter(([, { carrier }]) => carrier === own)),
     unanswered: pending.filter(([, { carrier }]) => carrier !== own).map(([, { stanza }]) => stanza),
   };
@@ -74,7 +76,8 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
   const places = new RoomSet();
   for (const key of new Set([...known.rooms, ...carrier.rooms])) {
     const room = source.rooms.get(key);
-    if (!room || (room.phase !== 'joined' && !occupies(carrier, key))) continue;
+    const isInside = room?.phase === 'joined' && room.members.has(id);
+    if (!room || !(isInside || occupies(carrier, key))) continue;
     const part = partOf(room, known, carrier);
     rooms.push(part);
     if (part.members.size > 0) joined.add(key);
@@ -82,7 +85,7 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
     if (last !== undefined) before.set(key, last);
     if (occupies(carrier, key)) places.add(key);
   }
-  const session = { ...known, isHibernating: true, isStreamKept: false, rooms: joined };
+  const session = { ...known, held: undefined, isHibernating: true, isStreamKept: false, rooms: joined };
   return {
     session,
     carrier: { ...carrier, status: 'hibernating', rooms: places, overdue: undefined },

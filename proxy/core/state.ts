@@ -102,6 +102,8 @@ export interface Session {
   push: Push | undefined;
   /** Services that it has asked to be told of what happens in rooms in which it is not (XEP-0437); absent: none. */
   hides?: Set<BareKey> | undefined;
+  /** A join that waits for the end of an earlier session of the device, and what was sent behind it (ghost.ts); absent: nothing does. */
+  held?: { readonly stanza: Stanza; readonly isUnsure: boolean }[] | undefined;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
 }

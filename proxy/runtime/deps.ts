@@ -16,6 +16,8 @@ export interface AccountDeps extends UpstreamDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: MembershipRecorder;
+  /** The store is shared with other nodes, and outlives this process. */
+  readonly isShared: boolean;
   /** Whether XEP-0198 is used: offered to clients (the server's or the proxy's own), and on account streams. */
   readonly offerStreamManagement: boolean;
   /** Account streams that nobody needs any more, and that have still to say so over a connection yet to be had. */

@@ -6,7 +6,12 @@
 import type { StreamErrorToSend } from '../net/leg.ts';
 import { lacksManagement, type ServerFeatures } from '../stream/features.ts';
 import type { Ticket } from '../stream/management/inbound.ts';
-import type { Acknowledged, ManagementSnapshot, ManagementVersion } from '../stream/management/management.ts';
+import type {
+  Acknowledged,
+  ManagedSide,
+  ManagementSnapshot,
+  ManagementVersion,
+} from '../stream/management/management.ts';
 import { Management, readH } from '../stream/management/management.ts';
 import type { Sent } from '../stream/management/outbound.ts';
 import { type OwnTerms, ownEnabled, stamped } from '../stream/management/own.ts';
@@ -26,6 +31,7 @@ export interface ManagedLines {
   clientAsked(): void;
   stanzaToClient(text: Buffer): void;
   stanzaToServer(text: Buffer): void;
+  postponed?(side: ManagedSide): void;
 }
 
 /** What of the proxy's own may wait for a client that does not acknowledge it, or is not there. */

@@ -15,6 +15,7 @@ import type { ResumedSession } from './bound-session.ts';
 import { isManagement, ManagedStream } from './managed-stream.ts';
 import { Outlet } from './outlet.ts';
 import { owedMessages } from './owed.ts';
+import { Postponed } from './postponed.ts';
 import type { LegsSnapshot } from './session-snapshot.ts';
 
 /** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
@@ -60,6 +61,7 @@ export class SessionLegs {
   #forServerBytes = 0;
   /** There is no server: it keeps the session. */
   isSuspended = false;
+  #postponed: Postponed | undefined;
 
   readonly #onOverfull: () => void;
   readonly #own: OwnTerms | undefined;
@@ -161,6 +163,11 @@ export class SessionLegs {
     this.#current[side] = undefined;
     if (side === 'client') this.#managed?.management.clientSafe(current.ticket);
     else this.#managed?.management.serverSafe(current.ticket);
+  }
+
+  /** It is handled, and is not to be acknowledged before it comes again. */
+  leaveUnsafe(side: LegSide): void {
+    this.#current[side] = undefined;
   }
 
   /** Relays a stanza to the server as it came. */
@@ -273,6 +280,10 @@ export class SessionLegs {
       },
       stanzaToClient: (text: Buffer) => this.#toClient(text),
       stanzaToServer: (text: Buffer) => this.outlet.send(undefined, text),
+      postponed: (side: LegSide) => {
+        this.#postponed ??= new Postponed((one) => this.#managed?.management.answerNow(one));
+        this.#postponed.wait(side);
+      },
     };
     return new ManagedStream(version, lines, this.#own);
   }
@@ -298,6 +309,11 @@ export class SessionLegs {
     const management = this.#managed?.isEnabled ? this.#managed.management : undefined;
     const unacknowledged = management?.toServer.unacknowledged().filter((what) => typeof what !== 'number');
     return owedMessages({ unsent, unacknowledged }, this.server.declared);
+  }
+
+  /** The session is over: no answer of its stream management waits any more. */
+  end(): void {
+    this.#postponed?.clear();
   }
 
   #keepForServer(text: Buffer): void {

@@ -18,6 +18,7 @@ import { deviceOf } from './device.ts';
 import { hasManagement, isManagement, ownTerms, tooHigh, unexpected } from './managed-stream.ts';
 import type { Outlet } from './outlet.ts';
 import type { CarrierPort, SessionPort } from './ports.ts';
+import { Progress } from './progress.ts';
 import { Hibernation, type SessionEvents, type Sleeper } from './session-hibernation.ts';
 import { type LegSide, type Managed, SessionLegs } from './session-legs.ts';
 import { SessionRate } from './session-rate.ts';
@@ -46,6 +47,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly #seat: Seat;
   readonly #view: RouteView;
   readonly #clientState: ClientState;
+  readonly #progress: Progress | undefined;
   /** As it is counted. */
   #transport: Leg['kind'];
   #isClientGone = false;
@@ -89,6 +91,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     const shown = returning?.record.shown;
     this.#clientState = new ClientState({ id: this.id, seat, account, legs: this.#legs, relay, shown });
     this.hibernation = new Hibernation(this.#sleeper());
+    this.#progress = deps.isShared ? new Progress(this, account, this.#legs) : undefined;
     deps.metrics.sessions.inc({ transport: this.#transport });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
     if (returning) {
@@ -165,6 +168,9 @@ export class ClientSession implements SessionPort, CarrierPort {
   /** XEP-0198 elements of the client. */
   #manageClient(stanza: Stanza): void {
     const result = this.#manage('client', stanza);
+    if (result === 'done' && stanza.name === 'a') {
+      this.#progress?.acknowledged(this.#deps.now(), this.#seat.session.rooms);
+    }
     if (result === 'unexpected') this.client.send(unexpected(stanza));
     else if (result === 'too-high') {
       this.client.error(tooHigh(stanza));
@@ -272,6 +278,8 @@ export class ClientSession implements SessionPort, CarrierPort {
       if (stanza.ns === NS.streams && stanza.name === 'error') this.#serverError(stanza);
       else this.relayDownstream(stanza);
     } else if (route !== 'drop') {
+      // Its stream is still open, as the server is told only now that it sleeps: what it has not acknowledged it pushes for then.
+      if (route === 'nudge' && this.#legs.isHibernating) this.#legs.leaveUnsafe('server');
       this.#deps.metrics.drops.inc({ reason: route });
     }
   }
@@ -300,6 +308,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
     this.hibernation.end();
+    this.#legs.end();
     if (this.#legs.isSuspended) this.#loseServer();
     this.#rate?.stop();
     this.#deps.metrics.sessions.dec({ transport: this.#transport });

@@ -1,5 +1,6 @@
 /** What a device has missed: sessions that hibernate for long, and devices that come back without a resumption. */
 import type { Effect } from '../../proxy/core/effects.ts';
+import { passageOf, unfinishedOf } from '../../proxy/core/passage.ts';
 import type { Cursor, SessionId } from '../../proxy/core/state.ts';
 import type { BareKey } from '../../proxy/xml/address.ts';
 import { assert, suite } from '../support/suite.ts';
@@ -136,6 +137,63 @@ test('a device that comes back gets all that it had not acknowledged, however mu
     world.settle();
     assert.is(world.client(again).heard.length, 20);
   }
+});
+
+/** The phone comes back, and joins, while its earlier session is told to go at another node. */
+function twice(unseen: number): { world: World; old: SessionId; again: SessionId; gone(): void } {
+  const world = new World();
+  world.input({ kind: 'credentials', known: true });
+  const [old, desk] = [world.bind('phone', 'phone'), world.bind('desk')];
+  world.accountStream(true);
+  for (const one of [old, desk]) world.join(one);
+  world.settle();
+  say(world, 30);
+  const messages = world.client(old).told.filter(({ type }) => type === 'groupchat');
+  const again = world.bind('phone', 'phone');
+  world.join(again);
+  world.say(again, 'behind');
+  world.settle();
+  const gone = (): void => {
+    world.sessions.delete(old);
+    world.input({ kind: 'session-gone', session: old, unseen: messages.slice(messages.length - unseen) });
+    world.settle();
+  };
+  return { world, old, again, gone };
+}
+
+test('a device that comes back before its earlier session has ended elsewhere is answered when that one has', () => {
+  const { world, again, gone } = twice(25);
+  assert.equal(world.client(again).told, []);
+  gone();
+  assert.is(world.client(again).heard.length, 26);
+  assert.is(world.client(again).heard.at(-1), 'behind');
+  assert.is([...world.timers.keys()].filter((name) => name.startsWith('ghost')).length, 0);
+  // What the store knew when it bound is older.
+  const later = twice(25);
+  const cursors = new Map([[key, { key: '', at: 0 }]]);
+  later.world.input({ kind: 'session-cursors', session: later.again, cursors });
+  later.gone();
+  assert.is(later.world.client(later.again).heard.length, 26);
+});
+
+test('an earlier session that does not end is waited for a short time', () => {
+  const { world, again } = twice(25);
+  world.now += 2000;
+  world.input({ kind: 'timer', key: `ghost ${again}` });
+  world.settle();
+  assert.is(world.client(again).heard.length, 21);
+});
+
+test('what waits for an earlier session is said when its own client goes, and goes along when it goes elsewhere', () => {
+  const { world, old, again } = twice(25);
+  const asked = unfinishedOf(world.state, again).asked.map(({ name }) => name);
+  assert.equal(asked, ['presence', 'message']);
+  assert.is(passageOf(world.state, again, unfinishedOf(world.state, again))?.session.held, undefined);
+  world.sessions.delete(again);
+  world.input({ kind: 'session-gone', session: again, unseen: [] });
+  world.settle();
+  assert.is(world.client(old).heard.at(-1), 'behind');
+  assert.is(world.state.sessions.has(again), false);
 });
 
 test('a wish of the device itself counts more than what it has missed', () => {

@@ -102,8 +102,8 @@ export class World {
     this.state = createAccountState(BARE, options.prefix ?? 'm-', { ...settings, ...options.settings }, new Services());
   }
 
-  /** A client binds; `device`: what it is known by when it comes back. */
-  bind(device?: string): SessionId {
+  /** A client binds; `device`: what it is known by when it comes back; `asked`: the resource that it wants. */
+  bind(device?: string, asked = `r${this.#serial + 1}`): SessionId {
     this.#serial += 1;
     const id = `s${this.#serial}` as SessionId;
     const carrier = `c${this.#serial}` as CarrierId;
@@ -122,7 +122,7 @@ export class World {
       told: [],
     });
     this.#streams.set(jid, carrier);
-    this.input({ kind: 'session-bound', session: id, jid, asked: `r${this.#serial}`, carrier, device });
+    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device });
     this.input({ kind: 'session-presence', session: id, available: true, show: '', priority: 0 });
     return id;
   }

@@ -60,6 +60,7 @@ async function play({ after }: TestContext, options: Options = {}): Promise<Play
       dialer.dial(host.upstream, host.name, more),
     log,
     metrics,
+    isShared: false,
     offerStreamManagement: true,
     leaving: new Set(),
     token: () => `t${++serial}`,

@@ -88,6 +88,12 @@ scenario(
     const { room } = scene;
     const { witness, phone, desk } = await asleep(scene);
     const ids = await saysMuch(witness, desk);
+    // A home on another node hears later that too much waits.
+    await until('the session is given up', async () => {
+      ids.push(await witness.say('and more'));
+      return scene.proxy.log.some((line) => line.includes('not resumed'));
+    });
+    await desk.pick(said(room, 'witness', ids.at(-1) as string));
     const refused = await phone.resume().then(
       () => 'granted',
       (error: Error) => error.message,
@@ -123,6 +129,7 @@ scenario(
     await untilHibernating(scene);
     const missed: string[] = [];
     for (let count = 0; count < 40; count += 1) missed.push(await witness.say(`missed ${count}`));
+    await desk.pick(said(room, 'witness', missed.at(-1) as string));
     const again = await scene.login('al', { device: 'phone' });
     const { history } = await joinRoom(again, `${room}/al`);
     assert.equal(

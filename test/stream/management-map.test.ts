@@ -15,7 +15,7 @@ const acts = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom('client-relayed', 'client-room', 'client-asked') },
   { weight: 8, arbitrary: fc.constantFrom('server-relayed', 'server-room', 'server-swallowed', 'own') },
   { weight: 24, arbitrary: fc.constantFrom('to-proxy', 'to-server', 'from-server', 'to-client') },
-  { weight: 4, arbitrary: fc.constantFrom('client-r', 'server-r', 'client-a', 'server-a') },
+  { weight: 4, arbitrary: fc.constantFrom('client-r', 'server-r', 'client-a', 'server-a', 'answer-late') },
   { weight: 2, arbitrary: fc.constantFrom('cut-client', 'cut-server', 'suspend', 'congest', 'drain', 'move') },
   { weight: 3, arbitrary: fc.constantFrom('resume', 'resume-slowly', 'resume-elsewhere', 'refused') },
 );

@@ -148,6 +148,81 @@ test('the client is asked for each stanza of the proxy’s own, with one request
   assert.is(asked, 3);
 });
 
+/** Both ends' answers, with the sides whose answers have been postponed. */
+function answering() {
+  const told: string[] = [];
+  const postponed: string[] = [];
+  const note = (side: string) => (xml: string) =>
+    told.push(`${side} ${/^<(r|a)/.exec(xml)?.[1]}${/ h='(\d+)'/.exec(xml)?.[1] ?? ''}`);
+  const lines = {
+    toClient: note('client'),
+    toServer: note('server'),
+    postponed: (side: string) => postponed.push(side),
+  };
+  const management = new Management(NS.sm3, lines);
+  const fromClient = (): void => management.sentToServer(management.fromClient.take('m') as number);
+  const fromServer = (): void => management.sentToClient(management.fromServer.take('m') as number);
+  return { management, told, postponed, fromClient, fromServer };
+}
+
+test('an answer that says nothing new waits for the one that does, and is given alone when that takes long', () => {
+  const { management, told, postponed, fromClient, fromServer } = answering();
+  fromClient();
+  management.clientRequests();
+  assert.equal(told, ['server r'], 'the server is asked, and will tell more');
+  management.serverHandled(1);
+  management.answerNow('client');
+  assert.equal(told.splice(0), ['server r', 'client a1'], 'once');
+  fromServer();
+  management.serverRequests();
+  assert.equal(told, ['client r']);
+  management.answerNow('server');
+  management.answerNow('server');
+  assert.equal(told.splice(0), ['client r', 'server a0']);
+  management.clientAcknowledges(parseStanza(`<a xmlns='${NS.sm3}' h='1'/>`));
+  management.answerNow('server');
+  assert.equal(told.splice(0), ['server a1'], 'what comes to hold later is told unasked');
+  assert.equal(postponed, ['client', 'server', 'server']);
+});
+
+test('what is due to the server goes with what is written to it, and at once when it is much', () => {
+  const { management, told, postponed, fromClient, fromServer } = answering();
+  fromServer();
+  management.serverRequests();
+  management.clientAcknowledges(parseStanza(`<a xmlns='${NS.sm3}' h='1'/>`));
+  assert.equal(told.splice(0), ['client r']);
+  fromClient();
+  assert.equal(told.splice(0), ['server a1']);
+  management.answerNow('server');
+  assert.equal(told, [], 'once');
+  for (let count = 0; count < 20; count += 1) fromServer();
+  management.serverRequests();
+  management.clientAcknowledges(parseStanza(`<a xmlns='${NS.sm3}' h='21'/>`));
+  assert.equal(told, ['client r', 'server a21']);
+  assert.is(postponed.length, 2);
+});
+
+test('an answer that says something new, or is all that there will be, is given at once', () => {
+  const { management, told, postponed, fromClient, fromServer } = answering();
+  management.clientRequests();
+  management.serverRequests();
+  assert.equal(told.splice(0), ['client a0', 'server a0'], 'nothing waits');
+  fromClient();
+  management.clientRequests();
+  management.serverAcknowledges(parseStanza(`<a xmlns='${NS.sm3}' h='1'/>`));
+  fromClient();
+  fromClient();
+  management.clientSafe(1);
+  management.clientRequests();
+  assert.equal(told.splice(0), ['server r', 'client a1', 'server r', 'client a2']);
+  fromServer();
+  fromServer();
+  management.serverSafe(0);
+  management.serverRequests();
+  assert.equal(told.splice(0), ['client r', 'server a1']);
+  assert.equal(postponed, ['client'], 'only where nothing new held');
+});
+
 test('what is safe is told to the server when its connection is about to be dropped', () => {
   const sent: string[] = [];
   const management = new Management(NS.sm3, { toClient: () => {}, toServer: (xml) => sent.push(xml) });

@@ -32,6 +32,7 @@ export type Act =
   | 'server-r'
   | 'client-a'
   | 'server-a'
+  | 'answer-late'
   | 'cut-client'
   | 'cut-server'
   | 'suspend'
@@ -186,6 +187,9 @@ export class MapWorld {
         return;
       case 'server-a':
         this.#up.in.push(`<a ${SM} h='${this.server.h}'/>`);
+        return;
+      case 'answer-late':
+        for (const side of ['client', 'server'] as const) this.legs.managed?.management.answerNow(side);
         return;
       case 'cut-client':
         this.#cutClient();

@@ -7,12 +7,12 @@ import { type BareKey, bareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { historyWish } from '../history.ts';
 import { contentKey, entryStanza } from '../stanza-log.ts';
-import type { AccountState, Cursor, Member, Occupancy, Session, Turn } from '../state.ts';
+import type { AccountState, Cursor, Member, Occupancy, Session, SessionId, Turn } from '../state.ts';
 
 /** Rooms whose cursors are kept for a device; beyond this many the oldest goes. */
 const MOST_CURSORS = 500;
 
-/** The session is about to end: how far its device has come goes to the store. */
+/** The session is about to end, or may be lost with its node: how far its device has come goes to the store. */
 export function noteCursors(turn: Turn, session: Session, unseen: readonly Stanza[] | undefined): void {
   const { device } = session;
   if (device === undefined || unseen === undefined) return;
@@ -30,6 +30,19 @@ export function noteCursors(turn: Turn, session: Session, unseen: readonly Stanz
     cursors.delete(key);
   }
   turn.out.push({ kind: 'store-cursors', device, cursors });
+  // One that has come back before this one was known to be gone has read what was known before.
+  for (const other of turn.state.sessions.values()) {
+    if (other.device !== device || other.id === session.id) continue;
+    for (const [key, cursor] of cursors) {
+      if (!turn.state.rooms.get(key)?.members.has(other.id)) other.cursors.set(key, cursor);
+    }
+  }
+}
+
+/** What the store knows of a session's device; its last session may have told more meanwhile. */
+export function sessionCursors({ state }: Turn, id: SessionId, cursors: ReadonlyMap<BareKey, Cursor>): void {
+  const session = state.sessions.get(id);
+  for (const [room, cursor] of cursors) if (!session?.cursors.has(room)) session?.cursors.set(room, cursor);
 }
 
 function cursorOf(turn: Turn, room: Occupancy, member: Member, unseen: readonly Stanza[]): Cursor {

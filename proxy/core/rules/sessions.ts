@@ -10,6 +10,7 @@ import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Session, SessionId, Turn } from '../state.ts';
 import { noteCursors } from './cursor.ts';
 import { forsake } from './forsaken.ts';
+import { ghostGone, letGo } from './ghost.ts';
 import { inboundOver } from './inbound.ts';
 import { abandonJoin, leave, sendLeave } from './leave.ts';
 import { reconcile } from './move.ts';
@@ -64,6 +65,7 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
   const { state, out } = turn;
   const session = state.sessions.get(id);
   if (!session) return;
+  letGo(turn, session);
   noteCursors(turn, session, unseen);
   state.sessions.delete(id);
   forgetNudges(turn, session);
@@ -75,6 +77,7 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
     if (room.phase === 'joining' && room.waiting.length === 0) abandonJoin(turn, room);
     else showWithout(turn, room);
   }
+  ghostGone(turn, session);
   inboundOver(turn, id);
   const carrier = state.carriers.get(session.carrier);
   if (carrier) retire(turn, carrier);
@@ -94,6 +97,7 @@ export function sessionPresence(turn: Turn, session: Session, { available, show,
     if (!wasAvailable) deliverKept(turn, session);
     return;
   }
+  letGo(turn, session);
   // What no other stream can carry is left with what the client has said, as without the proxy.
   if (carrier && farewell && isSmallEnough(turn, farewell)) carrier.farewell = detach(farewell);
   for (const key of [...session.rooms]) {

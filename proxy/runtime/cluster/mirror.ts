@@ -329,9 +329,19 @@ export class Mirror implements AccountView {
     }
     for (const id of ports.sessions.keys()) {
       const session = state.sessions.get(id);
-      if (session) this.sessions.set(id, session);
+      if (!session) continue;
+      this.sessions.set(id, session);
+      this.#takeHeld(session);
     }
     for (const room of state.rooms.values()) this.#adoptRoom(room, ports);
+  }
+
+  /** A join that has waited at the home is one that no room has answered. */
+  #takeHeld(session: Session): void {
+    const stanzas = session.held?.map(({ stanza }) => stanza) ?? [];
+    session.held = undefined;
+    const key = bareKey(stanzas[0]?.to ?? '');
+    if (key !== undefined) this.#asked.set(`${session.id} ${key}`, stanzas);
   }
 
   #adoptRoom(room: Occupancy, ports: Ports): void {

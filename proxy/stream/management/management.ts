@@ -18,7 +18,14 @@ export interface ManagementLines {
   toServer(xml: string): void;
   /** The client has been asked for an acknowledgement, by `toClient`. */
   clientAsked?(): void;
+  /**
+   * An answer to this side would say nothing new and one that does is on its way, or the side is a server, which is in no hurry:
+   * `answerNow` is to be called soon, in case nothing takes the answer along before. Absent: each answer is given at once.
+   */
+  postponed?(side: ManagedSide): void;
 }
+
+export type ManagedSide = 'client' | 'server';
 
 /** Relayed stanzas after which the client is asked for an acknowledgement without the server's having asked for one. */
 const ASK_AFTER = 20;
@@ -58,6 +65,12 @@ export class Management {
   /** The peer has asked, and was told less than had come. */
   #isClientOwed = false;
   #isServerOwed = false;
+  /** It was told nothing yet, since it would have heard what it knows. */
+  #isClientPostponed = false;
+  #isServerPostponed = false;
+  /** The beginning of which the peer has been told that it is safe. */
+  #clientTold = 0;
+  #serverTold = 0;
   /** We have asked the peer, and it has not answered. */
   #isClientAsked = false;
   #isServerAsked = false;
@@ -92,6 +105,7 @@ export class Management {
       return;
     }
     this.toServer.sent(what);
+    this.#tellServerDue();
     this.#sinceServerAsked += 1;
     if (this.#sinceServerAsked >= ASK_AFTER) this.#askServer();
   }
@@ -105,24 +119,61 @@ export class Management {
     if (this.#isUnasked || this.#sinceClientAsked >= ASK_AFTER) this.#askClient();
   }
 
-  /** `<r/>` of the client: answered at once with what holds; what does not hold yet is asked for. */
+  /**
+   * `<r/>` of the client: answered at once with what holds; what does not hold yet is asked for. Where nothing holds that the
+   * client does not know the answer waits a little for the server's (XEP-0198 section 4 lets it): one in place of two.
+   */
   clientRequests(): void {
-    this.#lines.toClient(`<a xmlns='${this.version}' h='${this.fromClient.h}'/>`);
     this.#isClientOwed = this.fromClient.waiting > 0;
     if (this.#isClientOwed && this.toServer.waiting > 0) this.#askServer();
+    const { postponed } = this.#lines;
+    if (!postponed || !this.#isServerAsked || this.fromClient.handled !== this.#clientTold) this.#tellClient();
+    else if (this.#isClientOwed) {
+      this.#isClientPostponed = true;
+      postponed('client');
+    } else this.#tellClient();
   }
 
-  /** `<r/>` of the server. */
+  /** `<r/>` of the server, in the same way. */
   serverRequests(): void {
-    this.#lines.toServer(`<a xmlns='${this.version}' h='${this.fromServer.h}'/>`);
     this.#isServerOwed = this.fromServer.waiting > 0;
     if (this.toClient.waiting > 0) this.#askClient();
+    const { postponed } = this.#lines;
+    if (!postponed || !this.#isClientAsked || this.fromServer.handled !== this.#serverTold) this.#tellServer();
+    else if (this.#isServerOwed) {
+      this.#isServerPostponed = true;
+      postponed('server');
+    } else this.#tellServer();
+  }
+
+  /** An answer that was postponed waits no longer. */
+  answerNow(side: ManagedSide): void {
+    if (side === 'client' && this.#isClientPostponed) this.#tellClient();
+    else if (side === 'server') this.#tellServerDue();
+  }
+
+  /** What is due to the server goes with what is written to it anyway. */
+  #tellServerDue(): void {
+    if (!this.#isServerPostponed) return;
+    this.#isServerOwed = this.fromServer.waiting > 0;
+    this.#tellServer();
+  }
+
+  #tellClient(): void {
+    this.#isClientPostponed = false;
+    this.#clientTold = this.fromClient.handled;
+    this.#lines.toClient(`<a xmlns='${this.version}' h='${this.fromClient.h}'/>`);
+  }
+
+  #tellServer(): void {
+    this.#isServerPostponed = false;
+    this.#serverTold = this.fromServer.handled;
+    this.#lines.toServer(`<a xmlns='${this.version}' h='${this.fromServer.h}'/>`);
   }
 
   /** The connection to the server is about to be dropped: what is safe is told unasked. */
   settleWithServer(): void {
-    if (!this.isOwn && this.fromServer.handled > 0)
-      this.#lines.toServer(`<a xmlns='${this.version}' h='${this.fromServer.h}'/>`);
+    if (!this.isOwn && this.fromServer.handled > 0) this.#tellServer();
   }
 
   /** `<a/>` of the client. */
@@ -195,6 +246,8 @@ export class Management {
     this.toClient = Outbound.resume({ acknowledged: this.toClient.acknowledged, queue: [] });
     this.#isClientOwed = false;
     this.#isServerOwed = false;
+    this.#isClientPostponed = false;
+    this.#isServerPostponed = false;
     this.#isClientAsked = false;
     this.#isServerAsked = false;
     return again;
@@ -232,6 +285,7 @@ export class Management {
     const again = this.toClient.unacknowledged();
     this.toClient = Outbound.resume({ acknowledged: this.toClient.acknowledged, queue: [] });
     this.#isClientOwed = false;
+    this.#isClientPostponed = false;
     this.#isClientAsked = false;
     return again;
   }
@@ -249,19 +303,24 @@ export class Management {
     if (this.#isServerAsked) return;
     this.#isServerAsked = true;
     this.#sinceServerAsked = 0;
+    this.#tellServerDue();
     this.#lines.toServer(`<r xmlns='${this.version}'/>`);
   }
 
   #payClient(): void {
-    if (!this.#isClientOwed) return;
+    if (!this.#isClientOwed || this.fromClient.handled === this.#clientTold) return;
     this.#isClientOwed = this.fromClient.waiting > 0;
-    this.#lines.toClient(`<a xmlns='${this.version}' h='${this.fromClient.h}'/>`);
+    this.#tellClient();
   }
 
   #payServer(): void {
-    if (!this.#isServerOwed) return;
-    this.#isServerOwed = this.fromServer.waiting > 0;
-    this.#lines.toServer(`<a xmlns='${this.version}' h='${this.fromServer.h}'/>`);
+    const news = this.fromServer.handled - this.#serverTold;
+    if (!this.#isServerOwed || news === 0) return;
+    // A server does nothing but wait for it, and often the client has more to say in a moment.
+    const isPostponed = this.#isServerPostponed;
+    this.#isServerPostponed = true;
+    if (news >= ASK_AFTER || !this.#lines.postponed) this.#tellServerDue();
+    else if (!isPostponed) this.#lines.postponed('server');
   }
 }
 

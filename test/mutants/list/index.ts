@@ -1,6 +1,7 @@
 /** All mutants, by theme. */
 import type { Mutant } from '../mutant.ts';
 import { accounts } from './accounts.ts';
+import { anew } from './anew.ts';
 import { authentication } from './authentication.ts';
 import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
@@ -42,6 +43,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   authentication,
   resumption,
   elsewhere,
+  anew,
   sleeping,
   lost,
   keeping,

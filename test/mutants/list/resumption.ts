@@ -49,8 +49,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: "the client's <r/> is answered when all is safe",
     file: 'stream/management/management.ts',
-    find: "    this.#lines.toClient(`<a xmlns='${this.version}' h='${this.fromClient.h}'/>`);\n    this.#isClientOwed = this.fromClient.waiting > 0;\n    if",
-    put: '    this.#isClientOwed = this.fromClient.waiting > 0;\n    if',
+    find: "      this.#isClientPostponed = true;\n      postponed('client');\n    } else this.#tellClient();",
+    put: '      this.#isClientPostponed = false;\n    } else this.#tellClient();',
     kills: { 'resume-ends': ['S9 what has not reached'] },
   },
   {

@@ -1,0 +1,69 @@
+/**
+ * A client that comes back to another node before its earlier session has ended there: how far its device has come in its rooms
+ * (cursor.ts) is known only when that one is gone. A join to one of these rooms waits for it, not for long, with all that its
+ * client sends behind it.
+ */
+import type { BareKey } from '../../xml/address.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { entered } from '../entry.ts';
+import { detach } from '../occupancy.ts';
+import type { AccountState, Occupancy, Session, Turn } from '../state.ts';
+import { sessionStanza } from './session-stanza.ts';
+
+/** How long an earlier session, which has been told to go, may take (ms). */
+const GHOST_MS = 2000;
+/** Stanzas that wait for it; with more the join does not wait any longer. */
+const MOST_HELD = 100;
+
+/** What a session sends: true if it has to wait. `isUnsure`: see `sessionStanza`. */
+export function waitsForGhost(turn: Turn, session: Session, stanza: Stanza, isUnsure = false): boolean {
+  const room = entered(stanza);
+  if (!session.held) {
+    if (room === undefined || !hasGhost(turn.state, session, room)) return false;
+    turn.out.setTimer(ghostTimer(session), GHOST_MS);
+  }
+  session.held ??= [];
+  session.held.push({ stanza: detach(stanza), isUnsure });
+  // What its client sends behind the join is for the room, wherever the client is.
+  if (room !== undefined) session.rooms.add(room);
+  if (session.held.length > MOST_HELD) letGo(turn, session);
+  return true;
+}
+
+/** An earlier session of the same device is in the room. Sessions are known in the order of their coming. */
+function hasGhost({ sessions, rooms }: AccountState, session: Session, room: BareKey): boolean {
+  const members = rooms.get(room)?.members;
+  if (!members || session.device === undefined) return false;
+  for (const other of sessions.values()) {
+    if (other === session) return false;
+    if (other.asked === session.asked && other.device === session.device && members.has(other.id)) return true;
+  }
+  return false;
+}
+
+/** What the session has sent waits no longer. */
+export function letGo(turn: Turn, session: Session): void {
+  const { held } = session;
+  if (!held) return;
+  session.held = undefined;
+  turn.out.clearTimer(ghostTimer(session));
+  for (const { stanza } of held) {
+    const room = entered(stanza);
+    if (room !== undefined && !isThere(turn.state.rooms.get(room), session)) session.rooms.delete(room);
+  }
+  for (const { stanza, isUnsure } of held) sessionStanza(turn, session, stanza, isUnsure);
+}
+
+function isThere(room: Occupancy | undefined, { id }: Session): boolean {
+  return room !== undefined && (room.members.has(id) || room.waiting.some(({ session }) => session === id));
+}
+
+/** A session of this device is gone: those that have waited for it go on. */
+export function ghostGone(turn: Turn, { device }: Session): void {
+  if (device === undefined) return;
+  for (const other of turn.state.sessions.values()) if (other.held && other.device === device) letGo(turn, other);
+}
+
+function ghostTimer({ id }: Session): string {
+  return `ghost ${id}`;
+}
