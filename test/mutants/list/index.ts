@@ -15,6 +15,7 @@ import { leaving } from './leaving.ts';
 import { lost } from './lost.ts';
 import { messages } from './messages.ts';
 import { nodes } from './nodes.ts';
+import { owners } from './owners.ts';
 import { presence } from './presence.ts';
 import { races } from './races.ts';
 import { requests } from './requests.ts';
@@ -47,6 +48,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   nodes,
   store,
   edge,
+  owners,
 };
 
 export const mutants: readonly Mutant[] = Object.values(themes).flat();
