@@ -50,4 +50,18 @@ export const owners: readonly Mutant[] = [
     cells: 'ejabberd,borrowed,tcp',
     kills: { captcha: ['J8 a device whose sibling', 'J8 a wrong answer'] },
   },
+  {
+    name: 'a sibling that sleeps is not shown what another device sends',
+    file: 'core/rules/private-message.ts',
+    find: ' || !sibling.carbons) continue;',
+    put: ' || !sibling.carbons || sibling.isHibernating) continue;',
+    kills: { 'private-siblings': ['M3 private messages that come and go'] },
+  },
+  {
+    name: 'a private message is kept from siblings by both marks together',
+    file: 'core/rules/private-message.ts',
+    find: "  if (stanza.root.child('private', NS.carbons) || stanza.root.child('no-copy', NS.hints)) return;\n",
+    put: "  if (stanza.root.child('private', NS.carbons) && stanza.root.child('no-copy', NS.hints)) return;\n",
+    kills: { 'private-siblings': ['M3 either mark'] },
+  },
 ];

@@ -39,6 +39,8 @@ export interface CompareOptions {
   /** Alice makes the room; else somebody called `bob` has made it, with this configuration. */
   isOwner?: boolean;
   config?: RoomConfig;
+  /** Alice has another device, `outsider`, which does not join and has carbons on: it hears the same, too. */
+  hasOutsider?: boolean;
 }
 
 interface Step {
@@ -75,7 +77,7 @@ async function perform(
   scene: Scene,
   label: 'direct' | 'proxied',
   play: (one: Play) => Promise<void>,
-  { isOwner = false, config = {} }: CompareOptions,
+  { isOwner = false, config = {}, hasOutsider = false }: CompareOptions,
 ): Promise<Step[]> {
   const room = scene.newRoom();
   const cast = new Map<string, Client>();
@@ -105,6 +107,10 @@ async function perform(
     else await joinRoom(client, `${room}/al`);
   }
   const actor = cast.get('actor') as Client;
+  if (hasOutsider) {
+    const outsider = await enter('outsider', await device('tablet'));
+    await outsider.iq(`<iq type='set'><enable xmlns='urn:xmpp:carbons:2'/></iq>`);
+  }
   /** All that has arrived, for the second time: what one hears may follow from what another is answered. */
   const collect = async (): Promise<Map<string, Element[]>> => {
     const arrived = new Map<string, Element[]>();
@@ -152,14 +158,14 @@ const MADE_UP: ReadonlySet<string> = new Set(['stamp', 'id', 'by']);
 
 /** The stanza as text in which all that differs between two plays is replaced. */
 function describe(one: Element, client: Client, room: string): string {
-  const isActor = client.resource === 'phone' || client.resource === 'desk';
+  const isInside = client.resource === 'phone' || client.resource === 'desk';
   let text = print(one);
-  if (isActor) text = text.replaceAll(client.jid, 'SELF');
+  if (isInside || client.resource === 'tablet') text = text.replaceAll(client.jid, 'SELF');
   // Old services say its name alone, too.
   text = text.replaceAll(room.slice(0, room.indexOf('@')), 'ROOM');
   text = text.replace(/([a-z]+)-(?:direct|proxied)-[0-9a-f]{8}/g, '$1');
   // Through which stream others see the account is not the same, nor need it be.
-  return isActor ? text : text.replace(/alice@localhost\/[^'<]*/g, 'alice@localhost/*');
+  return isInside ? text : text.replace(/alice@localhost\/[^'<]*/g, 'alice@localhost/*');
 }
 
 function print(one: Element, outer: string = ns.client, depth = 0): string {
