@@ -91,6 +91,9 @@ export const impossible = {
     reason: 'ejabberd alone lets anybody register a nick for all of its rooms',
     servers: ['prosody', 'jabberd2'],
   },
+  otherTransport: { reason: 'the client speaks TCP alone', transports: ['websocket'] },
+  notInBrowsers: { reason: 'the client speaks WebSocket alone', transports: ['tcp'] },
+  captcha: { reason: 'only ejabberd has rooms that ask a question (XEP-0158)', servers: ['prosody', 'jabberd2'] },
   personalEvents: { reason: 'jabberd2 has no XEP-0163', servers: ['jabberd2'] },
 } as const satisfies Record<string, Impossible>;
 

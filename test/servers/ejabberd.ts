@@ -68,6 +68,7 @@ async function start(folder: string, options: EjabberdOptions): Promise<Server> 
     },
   };
   mkdirSync(join(folder, 'spool'));
+  await writeFile(join(folder, 'captcha.sh'), captchaProgram, { mode: 0o755 });
   const config = configuration(facts, options);
   options.edit?.(config);
   await writeFile(join(folder, 'ejabberd.yml'), stringify(config, { aliasDuplicateObjects: false }));
@@ -106,7 +107,12 @@ async function start(folder: string, options: EjabberdOptions): Promise<Server> 
   };
 }
 
-function configuration({ ports, certificate }: ServerFacts, options: EjabberdOptions): EjabberdConfig {
+/** Its pictures say what they show to those who cannot see: behind what a PNG begins with stands the text. */
+const captchaProgram = `#!/bin/sh
+printf '\\211PNG\\r\\n\\032\\n%s' "$1"
+`;
+
+function configuration({ ports, certificate, folder }: ServerFacts, options: EjabberdOptions): EjabberdConfig {
   const c2s = { ip: '127.0.0.1', module: 'ejabberd_c2s', max_stanza_size: 262_144, access: 'c2s', shaper: 'none' };
   const http = { ip: '127.0.0.1', module: 'ejabberd_http' };
   const sockets = { '/xmpp-websocket': 'ejabberd_http_ws', '/ws': 'ejabberd_http_ws' };
@@ -117,6 +123,9 @@ function configuration({ ports, certificate }: ServerFacts, options: EjabberdOpt
     auth_method: 'internal',
     auth_password_format: options.passwordFormat ?? 'scram',
     disable_sasl_mechanisms: ['X-OAUTH2'],
+    captcha_cmd: join(folder, 'captcha.sh'),
+    captcha_url: `http://127.0.0.1:${ports.ws}/captcha`,
+    captcha_limit: 'infinity',
     s2s_access: 'none',
     listen: [
       { port: ports.plain, ...c2s, starttls: true },

@@ -50,8 +50,9 @@ function isFence(room: Occupancy, attempt: Attempt, stanza: Stanza): boolean {
 /** What is sent to the bare JID (an invitation) is the stream's own client's: the server has sent it to each device. */
 function isToAccount(stanza: Stanza): boolean {
   if (stanza.name !== 'message' || stanza.to === undefined || stanza.type === 'groupchat') return false;
-  // COMPAT: jabberd2 writes each device's address in place of the account's.
-  return !stanza.to.includes('/') || stanza.root.child('x', NS.mucUser)?.child('invite') !== undefined;
+  if (!stanza.to.includes('/')) return true;
+  // COMPAT: jabberd2 writes each device's address in place of the account's. A refusal holds the invitation too, and is its sender's.
+  return stanza.type !== 'error' && stanza.root.child('x', NS.mucUser)?.child('invite') !== undefined;
 }
 
 /** Whether this carrier has no part in the room any more. */

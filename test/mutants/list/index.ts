@@ -16,7 +16,9 @@ import { leaving } from './leaving.ts';
 import { lost } from './lost.ts';
 import { messages } from './messages.ts';
 import { nodes } from './nodes.ts';
+import { owners } from './owners.ts';
 import { parting } from './parting.ts';
+
 import { presence } from './presence.ts';
 import { races } from './races.ts';
 import { requests } from './requests.ts';
@@ -53,6 +55,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   trouble,
   edge,
   parting,
+  owners,
 };
 
 export const mutants: readonly Mutant[] = Object.values(themes).flat();

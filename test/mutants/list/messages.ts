@@ -105,7 +105,7 @@ export const messages: readonly Mutant[] = [
         put: "  if (stanza.name === 'message') {\n",
       },
     ],
-    kills: { private: ['M3 a sibling that has not joined'] },
+    kills: { private: ['M3 a sibling that has not joined'], 'private-siblings': ['M3 a device outside'] },
   },
   {
     name: 'siblings get carbons also when they have switched them off',
@@ -161,8 +161,8 @@ export const messages: readonly Mutant[] = [
   {
     name: "an invitation under a device's own address is taken for what the room says to its occupant",
     file: 'core/rules/room-stanza.ts',
-    find: " || stanza.root.child('x', NS.mucUser)?.child('invite') !== undefined;",
-    put: ';',
+    find: "  return stanza.type !== 'error' && stanza.root.child('x', NS.mucUser)?.child('invite') !== undefined;",
+    put: '  return false;',
     cells: 'jabberd2,borrowed,tcp',
     kills: { private: ['M3 an invitation'] },
   },
