@@ -8,7 +8,6 @@ import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
-import { escapeXml } from '../xml/text.ts';
 import { ACCOUNT_RESOURCE } from './account-stream.ts';
 
 /** Of so many rooms of an account, and so many streams that have ended, the last faces are known. */
@@ -68,8 +67,7 @@ export class Faces {
       const shown = bareKey(jid) === bareKey(own) ? undefined : this.#of(jid, room);
       if (shown === undefined) continue;
       isChanged = true;
-      if (name !== undefined) edit.setAttr(node, name, shown);
-      else edit.replace(node, `<value xmlns='${NS.dataForms}'>${escapeXml(shown)}</value>`);
+      edit.setAttr(node, name, shown);
     }
     return isChanged ? parseStanza(edit.toBuffer(), stanza.declarations) : stanza;
   }
@@ -88,12 +86,15 @@ export class Faces {
 
 interface Address {
   readonly node: Node;
-  /** The attribute; undefined: the element's text. */
-  readonly name: string | undefined;
+  /** The attribute. */
+  readonly name: string;
   readonly jid: string;
 }
 
-/** Where rooms name occupants: items and actors, who invites and declines (section 7.8), who asks for voice (section 7.13). */
+/**
+ * Where rooms name occupants: items and actors, who invites and declines (section 7.8). Forms are left alone, such as a request for voice (section 7.13):
+ * rooms take who is meant from the form that comes back.
+ */
 function* addresses(root: Node): Iterable<Address> {
   for (const child of root.children) {
     if (child.ns === NS.mucUser || child.ns === NS.mucAdmin) {
@@ -101,11 +102,6 @@ function* addresses(root: Node): Iterable<Address> {
         yield* attribute(item, item.name === 'item' ? 'jid' : 'from');
         const actor = item.child('actor');
         if (actor) yield* attribute(actor, 'jid');
-      }
-    } else if (child.ns === NS.dataForms) {
-      for (const field of child.children) {
-        const node = field.attr('var') === 'muc#jid' ? field.child('value') : undefined;
-        if (node) yield { node, name: undefined, jid: node.text() };
       }
     }
   }

@@ -31,18 +31,11 @@ for (const [what, xml] of Object.entries({
   'who did it': `<presence from='r@muc/bo'><x xmlns='${MUC}#user'><item jid='x@y/z'><actor jid='@'/></item></x></presence>`,
   'who invites': `<message from='r@muc'><x xmlns='${MUC}#user'><invite from='@'><reason>@@</reason></invite></x></message>`,
   'a list': `<iq from='r@muc' type='result'><query xmlns='${MUC}#admin'><item jid='@'/><item jid='x@y/z'/></query></iq>`,
-  'who asks for voice': `<message from='r@muc'><x xmlns='jabber:x:data'><field var='muc#jid'><value>@</value></field></x></message>`,
 })) {
   test(`${what} has the address of a device`, () => {
     const { show } = play();
-    const given = xml
-      .replaceAll('@@', 'word of minimix-rooms-1')
-      .replaceAll("'@'", `'${STREAM}'`)
-      .replaceAll('>@<', `>${STREAM}<`);
-    const wanted = given
-      .replaceAll(STREAM, 'alice@localhost/o&apos;desk')
-      .replace('<value>', "<value xmlns='jabber:x:data'>");
-    assert.is(show(given), wanted);
+    const given = xml.replaceAll('@@', 'word of minimix-rooms-1').replaceAll("'@'", `'${STREAM}'`);
+    assert.is(show(given), given.replaceAll(STREAM, 'alice@localhost/o&apos;desk'));
   });
 }
 
@@ -53,7 +46,7 @@ test('what is no address of a known stream stays as it came', () => {
     item('alice@localhost/desk'),
     `<message from='r@muc/al'><body>${STREAM}</body></message>`,
     `<message from='r@muc/al'><x xmlns='urn:other'><item jid='${STREAM}'/></x></message>`,
-    `<iq from='r@muc' type='result'><x xmlns='jabber:x:data'><field var='other'><value>${STREAM}</value></field></x></iq>`,
+    `<iq from='r@muc' type='result'><x xmlns='jabber:x:data'><field var='muc#jid'><value>${STREAM}</value></field></x></iq>`,
   ]) {
     assert.is(show(xml), xml);
   }
