@@ -14,6 +14,8 @@ import { ACCOUNT_RESOURCE } from './account-stream.ts';
 const MOST_LAST = 1000;
 /** What a room says about a stream that has ended may be as late as that (ms). */
 const LATE_MS = 10_000;
+/** What tells stanzas that may name an account stream. */
+const MARK = Buffer.from(ACCOUNT_RESOURCE);
 
 interface Known {
   /** The account's face in a room, now. */
@@ -58,7 +60,7 @@ export class Faces {
 
   /** The stanza as clients of the account `own` are to see it; its own streams are for the rules of the account. */
   show(stanza: Stanza, own: string): Stanza {
-    if (this.#known.size === 0 || !stanza.bytes.includes(ACCOUNT_RESOURCE)) return stanza;
+    if (this.#known.size === 0 || !stanza.bytes.includes(MARK)) return stanza;
     const room = bareKey(stanza.from ?? '');
     if (room === undefined || room === bareKey(own)) return stanza;
     const edit = new Edit(stanza);
