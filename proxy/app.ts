@@ -23,6 +23,7 @@ import { carrierStanzaBytes } from './runtime/carrier-profile.ts';
 import { Cluster } from './runtime/cluster/cluster.ts';
 import { ClusterNode } from './runtime/cluster/node.ts';
 import type { AccountDeps } from './runtime/deps.ts';
+import { Faces } from './runtime/faces.ts';
 import { MembershipRecorder } from './runtime/membership-recorder.ts';
 import { negotiate } from './runtime/negotiation.ts';
 import { Reachability } from './runtime/reachability.ts';
@@ -139,6 +140,7 @@ class ProxyApp implements App {
       config: this.#config,
       settingsFor: (host, serverHeader) => settingsOf(this.#config, host, serverHeader),
       services: new Services(),
+      faces: new Faces(Date.now),
       log: this.#log,
       metrics: this.metrics,
       store: new MembershipRecorder({

@@ -3,7 +3,7 @@
  */
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import { contentKey, entryStanza, type LogEntry } from './stanza-log.ts';
+import { contentKey, entryStanza, type LogEntry, writtenStamp } from './stanza-log.ts';
 import type { Cursor } from './state.ts';
 
 /** Undefined fields are limits that the client did not state. */
@@ -14,6 +14,8 @@ export interface HistoryWish {
   readonly seconds: number | undefined;
   /** Epoch ms. */
   readonly since: number | undefined;
+  /** The same as it was written, which may be finer. */
+  readonly sinceStamp: string;
 }
 
 /** Malformed numbers and dates count as not stated. */
@@ -23,13 +25,15 @@ export function historyWish(join: Stanza): HistoryWish {
     const value = history?.attr(name);
     return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
   };
-  const since = Date.parse(history?.attr('since') ?? '');
+  const sinceStamp = history?.attr('since') ?? '';
+  const since = Date.parse(sinceStamp);
   return {
     stated: history !== undefined,
     maxStanzas: count('maxstanzas'),
     maxChars: count('maxchars'),
     seconds: count('seconds'),
     since: Number.isNaN(since) ? undefined : since,
+    sinceStamp,
   };
 }
 
@@ -59,11 +63,26 @@ export function selectHistory(
   while (from > 0 && entries.length - from < most) {
     const entry = entries[from - 1];
     if (entry === undefined || entry.at < earliest) break;
+    if (entry.at === wish.since && isNoLater(entry, wish.sinceStamp)) break;
     used += Number.isFinite(chars) ? entry.text.toString('utf8').length : 0;
     if (used > chars) break;
     from -= 1;
   }
   return entries.slice(from);
+}
+
+/** A stamp (XEP-0082) in UTC that is finer than a millisecond. */
+const FINE_STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{4,})Z$/;
+
+/**
+ * Of the same millisecond: whether the room's own stamp is that one or an earlier one. A client that names the stamp of the last message
+ * that it has wants what came behind it. Coarser stamps may be those of several messages: rather one twice than never.
+ */
+function isNoLater(entry: LogEntry, stamp: string): boolean {
+  const asked = FINE_STAMP.exec(stamp)?.[1];
+  if (asked === undefined || !entry.delayed) return false;
+  const own = FINE_STAMP.exec(writtenStamp(entryStanza(entry)) ?? '')?.[1];
+  return own !== undefined && own.padEnd(asked.length, '0') <= asked.padEnd(own.length, '0');
 }
 
 /** How far the clocks of room and proxy, and stamps in whole seconds, may lie apart (ms): rather a message twice than never. */

@@ -184,6 +184,16 @@ export function roomStamp(stanza: Stanza): number | undefined {
   return stampOf(stanza, (by) => by !== undefined && isOfService(by, stanza)) ?? legacyStamp(stanza);
 }
 
+/** The stamp of the room's service as it is written (XEP-0203): clients may name it, and it may be finer than a millisecond. */
+export function writtenStamp(stanza: Stanza): string | undefined {
+  for (const child of stanza.root.children) {
+    if (child.name !== 'delay' || child.ns !== NS.delay) continue;
+    const by = child.attr('from');
+    if (by === undefined || isOfService(by, stanza)) return child.attr('stamp');
+  }
+  return undefined;
+}
+
 function legacyStamp(stanza: Stanza): number | undefined {
   const stamp = stanza.root.child('x', NS.legacyDelay)?.attr('stamp');
   const parts = stamp === undefined ? null : /^(\d{4})(\d\d)(\d\d)T(\d\d:\d\d:\d\d)$/.exec(stamp);

@@ -1,7 +1,8 @@
 /** The account stream of an account, and the password that opens it. */
 import type { HostConfig } from '../config.ts';
+import { faceIn } from '../core/face.ts';
 import type { Input, Owed } from '../core/inputs.ts';
-import type { CarrierId } from '../core/state.ts';
+import type { AccountState, CarrierId } from '../core/state.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import { AccountStream } from './account-stream.ts';
 import type { AccountDeps } from './deps.ts';
@@ -9,6 +10,8 @@ import type { Ports } from './ports.ts';
 
 /** Who hears of the stream. */
 export interface StreamOwner {
+  /** The account's state, where the rules run here. */
+  readonly state: AccountState | undefined;
   input(input: Input): void;
   loseCarrier(carrier: CarrierId, isConflict?: boolean, owed?: Owed): void;
 }
@@ -20,6 +23,8 @@ export class AccountStreamKeeper {
   readonly #owner: StreamOwner;
   #credentials: (Credentials & { readonly host: HostConfig }) | undefined;
   #stream: AccountStream | undefined;
+  /** Full JID of the stream, once it is open. */
+  #jid: string | undefined;
 
   constructor(bare: string, deps: AccountDeps, ports: Ports, owner: StreamOwner) {
     this.#bare = bare;
@@ -46,6 +51,8 @@ export class AccountStreamKeeper {
     const stream = new AccountStream(this.#bare, credentials, this.#deps, {
       ready: (carrier, jid) => {
         this.#ports.carriers.set(carrier, stream);
+        this.#jid = jid;
+        this.#deps.faces.enter(jid, (room) => faceIn(this.#owner.state, room));
         this.#owner.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid });
       },
       failed: (final) => {
@@ -53,9 +60,13 @@ export class AccountStreamKeeper {
         if (final) this.#refused(credentials);
         else this.#owner.input({ kind: 'account-stream-failed', final: false });
       },
-      stanza: (carrier, stanza) => this.#owner.input({ kind: 'carrier-stanza', carrier, stanza }),
+      stanza: (carrier, stanza) => {
+        const shown = this.#deps.faces.show(stanza, this.#bare);
+        this.#owner.input({ kind: 'carrier-stanza', carrier, stanza: shown });
+      },
       lost: (carrier, isConflict, owed, isRefused) => {
         this.#stream = undefined;
+        this.#hasEnded();
         this.#owner.loseCarrier(carrier, isConflict, owed);
         if (isRefused && this.#credentials === credentials) this.#refused(credentials);
       },
@@ -88,6 +99,12 @@ export class AccountStreamKeeper {
     if (this.#stream) this.#ports.carriers.delete(this.#stream.id);
     this.#stream?.close();
     this.#stream = undefined;
+    this.#hasEnded();
+  }
+
+  #hasEnded(): void {
+    if (this.#jid !== undefined) this.#deps.faces.leave(this.#jid);
+    this.#jid = undefined;
   }
 
   /** The stream is open, or is being opened. */

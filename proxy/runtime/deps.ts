@@ -5,6 +5,7 @@ import type { Settings } from '../core/state.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { StreamHeader } from '../xml/stanza.ts';
+import type { Faces } from './faces.ts';
 import type { MembershipRecorder } from './membership-recorder.ts';
 import type { UpstreamDeps } from './upstream.ts';
 
@@ -13,6 +14,7 @@ export interface AccountDeps extends UpstreamDeps {
   /** For an account of that host; `serverHeader` tells which server it is. */
   readonly settingsFor: (host: HostConfig, serverHeader: StreamHeader) => Settings;
   readonly services: Services;
+  readonly faces: Faces;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: MembershipRecorder;

@@ -49,11 +49,11 @@ function concerns({ seat: { session, carrier } }: RouteView, key: BareKey): bool
   return session.rooms.has(key) || carrier.rooms.has(key);
 }
 
-/** A join, or a groupchat-1.0 presence to a service that is known to be one. */
+/** A join, or a groupchat-1.0 presence to a room of a service that is known to be one: the service itself is none. */
 function isEntry({ exclude, seat }: RouteView, key: BareKey, stanza: Stanza): boolean {
   const { domain } = splitJid(key);
   if (exclude.includes(domain) || exclude.includes(key)) return false;
-  return stanza.root.child('x', NS.muc) !== undefined || seat.account.services.isMuc(domain);
+  return stanza.root.child('x', NS.muc) !== undefined || (domain !== key && seat.account.services.isMuc(domain));
 }
 
 /** What a client says to a service about activity in rooms in which it is not (XEP-0437). */

@@ -251,7 +251,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     };
   }
 
-  #fromServer(stanza: Stanza): void {
+  #fromServer(received: Stanza): void {
+    const stanza = this.#deps.faces.show(received, this.bare);
     if (this.#isManaged && isManagement(stanza)) {
       if (this.#manage('server', stanza) === 'too-high') this.#server.destroy();
     } else if (this.#legs.begin('server', stanza)) {

@@ -105,4 +105,22 @@ scenario(
   },
 );
 
+scenario('J11', 'presence to a service, which is no room, is answered by the service itself', async (scene) => {
+  const { room, login, direct } = scene;
+  const [service] = room.split('@').slice(1);
+  const desk = await login('alice');
+  // From here on it is known as a service of rooms.
+  await createRoom(desk, `${room}/al`);
+  const bob = await direct('bob');
+  const answers = async (client: typeof bob): Promise<string[]> => {
+    const [to, id] = [`${service}/nobody`, client.id()];
+    client.send(`<presence to='${to}' id='${id}'/>`);
+    const arrived = await client.fence({ room });
+    return arrived
+      .filter((one) => one.from === to)
+      .map(({ name, type, condition, codes }) => [name, type, condition, ...codes].join(' '));
+  };
+  assert.equal(await answers(desk), await answers(bob));
+});
+
 scenario.run();

@@ -6,6 +6,7 @@ import {
   createRoom,
   type Element,
   joinRoom,
+  leaveRoom,
   ns,
   type Scene,
   sayInRoom,
@@ -83,6 +84,27 @@ scenario('J4', "seconds and since are spans of time, which the room's own stamps
   assert.equal(await join("seconds='3600'"), ['old one', 'old two', 'new one', 'new two']);
   assert.equal(await join("seconds='0'"), []);
   assert.equal(await join(`seconds='${age()}' maxstanzas='1'`), ['new two']);
+});
+
+scenario('J4', 'a client that names the stamp of a message is given what the room itself would give', async (scene) => {
+  const { room, login, direct } = scene;
+  const bob = await direct('bob');
+  await createRoom(bob, `${room}/bo`);
+  await speak(bob, room, ['one', 'two', 'three']);
+  // The log gets them with the room's own stamps.
+  const phone = await login('alice');
+  const { history } = await joinRoom(phone, `${room}/al`);
+  assert.is(history.length, 3);
+  const carol = await direct('carol');
+  for (const message of history) {
+    const since = `since='${message.child('delay', ns.delay)?.attrs.stamp}'`;
+    const told = await joinRoom(carol, `${room}/ca`, { history: since });
+    await leaveRoom(carol, `${room}/ca`);
+    const tablet = await login('alice');
+    const replayed = await joinRoom(tablet, `${room}/al`, { history: since });
+    assert.equal(texts(replayed), texts(told), since);
+    await tablet.end();
+  }
 });
 
 scenario('J4', 'of several limits the tightest holds', async (scene) => {

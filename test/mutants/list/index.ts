@@ -23,6 +23,7 @@ import { presence } from './presence.ts';
 import { races } from './races.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
+import { shown } from './shown.ts';
 import { sleeping } from './sleeping.ts';
 import { store } from './store.ts';
 import { streams } from './streams.ts';
@@ -36,6 +37,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   leaving,
   messages,
   presence,
+  shown,
   accounts,
   requests,
   handover,

@@ -1,0 +1,64 @@
+/** In rooms that show addresses clients of the proxy see devices, also where a stream of the proxy's own carries the account (J8). */
+import {
+  assert,
+  type Client,
+  createRoom,
+  type Element,
+  joinRoom,
+  leaveRoom,
+  ns,
+  scenarios,
+} from './support/scenario.ts';
+
+const scenario = scenarios('shown-addresses', { except: ['accountStream'] });
+
+function addressIn(presence: Element | undefined): string | undefined {
+  return presence?.child('x', ns.mucUser)?.child('item')?.attrs.jid;
+}
+
+async function seen(client: Client, presence: string): Promise<string | undefined> {
+  return addressIn(await client.pick(presence));
+}
+
+scenario(
+  'J8',
+  'a room that shows addresses shows those of devices: of who joined first, then of the next, of the last as it leaves',
+  async ({ room, login }) => {
+    const owner = await login('bob');
+    await createRoom(owner, `${room}/bo`, { whois: 'anyone' });
+    const desk = await login('alice', { device: 'desk' });
+    const phone = await login('alice', { device: 'phone' });
+    await joinRoom(desk, `${room}/al`);
+    assert.is(await seen(owner, `<presence from='${room}/al'/>`), desk.jid);
+    await joinRoom(phone, `${room}/al`);
+    await leaveRoom(desk, `${room}/al`);
+    await phone.fence({ room });
+
+    const newcomer = await login('carol');
+    const { occupants } = await joinRoom(newcomer, `${room}/ca`);
+    const al = occupants.find((one) => one.from === `${room}/al`);
+    assert.is(addressIn(al), phone.jid);
+    phone.send(`<presence to='${room}/al'><show>away</show></presence>`);
+    assert.is(await seen(owner, `<presence from='${room}/al'><show>away</show></presence>`), phone.jid);
+
+    await leaveRoom(phone, `${room}/al`);
+    await phone.end();
+    assert.is(await seen(owner, `<presence from='${room}/al' type='unavailable'/>`), phone.jid);
+    assert.is(await seen(newcomer, `<presence from='${room}/al' type='unavailable'/>`), phone.jid);
+  },
+  { config: { leave: { grace: '0s' } } },
+);
+
+scenario('J8', 'who is invited is told of a device', async ({ room, login }) => {
+  const desk = await login('alice', { device: 'desk' });
+  await createRoom(desk, `${room}/al`);
+  const bob = await login('bob');
+  const invitation = `<x xmlns='${ns.mucUser}'><invite to='${bob.bareJid}'><reason>come</reason></invite></x>`;
+  desk.send(`<message id='inv' to='${room}'>${invitation}</message>`);
+  const told = await bob.pick(`<message from='${room}'><x xmlns='${ns.mucUser}'><invite/></x></message>`);
+  const from = told.at('x', 'invite')?.attrs.from ?? '';
+  // Some services tell the account alone, some the nick.
+  assert.ok([desk.jid, desk.bareJid, `${room}/al`].includes(from), from);
+});
+
+scenario.run();
