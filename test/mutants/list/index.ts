@@ -18,7 +18,6 @@ import { messages } from './messages.ts';
 import { nodes } from './nodes.ts';
 import { owners } from './owners.ts';
 import { parting } from './parting.ts';
-
 import { presence } from './presence.ts';
 import { races } from './races.ts';
 import { requests } from './requests.ts';
