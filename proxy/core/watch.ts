@@ -3,7 +3,9 @@
  * brought up to date when the home is lost, and what another home needs in order to go on in its place.
  */
 import type { BareKey } from '../xml/address.ts';
-import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import { entryMessageKey } from './log-entry.ts';
+import { messageKey } from './message-key.ts';
 import {
   createOccupancy,
   detach,
@@ -13,7 +15,6 @@ import {
   noteConfigChange,
   noteOccupant,
 } from './occupancy.ts';
-import { messageKey } from './overlap.ts';
 import { isKept, isSubject, noteReflected, noteSubject } from './rules/groupchat.ts';
 import { delayStamp } from './stanza-log.ts';
 import type { CarrierId, Occupancy, SessionId, Settings } from './state.ts';
@@ -110,5 +111,5 @@ function isReplayed(room: Occupancy, stanza: Stanza, now: number): boolean {
   if (!last) return false;
   if (stamp < last.at) return true;
   const key = messageKey(stanza);
-  return entries.some((entry) => messageKey(parseStanza(entry.text, entry.source)) === key);
+  return entries.some((entry) => entryMessageKey(entry) === key);
 }

@@ -30,6 +30,13 @@ export const NS = {
   legacyDelay: 'jabber:x:delay',
   stanzaId: 'urn:xmpp:sid:0',
   hints: 'urn:xmpp:hints',
+  correct: 'urn:xmpp:message-correct:0',
+  retract: 'urn:xmpp:message-retract:1',
+  moderate: 'urn:xmpp:message-moderate:1',
+  /** How the two above were said before. */
+  fasten: 'urn:xmpp:fasten:0',
+  retractOld: 'urn:xmpp:message-retract:0',
+  moderateOld: 'urn:xmpp:message-moderate:0',
   carbons: 'urn:xmpp:carbons:2',
   push: 'urn:xmpp:push:0',
   forward: 'urn:xmpp:forward:0',

@@ -199,7 +199,7 @@ VirtualHost "localhost"
 ${options.extraHost ?? ''}
 
 Component "conference.localhost" "muc"
-  modules_enabled = { "muc_mam"; "vcard_muc"; "test_rooms" }
+  modules_enabled = { "muc_mam"; "muc_moderation"; "vcard_muc"; "test_rooms" }
   test_rooms_command = "${commandFile(folder)}"
   restrict_room_creation = false
   muc_log_by_default = true

@@ -2,11 +2,11 @@
  * Sessions that have come from another home are shown what they lack of a room, no more and no less: others' presences, the
  * account's own, messages, the subject. What they have heard and nobody here has, the others are given.
  */
-import { type KnownRoom, shorten, subjectText } from '../arrival.ts';
+import { type KnownRoom, subjectText } from '../arrival.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
-import { messageKey } from '../overlap.ts';
+import { entryMessageKey, entryStanza } from '../log-entry.ts';
 import { NO_CODES, presenceDigest, selfDigest, selfPresenceFor } from '../self-presence.ts';
-import { entryStanza } from '../stanza-log.ts';
+import { shorten } from '../shorten.ts';
 import type { Occupancy, SessionId, Turn } from '../state.ts';
 import { goneOccupant } from './differences.ts';
 
@@ -53,7 +53,7 @@ function passSelf({ state, out }: Turn, room: Occupancy, known: KnownRoom, sessi
 function passMessages({ out, now }: Turn, room: Occupancy, known: KnownRoom, sessions: SessionId[]): void {
   const entries = room.log.entries(now).map((entry) => {
     const stanza = entryStanza(entry);
-    return { key: messageKey(stanza), at: entry.at, stanza };
+    return { key: entryMessageKey(entry), at: entry.at, stanza };
   });
   const heardHere = new Set(entries.map(({ key }) => key));
   const heardThere = new Set(known.heard.map(({ key }) => key));

@@ -4,9 +4,11 @@
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { hearerIds, memberIds } from '../carriers.ts';
+import { roomStanzaId } from '../message-key.ts';
 import { nudgeMembers } from '../nudge.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
-import { delayStamp, roomStamp, roomStanzaId } from '../stanza-log.ts';
+import { retractionOf } from '../retraction.ts';
+import { delayStamp, roomStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
 import { tellActivity } from './hide.ts';
 import { noteLosses } from './lag.ts';
@@ -83,10 +85,11 @@ export function isNotice(stanza: Stanza): boolean {
 
 /**
  * What rooms keep as history: messages with a body, and what else an occupant says that the room archives (a reaction, a
- * marker), unless they ask to be forgotten (XEP-0334). What the room replays as history is, whatever it is.
+ * marker), unless they ask to be forgotten (XEP-0334), and what takes something back (M7). What the room replays as history is,
+ * whatever it is.
  */
 export function isKept(stanza: Stanza): boolean {
-  if (delayStamp(stanza) !== undefined) return true;
+  if (delayStamp(stanza) !== undefined || retractionOf(stanza)) return true;
   const { root } = stanza;
   return (
     (root.child('body') !== undefined || isArchived(stanza)) &&

@@ -7,6 +7,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
+import type { LogEntry } from '../log-entry.ts';
 import {
   detach,
   endOccupancy,
@@ -22,7 +23,6 @@ import {
 } from '../occupancy.ts';
 import { replay } from '../replay.ts';
 import { statusCodes } from '../self-presence.ts';
-import type { LogEntry } from '../stanza-log.ts';
 import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { autojoined, autojoinFailed, isPassing } from './autojoin.ts';

@@ -264,7 +264,10 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.move = undefined;
   room.carrier = move.carrier;
   room.name = bareOf(move.self.from ?? room.name);
-  if (move.from === undefined) noteBack(turn, room);
+  if (move.from === undefined) {
+    noteBack(turn, room);
+    room.log.freeAll();
+  }
   provedIn(turn, room, move.from === undefined);
   noteRoomCodes(room.codes, move.self);
   tellDifferences(turn, room, move);

@@ -12,6 +12,7 @@ import { history } from './history.ts';
 import { joining } from './joining.ts';
 import { keeping } from './keeping.ts';
 import { leaving } from './leaving.ts';
+import { log } from './log.ts';
 import { lost } from './lost.ts';
 import { messages } from './messages.ts';
 import { nodes } from './nodes.ts';
@@ -27,6 +28,7 @@ import { streams } from './streams.ts';
 export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   joining,
   history,
+  log,
   races,
   leaving,
   messages,
