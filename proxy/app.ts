@@ -137,7 +137,7 @@ class ProxyApp implements App {
     const prefix = isShared ? `${token()}.` : '';
     return {
       config: this.#config,
-      settingsFor: (host, serverHeader) => settingsOf(this.#config, host, serverHeader),
+      settingsFor: (host, serverHeader) => settingsOf(this.#config, host, serverHeader, isShared),
       services: new Services(),
       log: this.#log,
       metrics: this.metrics,
@@ -147,6 +147,7 @@ class ProxyApp implements App {
         log: this.#log,
         cursorMs: this.#config.history.ageMs,
       }),
+      logs: isShared ? this.#store.logs : undefined,
       offerStreamManagement: this.#config.streamManagement,
       leaving: new Set(),
       now: Date.now,
@@ -357,7 +358,7 @@ function token(): string {
   return randomBytes(9).toString('hex');
 }
 
-function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader): Settings {
+function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader, isShared: boolean): Settings {
   return {
     graceMs: config.leave.graceMs,
     leaveWhen: config.leave.when,
@@ -373,6 +374,8 @@ function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader
     historyAgeMs: config.history.ageMs,
     historyBytes: config.history.bytes,
     historyDefault: config.history.defaultStanzas,
+    archive: config.archive,
+    keepsLogs: isShared,
     carrierStanzaBytes: host.carrierStanzaBytes ?? carrierStanzaBytes(serverHeader),
     bookmarks: bookmarksOf(config),
   };

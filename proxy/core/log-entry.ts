@@ -14,6 +14,8 @@ export interface LogEntry {
   readonly delayed: boolean;
   /** By what it is known, where its text does not tell any more: it was taken back. */
   readonly keys?: { readonly content: string; readonly message: string } | undefined;
+  /** Its id in an archive (archive.ts), once somebody has read it. */
+  memo?: { readonly id: string | undefined } | undefined;
 }
 
 /** The stanza of an entry, to be forked. */

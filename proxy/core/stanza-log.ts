@@ -44,8 +44,8 @@ export class StanzaLog {
   readonly #freed = new Map<string, number>();
   /** The same for all nicks. */
   #freedAll = 0;
-  /** Places of what was taken back and `takeRewritten` has not told of. */
-  #rewritten: number[] = [];
+  /** Places of what has another text now and `takeRewritten` has not told of. */
+  readonly #rewritten = new Set<number>();
 
   constructor(limits: LogLimits) {
     this.#limits = limits;
@@ -151,12 +151,52 @@ export class StanzaLog {
   /** Entries that have another text than when they were added, since this was asked last; as many as are still there. */
   takeRewritten(): { readonly place: number; readonly entry: LogEntry }[] {
     const first = this.#added - this.size;
-    const list = this.#rewritten.filter((place) => place >= first);
-    this.#rewritten = [];
-    return list.flatMap((place) => {
+    const places = [...this.#rewritten];
+    this.#rewritten.clear();
+    return places.flatMap((place) => {
+      if (place < first) return [];
       const entry = this.#entries[this.#head + place - first];
       return entry ? [{ place, entry }] : [];
     });
+  }
+
+  /**
+   * What was heard before all that is here, oldest first. Of what both have it ends before the first; without that only what
+   * is `isSure`. What was taken back there is so here.
+   */
+  precede(past: readonly LogEntry[], now: number, isSure: (entry: LogEntry) => boolean): void {
+    const before = new Map(past.map((entry) => [entryContentKey(entry), entry]));
+    const common = new Set<string>();
+    this.rewrite((entry) => {
+      const key = entryContentKey(entry);
+      const known = before.get(key);
+      if (known) common.add(key);
+      return known?.keys && !entry.keys ? { ...known, at: entry.at } : undefined;
+    });
+    const end = past.findIndex((entry) => common.has(entryContentKey(entry)));
+    const older = end >= 0 ? past.slice(0, end) : past.filter(isSure);
+    this.#entries = [...older, ...this.#entries.slice(this.#head)];
+    this.#head = 0;
+    this.#bytes += older.reduce((sum, { text }) => sum + text.length, 0);
+    this.#lastAt ??= older.at(-1)?.at;
+    this.#trim(now);
+  }
+
+  /** Puts another entry in the place of each for which there is one; the oldest first. */
+  rewrite(change: (entry: LogEntry) => LogEntry | undefined): void {
+    const first = this.#added - this.size;
+    for (let index = this.#head; index < this.#entries.length; index += 1) {
+      const entry = this.#entries[index];
+      const other = entry && change(entry);
+      if (other) this.#put(first + index - this.#head, other);
+    }
+  }
+
+  #put(place: number, entry: LogEntry): void {
+    const index = this.#head + place - (this.#added - this.size);
+    this.#bytes += entry.text.length - (this.#entries[index]?.text.length ?? 0);
+    this.#entries[index] = entry;
+    this.#rewritten.add(place);
   }
 
   /** What the retraction means becomes a tombstone, and with it what has corrected it. */
@@ -177,10 +217,7 @@ export class StanzaLog {
   }
 
   #bury({ entry, place }: Found, retraction: Retraction, now: number): void {
-    const rest = tombstone(entry, retraction, now);
-    this.#entries[this.#head + place - (this.#added - this.size)] = rest;
-    this.#bytes += rest.text.length - entry.text.length;
-    if (!this.#rewritten.includes(place)) this.#rewritten.push(place);
+    this.#put(place, tombstone(entry, retraction, now));
   }
 
   /** The newest first, those in which the word occurs: not each text need be read. */
@@ -238,6 +275,13 @@ function legacyStamp(stanza: Stanza): number | undefined {
   const stamp = stanza.root.child('x', NS.legacyDelay)?.attr('stamp');
   const parts = stamp === undefined ? null : /^(\d{4})(\d\d)(\d\d)T(\d\d:\d\d:\d\d)$/.exec(stamp);
   return parts ? epochMs(`${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}Z`) : undefined;
+}
+
+/** Whether the child is the room's own word on when the message was said. */
+export function isDelayOfRoom(child: Stanza['root'], stanza: Stanza): boolean {
+  if (child.ns === NS.legacyDelay) return true;
+  const by = child.attr('from');
+  return child.name === 'delay' && child.ns === NS.delay && (by === undefined || isOfService(by, stanza));
 }
 
 /** When the account's own server first had what it sends again at a resumption: it says so in its name or the account's. */

@@ -4,6 +4,7 @@
  */
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
+import type { OwnArchive } from './archive.ts';
 import { entryMessageKey } from './log-entry.ts';
 import { messageKey } from './message-key.ts';
 import {
@@ -36,11 +37,12 @@ export interface RoomFacts {
   readonly password: string | undefined;
   readonly carrier: CarrierId | undefined;
   readonly refusesSharedNick: boolean;
+  readonly archive?: OwnArchive | undefined;
 }
 
 export function factsOf(room: Occupancy, refusesSharedNick: boolean): RoomFacts {
-  const { key, name, nick, codes, marksSelf, password, carrier } = room;
-  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, refusesSharedNick };
+  const { key, name, nick, codes, marksSelf, password, carrier, archive } = room;
+  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, refusesSharedNick, archive };
 }
 
 /** A room that is watched from now on. */
@@ -64,6 +66,7 @@ export function applyFacts(room: Occupancy, facts: RoomFacts): void {
   room.marksSelf = facts.marksSelf;
   room.password = facts.password;
   room.carrier = facts.carrier;
+  room.archive = facts.archive;
 }
 
 /** A session here has said something to the room, which has not shown it. Beyond a number the oldest counts as shown. */

@@ -4,6 +4,7 @@ import type { Services } from '../core/services.ts';
 import type { Settings } from '../core/state.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import type { Logs } from '../store/logs.ts';
 import type { StreamHeader } from '../xml/stanza.ts';
 import type { MembershipRecorder } from './membership-recorder.ts';
 import type { UpstreamDeps } from './upstream.ts';
@@ -16,6 +17,8 @@ export interface AccountDeps extends UpstreamDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: MembershipRecorder;
+  /** Where stanza logs are kept for other nodes, and for those to come; undefined: there are none. */
+  readonly logs: Logs | undefined;
   /** Whether XEP-0198 is used: offered to clients (the server's or the proxy's own), and on account streams. */
   readonly offerStreamManagement: boolean;
   /** Account streams that nobody needs any more, and that have still to say so over a connection yet to be had. */

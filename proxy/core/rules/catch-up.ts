@@ -9,6 +9,7 @@ import { NO_CODES, presenceDigest, selfDigest, selfPresenceFor } from '../self-p
 import { shorten } from '../shorten.ts';
 import type { Occupancy, SessionId, Turn } from '../state.ts';
 import { goneOccupant } from './differences.ts';
+import { noteLogged } from './groupchat.ts';
 
 /** The room is known as it is now: members that lack something are given it, and are members like the others. */
 export function bringUpToDate(turn: Turn, room: Occupancy): void {
@@ -50,7 +51,8 @@ function passSelf({ state, out }: Turn, room: Occupancy, known: KnownRoom, sessi
 }
 
 /** All nodes hear the messages in one order: of two, one has heard what the other has, and perhaps more. */
-function passMessages({ out, now }: Turn, room: Occupancy, known: KnownRoom, sessions: SessionId[]): void {
+function passMessages(turn: Turn, room: Occupancy, known: KnownRoom, sessions: SessionId[]): void {
+  const { out, now } = turn;
   const entries = room.log.entries(now).map((entry) => {
     const stanza = entryStanza(entry);
     return { key: entryMessageKey(entry), at: entry.at, stanza };
@@ -68,6 +70,7 @@ function passMessages({ out, now }: Turn, room: Occupancy, known: KnownRoom, ses
   for (const { key, stanza } of known.heard) {
     if (!stanza || heardHere.has(key)) continue;
     room.log.add(stanza, now);
+    noteLogged(turn, room);
     out.fork(others, stanza);
   }
 }

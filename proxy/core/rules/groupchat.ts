@@ -3,6 +3,7 @@
  */
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { marked } from '../archive.ts';
 import { hearerIds, memberIds } from '../carriers.ts';
 import { roomStanzaId } from '../message-key.ts';
 import { nudgeMembers } from '../nudge.ts';
@@ -36,16 +37,27 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
   noteReflected(room, stanza);
   const isSubjectChange = isSubject(stanza);
   const isLogged = !isSubjectChange && isKept(stanza);
+  say(turn, room, marked(room, stanza, isLogged, now), isSubjectChange, isLogged);
+}
+
+function say(turn: Turn, room: Occupancy, stanza: Stanza, isSubjectChange: boolean, isLogged: boolean): void {
+  const { out, now } = turn;
   if (isSubjectChange) noteSubject(room, stanza, now);
   else if (isLogged) {
     room.log.add(stanza, now);
     noteLosses(turn, room);
+    noteLogged(turn, room);
     tellActivity(turn, room);
   } else noteConfigChange(room.codes, stanza);
   // Whom the log is kept for needs nothing else of what can be told from it, and no news of who is typing.
   const isRetold = isSubjectChange || isLogged || isChatState(stanza);
   out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);
   nudgeMembers(turn, room, stanza);
+}
+
+/** Another message is in the log, or what it has been made of one. */
+export function noteLogged({ state, out }: Turn, { key }: Occupancy): void {
+  if (state.settings.keepsLogs) out.push({ kind: 'store-log', room: key });
 }
 
 /** Nothing but a chat state (XEP-0085), beside marks of the server. */

@@ -1,6 +1,7 @@
 /** All mutants, by theme. */
 import type { Mutant } from '../mutant.ts';
 import { accounts } from './accounts.ts';
+import { archive } from './archive.ts';
 import { authentication } from './authentication.ts';
 import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
@@ -29,6 +30,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   joining,
   history,
   log,
+  archive,
   races,
   leaving,
   messages,

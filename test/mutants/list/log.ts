@@ -1,4 +1,4 @@
-/** Rules of the stanza log: what is taken back (M7), what outlives the process, and the archive of rooms that have none. */
+/** Rules of the stanza log: what is taken back (M7). */
 import type { Mutant } from '../mutant.ts';
 
 export const log: readonly Mutant[] = [
