@@ -138,7 +138,7 @@ class ProxyApp implements App {
     const prefix = isShared ? `${token()}.` : '';
     return {
       config: this.#config,
-      settingsFor: (host, serverHeader) => settingsOf(this.#config, host, serverHeader),
+      settingsFor: (host, serverHeader) => settingsOf(this.#config, host, serverHeader, isShared),
       services: new Services(),
       faces: new Faces(Date.now),
       log: this.#log,
@@ -150,6 +150,7 @@ class ProxyApp implements App {
         cursorMs: this.#config.history.ageMs,
       }),
       isShared,
+      logs: isShared ? this.#store.logs : undefined,
       offerStreamManagement: this.#config.streamManagement,
       leaving: new Set(),
       now: Date.now,
@@ -360,7 +361,7 @@ function token(): string {
   return randomBytes(9).toString('hex');
 }
 
-function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader): Settings {
+function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader, isShared: boolean): Settings {
   return {
     graceMs: config.leave.graceMs,
     leaveWhen: config.leave.when,
@@ -376,6 +377,8 @@ function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader
     historyAgeMs: config.history.ageMs,
     historyBytes: config.history.bytes,
     historyDefault: config.history.defaultStanzas,
+    archive: config.archive,
+    keepsLogs: isShared,
     carrierStanzaBytes: host.carrierStanzaBytes ?? carrierStanzaBytes(serverHeader),
     bookmarks: bookmarksOf(config),
   };

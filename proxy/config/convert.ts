@@ -34,6 +34,7 @@ export function convert(settings: Settings): Config | Conflict[] {
     sasl: settings.sasl,
     lingerMs: settings.linger,
     leave: { graceMs: settings.leave.grace, when: settings.leave.when },
+    archive: settings.archive === 'on',
     nick: settings.nick,
     bookmarks: { autojoin: settings.bookmarks.autojoin, pollMs: settings.bookmarks.poll },
     presence: { absent: settings.presence.absent, pauseMs: settings.presence.pause },

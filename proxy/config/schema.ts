@@ -68,6 +68,7 @@ export const schema = z.strictObject({
     grace: key(duration(), '10s'),
     when: key(choice('auto', 'last-session', 'never'), 'auto'),
   }),
+  archive: key(choice('off', 'on'), 'off'),
   nick: key(choice('account', 'follow'), 'account'),
   bookmarks: section({ autojoin: key(flag, false), poll: key(duration('0', '1d'), '10min') }),
   presence: section({ absent: key(choice('xa', 'last'), 'xa'), pause: key(duration('0', '10 min'), '5s') }),

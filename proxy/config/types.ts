@@ -159,6 +159,8 @@ export interface Config {
   /** How long an account stays in its rooms with no session at all; may be Infinity, or more than a timer takes. */
   readonly lingerMs: number;
   readonly leave: LeaveConfig;
+  /** The log of a room that has no archive of its own serves its sessions as one. */
+  readonly archive: boolean;
   readonly nick: 'account' | 'follow';
   /** Whether rooms bookmarked with autojoin are joined; how often bookmarks are read without a sign of a change, 0: never. */
   readonly bookmarks: { readonly autojoin: boolean; readonly pollMs: number };

@@ -28,10 +28,11 @@ import {
 } from './rules/carrier-events.ts';
 import { noteCursors, sessionCursors } from './rules/cursor.ts';
 import { letGo, waitsForGhost } from './rules/ghost.ts';
+import { noteLogged } from './rules/groupchat.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
 import { failRequestsOf, lateAnswer, requestTimeout } from './rules/iq.ts';
-import { joinFailed, settleTimer } from './rules/join-answer.ts';
+import { joinFailed, logRead, settleTimer } from './rules/join-answer.ts';
 import { sessionLags } from './rules/lag.ts';
 import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
@@ -163,6 +164,9 @@ function dispatch(turn: Turn, input: Input): void {
     case 'home-lost':
       for (const id of state.carriers.keys()) failRequestsOf(turn, id);
       return;
+    case 'log-read':
+      logRead(turn, input.room, input.entries);
+      return;
     case 'record':
       record(turn);
       return;
@@ -213,7 +217,10 @@ function isHeard({ sessions }: AccountState, session: SessionId, key: BareKey, {
 /** All that the store knows of occupancies, once more. */
 function record(turn: Turn): void {
   for (const room of turn.state.rooms.values()) {
+    // Who had asked for it may have been another home.
+    if (room.past === 'awaited') turn.out.push({ kind: 'read-log', room: room.key });
     if (room.phase !== 'joined') continue;
+    noteLogged(turn, room);
     recordOccupancy(turn, room);
     for (const session of room.members.keys()) turn.out.push({ kind: 'store-join', room: room.key, session });
   }

@@ -1,9 +1,9 @@
 /** Sessions and streams that come to a home, with what they are and what they have seen of their rooms. */
 import type { Stanza } from '../xml/stanza.ts';
+import { entryMessageKey, entryStanza } from './log-entry.ts';
 import { keyOfNick } from './occupancy.ts';
-import { messageKey } from './overlap.ts';
 import { presenceDigest, selfDigest } from './self-presence.ts';
-import { entryStanza } from './stanza-log.ts';
+import { shorten } from './shorten.ts';
 import type { Carrier, Member, NickKey, Occupancy, PendingRequest, SentMessage, Session, SessionId } from './state.ts';
 import type { RoomFacts } from './watch.ts';
 
@@ -55,7 +55,7 @@ export function knownRoom(
   const heard: KnownRoom['heard'][number][] = before === undefined ? [] : [{ key: before, at: 0, stanza: undefined }];
   for (const entry of room.log.entries(now)) {
     const stanza = entryStanza(entry);
-    heard.push({ key: messageKey(stanza), at: entry.at, stanza: entry.at >= now - RECENT_MS ? stanza : undefined });
+    heard.push({ key: entryMessageKey(entry), at: entry.at, stanza: entry.at >= now - RECENT_MS ? stanza : undefined });
   }
   const self = room.self ? shorten(selfDigest(room.self, own)) : '';
   const said = room.sent.map(({ id, session, to, at }) => ({ id, session, to, at }));
@@ -66,20 +66,8 @@ export function subjectText(room: Occupancy): string {
   return room.subject?.root.child('subject')?.text() ?? '';
 }
 
-/** 64 bits of a text: two sums of FNV-1a. What is compared is not secret, and nobody gains by two that are alike. */
-export function shorten(text: string): string {
-  let one = 0x811c9dc5;
-  let other = 0x9747b28c;
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    one = Math.imul(one ^ code, 0x01000193);
-    other = Math.imul(other ^ code, 0x01000193) ^ (other >>> 15);
-  }
-  return (one >>> 0).toString(36) + (other >>> 0).toString(36);
-}
-
 /** What the last message was. */
 export function lastHeard(room: Occupancy, now: number): string | undefined {
   const last = room.log.entries(now).at(-1);
-  return last && messageKey(entryStanza(last));
+  return last && entryMessageKey(last);
 }

@@ -3,7 +3,8 @@
  */
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import { contentKey, entryStanza, type LogEntry, writtenStamp } from './stanza-log.ts';
+import { entryContentKey, entryStanza, type LogEntry } from './log-entry.ts';
+import { writtenStamp } from './stanza-log.ts';
 import type { Cursor } from './state.ts';
 
 /** Undefined fields are limits that the client did not state. */
@@ -91,7 +92,7 @@ const CLOCKS_MS = 5000;
 /** How many of the entries a device that had come so far has not got; none when that is not known. */
 export function countBehind(entries: readonly LogEntry[], cursor: Cursor | undefined): number {
   if (!cursor) return 0;
-  const known = entries.findLastIndex((entry) => contentKey(entryStanza(entry)) === cursor.key);
+  const known = entries.findLastIndex((entry) => entryContentKey(entry) === cursor.key);
   if (known >= 0) return entries.length - known - 1;
   const first = entries.findIndex((entry) => entry.at >= cursor.at - CLOCKS_MS);
   return first < 0 ? 0 : entries.length - first;

@@ -4,6 +4,7 @@
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Arrival } from './arrival.ts';
+import type { LogEntry } from './log-entry.ts';
 import type { CarrierId, CarrierKind, Cursor, SessionId } from './state.ts';
 
 /** What is known of the stanzas that a lost stream was given last, each in the order of sending. */
@@ -108,6 +109,8 @@ export type Input =
   | { readonly kind: 'session-rests'; readonly session: SessionId; readonly rests: boolean }
   /** This home is none any more: what is waited for here will not be answered. */
   | { readonly kind: 'home-lost' }
+  /** What the store has of a room's log, oldest first; empty where it has nothing, or cannot be asked. */
+  | { readonly kind: 'log-read'; readonly room: BareKey; readonly entries: readonly LogEntry[] }
   /** The store has lost what was written about the account. */
   | { readonly kind: 'record' }
   /** Sessions that are on another node, or were, come to this home with what they know. */

@@ -1,6 +1,7 @@
 /** Private messages that came while no session was in the room (M3, M6): kept for the next one that joins, bounded. */
 import type { Stanza } from '../xml/stanza.ts';
 import { detach } from './occupancy.ts';
+import { retractionOf } from './retraction.ts';
 import type { Occupancy, Turn } from './state.ts';
 
 /** Private messages of a room kept for a session to come, and their bytes; beyond this the oldest goes. */
@@ -17,6 +18,15 @@ export function keepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): void {
     bytes -= kept.shift()?.stanza.length ?? 0;
     turn.out.drop('queue-full');
   }
+}
+
+/** The sender takes a kept message back before anybody has seen it (XEP-0424): it is gone. False: it is not here. */
+export function unkeepPrivate({ kept }: Occupancy, stanza: Stanza): boolean {
+  const target = retractionOf(stanza)?.target;
+  if (target === undefined) return false;
+  const index = kept.findLastIndex((one) => one.stanza.id === target && one.stanza.from === stanza.from);
+  if (index >= 0) kept.splice(index, 1);
+  return index >= 0;
 }
 
 /** What was kept for a session that has come now, oldest first (M6): not what is older than history. */

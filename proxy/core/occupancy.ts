@@ -41,6 +41,8 @@ export function createOccupancy(key: BareKey, name: string, nick: string, settin
     roomFarewell: undefined,
     isRoomPresenceLast: false,
     log: createLog(settings),
+    archive: undefined,
+    past: undefined,
     password: undefined,
     queue: [],
     sent: [],
@@ -78,6 +80,7 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.roomPresence = undefined;
   room.roomFarewell = undefined;
   room.challenged = false;
+  room.archive = undefined;
   forgetDiscussion(room, settings);
 }
 
@@ -241,6 +244,10 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'presence', 'stranded'])
     out.clearTimer(`${timer} ${room.key}`);
   if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });
+  // A room that could not be joined may be joined later, and go on from what was heard before.
+  const wasInside = room.phase === 'joined' || room.phase === 'leaving';
+  if (wasInside && turn.state.settings.keepsLogs) out.push({ kind: 'forget-log', room: room.key });
+  room.past = undefined;
   room.phase = 'ended';
   room.carrier = undefined;
   // The service may still say things about this place, as ejabberd does after a kick of two sessions: they are swallowed.

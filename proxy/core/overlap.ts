@@ -3,9 +3,8 @@
  * Counts occurrences per stream: the n-th occurrence of a text on one stream is the n-th on the other,
  * so that two equal messages without ids are two messages.
  */
-import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import { roomStanzaId } from './stanza-log.ts';
+import { messageKey } from './message-key.ts';
 import type { CarrierId } from './state.ts';
 
 export class Overlap {
@@ -53,19 +52,4 @@ function forgetOldest(counts: Map<string, number>): void {
   if (counts.size <= MOST_COMPARED) return;
   const oldest = counts.keys().next();
   if (!oldest.done) counts.delete(oldest.value);
-}
-
-/** What tells one message of a room from another: the room's stanza-id (XEP-0359), else sender, id and content. */
-export function messageKey(stanza: Stanza): string {
-  const id = stanza.type === 'groupchat' ? roomStanzaId(stanza) : undefined;
-  if (id !== undefined) return `s ${id}`;
-  let content = '';
-  for (const child of stanza.root.children) {
-    // The account's own archive marks each stream's copy of a private message for itself.
-    const isMark = child.ns === NS.stanzaId || child.name === 'archived';
-    // A server says how late it is when it sends again (XEP-0198 section 5).
-    const isDelay = child.ns === NS.delay || child.ns === NS.legacyDelay;
-    if (!isMark && !isDelay) content += stanza.bytes.toString('latin1', child.start, child.end);
-  }
-  return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${content}`;
 }

@@ -5,10 +5,11 @@
 import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
 import { bridge } from '../xml/edit.ts';
 import { parseStanza, Stanza } from '../xml/stanza.ts';
+import { entryStanza, type LogEntry } from './log-entry.ts';
 import { Overlap } from './overlap.ts';
 import { RoomSet } from './room-set.ts';
 import type { Services } from './services.ts';
-import { entryStanza, StanzaLog } from './stanza-log.ts';
+import { StanzaLog } from './stanza-log.ts';
 import type { AccountState, Settings } from './state.ts';
 
 /** Texts are kept beside the data. */
@@ -56,6 +57,8 @@ export function readPortable(portable: Portable, texts: TextSource, settings: Se
   return new Reader(things, texts, settings).value(root);
 }
 
+type WrittenEntry = [text: number, at: number, heardAt: number, delayed: boolean, keys?: LogEntry['keys'] | null];
+
 class Writer {
   readonly things: Thing[] = [];
   readonly #numbers = new Map<object, number>();
@@ -85,7 +88,7 @@ class Writer {
     if (value instanceof Stanza) return ['stanza', this.#stanza(value)];
     if (value instanceof StanzaLog) {
       const entries = value.entries(this.#now).map((entry) => {
-        return [this.#stanza(entryStanza(entry)), entry.at, entry.heardAt, entry.delayed];
+        return [this.#stanza(entryStanza(entry)), entry.at, entry.heardAt, entry.delayed, entry.keys];
       });
       return ['log', entries, value.end];
     }
@@ -136,7 +139,7 @@ class Reader {
         keep(this.#stanza(content as number));
         return;
       case 'log':
-        keep(this.#log(content as [number, number, number, boolean][], more as number));
+        keep(this.#log(content as WrittenEntry[], more as number));
         return;
       case 'overlap':
         keep(Overlap.restore(this.value(content) as Overlap['state']));
@@ -173,14 +176,15 @@ class Reader {
     return parseStanza(Buffer.from(this.#texts.get(ref)));
   }
 
-  #log(entries: [number, number, number, boolean][], end: number): StanzaLog {
+  #log(entries: WrittenEntry[], end: number): StanzaLog {
     const { historyStanzas, historyAgeMs, historyBytes } = this.#settings;
-    const texts = entries.map(([ref, at, heardAt, delayed]) => ({
+    const texts = entries.map(([ref, at, heardAt, delayed, keys]) => ({
       text: Buffer.from(this.#texts.get(ref)),
       source: USUAL_DECLARATIONS,
       at,
       heardAt,
       delayed,
+      ...(keys && { keys }),
     }));
     return StanzaLog.restore({ stanzas: historyStanzas, ageMs: historyAgeMs, bytes: historyBytes }, texts, end);
   }

@@ -11,8 +11,8 @@ import { escapeXml } from '../xml/text.ts';
 import { carrierJids } from './carriers.ts';
 import { countBehind, historyWish, selectHistory } from './history.ts';
 import { takeKept } from './kept.ts';
+import { entryStanza, type LogEntry } from './log-entry.ts';
 import { selfPresenceFor } from './self-presence.ts';
-import { entryStanza, type LogEntry } from './stanza-log.ts';
 import type { Cursor, Occupancy, Session, Turn } from './state.ts';
 
 export interface ReplayOptions {

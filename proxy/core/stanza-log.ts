@@ -4,19 +4,10 @@
  */
 import { bareKey, bareOf, splitJid } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
-import { parseStanza, type Stanza } from '../xml/stanza.ts';
-
-export interface LogEntry {
-  /** The message as the room sent it, copied from the wire's buffers. */
-  readonly text: Buffer;
-  readonly source: Stanza['declarations'];
-  /** When it was sent, epoch ms: the room's delay stamp, else the time of arrival. */
-  readonly at: number;
-  /** When it came to the account, epoch ms. */
-  readonly heardAt: number;
-  /** Whether the text has the room's own `<delay/>` already. */
-  readonly delayed: boolean;
-}
+import type { Stanza } from '../xml/stanza.ts';
+import { entryContentKey, entryStanza, type LogEntry } from './log-entry.ts';
+import { contentKey } from './message-key.ts';
+import { corrects, isSameOccupant, isTarget, type Retraction, retractionOf, tombstone } from './retraction.ts';
 
 export interface LogLimits {
   readonly stanzas: number;
@@ -24,10 +15,19 @@ export interface LogLimits {
   readonly bytes: number;
 }
 
+/** An entry, read, and its place. */
+interface Found {
+  readonly entry: LogEntry;
+  readonly said: Stanza;
+  readonly place: number;
+}
+
 /** A rejoin asks for what was said from so long before the last message on (ms): a room may tell its streams at different times. */
 export const LATE_MS = 10_000;
 /** Keys of messages that are in the log no more, and that a rejoin may be told again. */
 const MOST_PASSED = 1000;
+/** Nicks that were given up, of which it is known when. */
+const MOST_FREED = 1000;
 
 export class StanzaLog {
   readonly #limits: LogLimits;
@@ -40,6 +40,12 @@ export class StanzaLog {
   /** When the last of them was sent; what is as late as that, and gone: its keys, with when each was sent. */
   #lastAt: number | undefined;
   readonly #passed = new Map<string, number>();
+  /** Nicks that somebody has given up, as the room writes them, with the place in the log behind what they had said. */
+  readonly #freed = new Map<string, number>();
+  /** The same for all nicks. */
+  #freedAll = 0;
+  /** Places of what has another text now and `takeRewritten` has not told of. */
+  readonly #rewritten = new Set<number>();
 
   constructor(limits: LogLimits) {
     this.#limits = limits;
@@ -52,6 +58,8 @@ export class StanzaLog {
     log.#added = end;
     log.#bytes = entries.reduce((sum, { text }) => sum + text.length, 0);
     log.#lastAt = entries.at(-1)?.at;
+    // Who has had a nick in the meantime is not known.
+    log.#freedAll = end;
     return log;
   }
 
@@ -79,6 +87,8 @@ export class StanzaLog {
       delayed: stamp !== undefined,
     };
     this.#lastAt = entry.at;
+    const retraction = retractionOf(stanza);
+    if (retraction) this.#retract(retraction, now);
     this.#entries.push(entry);
     this.#added += 1;
     this.#bytes += entry.text.length;
@@ -94,7 +104,7 @@ export class StanzaLog {
   /** Whether the message was added before, as far as that is known: of the last LATE_MS it is. */
   wasAdded(stanza: Stanza, now: number): boolean {
     const key = contentKey(stanza);
-    return this.#passed.has(key) || this.entries(now).some((entry) => contentKey(entryStanza(entry)) === key);
+    return this.#passed.has(key) || this.entries(now).some((entry) => entryContentKey(entry) === key);
   }
 
   /** Oldest first; entries that were heard too long ago are gone. */
@@ -122,6 +132,105 @@ export class StanzaLog {
     return StanzaLog.restore(this.#limits, entries.slice(0, entries.length - later), place);
   }
 
+  /** An occupant has given up the nick (`room/nick`): who takes it next has said nothing of what is here. */
+  free(from: string): void {
+    this.#freed.delete(from);
+    this.#freed.set(from, this.#added);
+    if (this.#freed.size <= MOST_FREED) return;
+    const oldest = this.#freed.keys().next();
+    if (!oldest.done) this.#freed.delete(oldest.value);
+    this.freeAll();
+  }
+
+  /** The room was not heard for some time: any nick may be another occupant's now. */
+  freeAll(): void {
+    this.#freedAll = this.#added;
+    this.#freed.clear();
+  }
+
+  /** Entries that have another text than when they were added, since this was asked last; as many as are still there. */
+  takeRewritten(): { readonly place: number; readonly entry: LogEntry }[] {
+    const first = this.#added - this.size;
+    const places = [...this.#rewritten];
+    this.#rewritten.clear();
+    return places.flatMap((place) => {
+      if (place < first) return [];
+      const entry = this.#entries[this.#head + place - first];
+      return entry ? [{ place, entry }] : [];
+    });
+  }
+
+  /**
+   * What was heard before all that is here, oldest first. Of what both have it ends before the first; without that only what
+   * is `isSure`. What was taken back there is so here.
+   */
+  precede(past: readonly LogEntry[], now: number, isSure: (entry: LogEntry) => boolean): void {
+    const before = new Map(past.map((entry) => [entryContentKey(entry), entry]));
+    const common = new Set<string>();
+    this.rewrite((entry) => {
+      const key = entryContentKey(entry);
+      const known = before.get(key);
+      if (known) common.add(key);
+      return known?.keys && !entry.keys ? { ...known, at: entry.at } : undefined;
+    });
+    const end = past.findIndex((entry) => common.has(entryContentKey(entry)));
+    const older = end >= 0 ? past.slice(0, end) : past.filter(isSure);
+    this.#entries = [...older, ...this.#entries.slice(this.#head)];
+    this.#head = 0;
+    this.#bytes += older.reduce((sum, { text }) => sum + text.length, 0);
+    this.#lastAt ??= older.at(-1)?.at;
+    this.#trim(now);
+  }
+
+  /** Puts another entry in the place of each for which there is one; the oldest first. */
+  rewrite(change: (entry: LogEntry) => LogEntry | undefined): void {
+    const first = this.#added - this.size;
+    for (let index = this.#head; index < this.#entries.length; index += 1) {
+      const entry = this.#entries[index];
+      const other = entry && change(entry);
+      if (other) this.#put(first + index - this.#head, other);
+    }
+  }
+
+  #put(place: number, entry: LogEntry): void {
+    const index = this.#head + place - (this.#added - this.size);
+    this.#bytes += entry.text.length - (this.#entries[index]?.text.length ?? 0);
+    this.#entries[index] = entry;
+    this.#rewritten.add(place);
+  }
+
+  /** What the retraction means becomes a tombstone, and with it what has corrected it. */
+  #retract(retraction: Retraction, now: number): void {
+    const { stanza, target } = retraction;
+    const freedAt = Math.max(this.#freedAll, this.#freed.get(stanza.from ?? '') ?? 0);
+    const isMeant = ({ said, place }: Found): boolean =>
+      isTarget(said, retraction, () => isSameOccupant(said, stanza, place >= freedAt));
+    for (const meant of this.#having(target)) {
+      if (!isMeant(meant)) continue;
+      this.#bury(meant, retraction, now);
+      for (const other of this.#having(meant.said.id ?? '')) {
+        const isCorrection = corrects(other.said, meant.said) && isSameOccupant(other.said, meant.said, true);
+        if (isCorrection) this.#bury(other, retraction, now);
+      }
+      return;
+    }
+  }
+
+  #bury({ entry, place }: Found, retraction: Retraction, now: number): void {
+    this.#put(place, tombstone(entry, retraction, now));
+  }
+
+  /** The newest first, those in which the word occurs: not each text need be read. */
+  *#having(word: string): Iterable<Found> {
+    if (word === '') return;
+    const written = longestPlain(word);
+    const first = this.#added - this.size;
+    for (let index = this.#entries.length - 1; index >= this.#head; index -= 1) {
+      const entry = this.#entries[index];
+      if (entry?.text.includes(written)) yield { entry, said: entryStanza(entry), place: first + index - this.#head };
+    }
+  }
+
   #trim(now: number): void {
     const { stanzas, ageMs, bytes } = this.#limits;
     for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
@@ -144,30 +253,8 @@ export class StanzaLog {
       if (at >= from && this.#passed.size < MOST_PASSED) break;
       this.#passed.delete(key);
     }
-    this.#passed.set(contentKey(entryStanza(entry)), entry.at);
+    this.#passed.set(entryContentKey(entry), entry.at);
   }
-}
-
-/** The id that the room itself has given the message (XEP-0359 section 3.1); others, such as bridges, mark messages for themselves. */
-export function roomStanzaId({ root, from = '' }: Stanza): string | undefined {
-  for (const child of root.children) {
-    if (child.name !== 'stanza-id' || child.ns !== NS.stanzaId) continue;
-    const by = child.attr('by');
-    if (by !== undefined && bareKey(by) === bareKey(from)) return child.attr('id');
-  }
-  return undefined;
-}
-
-/** The same message live and replayed: the room's stanza-id, else sender, id and body. */
-export function contentKey(stanza: Stanza): string {
-  const id = roomStanzaId(stanza);
-  if (id !== undefined) return `s ${id}`;
-  return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${stanza.root.child('body')?.text() ?? ''}`;
-}
-
-/** The stanza of an entry, to be forked. */
-export function entryStanza(entry: LogEntry): Stanza {
-  return parseStanza(entry.text, entry.source);
 }
 
 /**
@@ -200,6 +287,13 @@ function legacyStamp(stanza: Stanza): number | undefined {
   return parts ? epochMs(`${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}Z`) : undefined;
 }
 
+/** Whether the child is the room's own word on when the message was said. */
+export function isDelayOfRoom(child: Stanza['root'], stanza: Stanza): boolean {
+  if (child.ns === NS.legacyDelay) return true;
+  const by = child.attr('from');
+  return child.name === 'delay' && child.ns === NS.delay && (by === undefined || isOfService(by, stanza));
+}
+
 /** When the account's own server first had what it sends again at a resumption: it says so in its name or the account's. */
 function resentStamp(stanza: Stanza): number | undefined {
   const own = bareOf(stanza.to ?? '');
@@ -217,6 +311,11 @@ function stampOf(stanza: Stanza, isWanted: (by: string | undefined) => boolean):
 
 function isOfService(by: string, stanza: Stanza): boolean {
   return bareKey(splitJid(by).domain) === bareKey(splitJid(stanza.from ?? '').domain);
+}
+
+/** Its longest part that is written alike however it is escaped. */
+function longestPlain(word: string): string {
+  return word.split(/[^\w.:@/-]+/).reduce((longest, part) => (part.length > longest.length ? part : longest), '');
 }
 
 function epochMs(text: string): number | undefined {

@@ -3,9 +3,11 @@
  */
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
+import type { OwnArchive } from './archive.ts';
 import type { KnownRoom } from './arrival.ts';
 import { type BookmarkSettings, type BookmarkState, createBookmarkState } from './bookmark-state.ts';
 import type { Effects } from './effects.ts';
+import type { LogEntry } from './log-entry.ts';
 import type { Overlap } from './overlap.ts';
 import type { RoomSet } from './room-set.ts';
 import type { Services } from './services.ts';
@@ -55,6 +57,10 @@ export interface Settings {
   readonly historyAgeMs: number;
   readonly historyBytes: number;
   readonly historyDefault: number;
+  /** The log of a room that has no archive serves its sessions as one. */
+  readonly archive?: boolean;
+  /** What is heard in rooms goes to the store, and is read from there by a home that begins. */
+  readonly keepsLogs?: boolean;
   /** Largest stanza that may go to a carrier, in bytes: below what ends or deadens the server's stream. */
   readonly carrierStanzaBytes: number;
   /** Undefined: bookmarks are not read. */
@@ -203,6 +209,10 @@ export interface Occupancy {
   /** The room sends that behind the subject (Prosody), not before all else (ejabberd). */
   isRoomPresenceLast: boolean;
   log: StanzaLog;
+  /** The room has no archive, and the log serves as one; undefined: it has, or none is wanted, or it has not said yet. */
+  archive: OwnArchive | undefined;
+  /** What was heard before the join that is under way: to be read, or read. */
+  past: 'awaited' | readonly LogEntry[] | undefined;
   /** Password of the room, as the join that succeeded gave it (J8). */
   password: string | undefined;
   /** Room stanzas of members while no carrier is in the room. */
@@ -256,6 +266,8 @@ export interface PendingRequest {
   readonly originalId: string | undefined;
   /** The `queryid` that the client gave to a MAM query; null: it gave none; undefined: no MAM query. */
   readonly queryId: string | null | undefined;
+  /** It asks for what the room is and can do. */
+  readonly isInfo?: true;
   /** The client's IQ, for an error answer. */
   readonly stanza: Stanza;
 }

@@ -41,6 +41,8 @@ export interface Attempt {
 export interface EntryAttempt extends Attempt {
   /** The session's wish; that session may have left, or asked anew, meanwhile. */
   readonly wish: WaitingJoin;
+  /** The room has answered in full; only what was heard before is waited for. */
+  isDue?: boolean;
 }
 
 /** A hand-over (`from` set) or a rejoin after a carrier was lost (`from` undefined). */

@@ -3,7 +3,10 @@
  * brought up to date when the home is lost, and what another home needs in order to go on in its place.
  */
 import type { BareKey } from '../xml/address.ts';
-import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import type { OwnArchive } from './archive.ts';
+import { entryMessageKey } from './log-entry.ts';
+import { messageKey } from './message-key.ts';
 import {
   createOccupancy,
   detach,
@@ -13,7 +16,6 @@ import {
   noteConfigChange,
   noteOccupant,
 } from './occupancy.ts';
-import { messageKey } from './overlap.ts';
 import { isKept, isSubject, noteReflected, noteSubject } from './rules/groupchat.ts';
 import { delayStamp } from './stanza-log.ts';
 import type { CarrierId, Occupancy, SessionId, Settings } from './state.ts';
@@ -36,11 +38,12 @@ export interface RoomFacts {
   readonly carrier: CarrierId | undefined;
   /** See `ServiceFacts`. */
   readonly nickRefusedUntil: number;
+  readonly archive?: OwnArchive | undefined;
 }
 
 export function factsOf(room: Occupancy, nickRefusedUntil: number): RoomFacts {
-  const { key, name, nick, codes, marksSelf, password, carrier } = room;
-  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, nickRefusedUntil };
+  const { key, name, nick, codes, marksSelf, password, carrier, archive } = room;
+  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, nickRefusedUntil, archive };
 }
 
 /** A room that is watched from now on. */
@@ -64,6 +67,7 @@ export function applyFacts(room: Occupancy, facts: RoomFacts): void {
   room.marksSelf = facts.marksSelf;
   room.password = facts.password;
   room.carrier = facts.carrier;
+  room.archive = facts.archive;
 }
 
 /** A session here has said something to the room, which has not shown it. Beyond a number the oldest counts as shown. */
@@ -111,5 +115,5 @@ function isReplayed(room: Occupancy, stanza: Stanza, now: number): boolean {
   if (!last) return false;
   if (stamp < last.at) return true;
   const key = messageKey(stanza);
-  return entries.some((entry) => messageKey(parseStanza(entry.text, entry.source)) === key);
+  return entries.some((entry) => entryMessageKey(entry) === key);
 }

@@ -15,6 +15,7 @@ import type { Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
 import { AccountStreamKeeper } from './account-stream-keeper.ts';
 import type { AccountDeps } from './deps.ts';
+import { LogKeeper } from './log-keeper.ts';
 import { type CarrierPort, Ports, type SessionPort } from './ports.ts';
 
 /** Where effects go that concern sessions and streams on other nodes. */
@@ -57,6 +58,7 @@ export class AccountRunner implements Account {
   #isFrozen = false;
   #isOver = false;
   readonly #accountStream: AccountStreamKeeper;
+  readonly #logs: LogKeeper;
 
   /** `shared`: other nodes may have sessions of the account too. */
   constructor(bare: string, settings: Settings, deps: AccountDeps, onIdle: () => void, shared?: Shared) {
@@ -66,6 +68,7 @@ export class AccountRunner implements Account {
     this.#fence = shared?.fence;
     this.state = shared?.state ?? createAccountState(bare, `m${deps.token()}-`, settings, deps.services);
     this.ports = shared?.ports ?? new Ports(deps.metrics, (room) => this.state.rooms.get(room)?.nick);
+    this.#logs = new LogKeeper(this.state, deps, this.#fence, (input) => this.input(input));
     this.#accountStream = shared?.accountStream ?? new AccountStreamKeeper(bare, deps, this.ports, this);
   }
 
@@ -171,6 +174,7 @@ export class AccountRunner implements Account {
 
   /** Handles nothing any more; streams stay as they are. */
   stop(): void {
+    this.#logs.flush();
     this.#isOver = true;
     for (const { timeout } of this.#timers.values()) clearTimeout(timeout);
     this.#timers.clear();
@@ -290,6 +294,15 @@ export class AccountRunner implements Account {
       case 'store-end':
         this.#deps.store.endOccupancy(this.state.bare, effect.room, this.#fence?.());
         this.#elsewhere?.effect(effect);
+        return;
+      case 'store-log':
+        this.#logs.note(effect.room);
+        return;
+      case 'read-log':
+        void this.#logs.read(effect.room);
+        return;
+      case 'forget-log':
+        this.#logs.forget(effect.room);
         return;
       case 'session-behind':
         if (this.ports.sessions.has(effect.session)) this.ports.sessions.get(effect.session)?.fallBehind();

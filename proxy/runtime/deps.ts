@@ -4,6 +4,7 @@ import type { Services } from '../core/services.ts';
 import type { Settings } from '../core/state.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import type { Logs } from '../store/logs.ts';
 import type { StreamHeader } from '../xml/stanza.ts';
 import type { Faces } from './faces.ts';
 import type { MembershipRecorder } from './membership-recorder.ts';
@@ -20,6 +21,8 @@ export interface AccountDeps extends UpstreamDeps {
   readonly store: MembershipRecorder;
   /** The store is shared with other nodes, and outlives this process. */
   readonly isShared: boolean;
+  /** Where stanza logs are kept for other nodes, and for those to come; undefined: there are none. */
+  readonly logs: Logs | undefined;
   /** Whether XEP-0198 is used: offered to clients (the server's or the proxy's own), and on account streams. */
   readonly offerStreamManagement: boolean;
   /** Account streams that nobody needs any more, and that have still to say so over a connection yet to be had. */

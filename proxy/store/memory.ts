@@ -3,6 +3,7 @@ import type { Bus } from './bus.ts';
 import { createMemoryBus } from './memory-bus.ts';
 import { createMemoryCursors } from './memory-cursors.ts';
 import { createMemoryHibernations } from './memory-hibernations.ts';
+import { createMemoryLogs } from './memory-logs.ts';
 import { createMemberships } from './memory-memberships.ts';
 import { type Claim, type Fence, type Homes, type NodeRecord, type Nodes, type Store, StoreError } from './store.ts';
 
@@ -30,13 +31,15 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   const lives: Lives = new Map();
   const isAlive: IsAlive = (id) => (lives.get(id)?.expiresAt ?? Number.NEGATIVE_INFINITY) > options.now();
   const homes = createHomes(options.now, isAlive);
+  const check = (account: string, fence?: Fence): void => {
+    if (fence && !homes.isHome(account, fence)) throw new StoreError('stale-home', `not the home of ${account}`);
+  };
   return {
-    memberships: createMemberships((account, fence) => {
-      if (fence && !homes.isHome(account, fence)) throw new StoreError('stale-home', `not the home of ${account}`);
-    }),
+    memberships: createMemberships(check),
     homes: homes.api,
     nodes: createNodes(options.now, lives, isAlive, homes.forget),
     cursors: createMemoryCursors(options.now),
+    logs: createMemoryLogs(options.now, check),
     hibernations: createMemoryHibernations(options.now),
     bus: options.bus ?? createMemoryBus(),
     close: async () => {},

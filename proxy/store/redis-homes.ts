@@ -7,6 +7,7 @@
  * - and when it is forgotten, or lost by a fail-over or a restart, unless the clock of what serves the account then is
  *   behind by more than the time since that claim.
  */
+import type { Argument } from './redis-link.ts';
 import type { Lives, RedisParts } from './redis-nodes.ts';
 import type { Script } from './redis-scripts.ts';
 import { type Claim, type Fence, type Homes, StoreError } from './store.ts';
@@ -81,17 +82,19 @@ export interface FencedStep {
   /** Undefined: whoever does it is trusted. */
   readonly fence: Fence | undefined;
   readonly script: Script;
-  readonly args: readonly string[];
+  readonly args: readonly Argument[];
+  /** Keys behind those of every account, in the same slot. */
+  readonly more?: readonly string[];
 }
 
 /** Runs it; its reply begins with the standing of the fence. Undefined: the claim is not in force, nothing has changed. */
 export async function runFenced(parts: RedisParts, step: FencedStep): Promise<unknown[] | undefined> {
   const { link, keys, lives, keepMs } = parts;
-  const { account, fence, script, args } = step;
+  const { account, fence, script, args, more = [] } = step;
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const life = fence ? lives.known(fence.node) : 0;
     const proof = [keepMs, fence?.node ?? '', fence?.epoch ?? 0, life].map(String);
-    const reply = (await link.run(script, keys.account(account), [...proof, ...args])) as unknown[];
+    const reply = (await link.run(script, [...keys.account(account), ...more], [...proof, ...args])) as unknown[];
     if (reply[0] === 'stale') return undefined;
     if (reply[0] !== 'lapsed' || !fence) return reply;
     if ((await lives.ask(fence.node)) === 0) return undefined;

@@ -8,7 +8,7 @@ const commands = [
   ['evalsha', 'eval', 'time', 'pexpire', 'exists', 'del', 'set', 'incrby', 'info'],
   ['hget', 'hset', 'hdel', 'hmget', 'hvals', 'hgetall', 'hexists'],
   ['zadd', 'zscore', 'zrem', 'zrange'],
-  ['rpush', 'lrange', 'pttl'],
+  ['rpush', 'lrange', 'llen', 'lset', 'ltrim', 'pttl'],
   ['xadd', 'xread', 'xrevrange', 'xtrim'],
 ].flat();
 

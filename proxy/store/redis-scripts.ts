@@ -24,6 +24,8 @@ const files = {
   heartbeat: ['heartbeat'],
   life: ['life'],
   nodes: ['nodes'],
+  writeLog: ['account', 'fence', 'write-log'],
+  forgetLog: ['account', 'fence', 'forget-log'],
   noteCursors: ['note-cursors'],
   readCursors: ['read-cursors'],
   putSleeper: ['put-sleeper'],

@@ -17,6 +17,7 @@ import { createRedisHomes } from './redis-homes.ts';
 import { NodeIndex } from './redis-index.ts';
 import { keysWith } from './redis-keys.ts';
 import { RedisLink } from './redis-link.ts';
+import { createRedisLogs } from './redis-logs.ts';
 import { createRedisMemberships } from './redis-memberships.ts';
 import { createRedisNodes, Lives, type RedisParts } from './redis-nodes.ts';
 import { loadScripts, type Scripts } from './redis-scripts.ts';
@@ -65,6 +66,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     homes: createRedisHomes(parts),
     nodes: createRedisNodes(parts),
     cursors: createRedisCursors(parts),
+    logs: createRedisLogs(parts),
     hibernations: createRedisHibernations(parts),
     bus,
     get trouble() {

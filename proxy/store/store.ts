@@ -14,6 +14,7 @@
 import type { Bus } from './bus.ts';
 import type { Cursors } from './cursors.ts';
 import type { Hibernations } from './hibernations.ts';
+import type { Logs } from './logs.ts';
 
 export type StoreErrorCode =
   /** The fence given is not the account's home (any more): stop writing for this account. */
@@ -197,6 +198,7 @@ export interface Store {
   readonly homes: Homes;
   readonly nodes: Nodes;
   readonly cursors: Cursors;
+  readonly logs: Logs;
   readonly hibernations: Hibernations;
   readonly bus: Bus;
   /** Ends connections. What is stored stays, where the store outlives the process. */

@@ -59,7 +59,7 @@ export class NodesWorld {
   serial = 0;
 
   constructor({ isShared = true, lifeMs = 600_000, settings: own = {} }: NodesOptions = {}) {
-    this.settings = { ...settings, ...own };
+    this.settings = { ...settings, keepsLogs: true, ...own };
     this.lifeMs = lifeMs;
     this.room = new ModelRoom({ room: ROOM, isShared });
     const bus = createMemoryBus({ defer: (run) => void this.#bus.push(run) });
@@ -224,6 +224,7 @@ export class TestNode {
       metrics: this.metrics,
       services: new Services(),
       store: new MembershipRecorder({ store, node: () => this.node.id, log, cursorMs: 1000 }),
+      logs: store.logs,
       leaving: new Set(),
       now: () => world.now,
       token: () => `${name}t${++serial}`,

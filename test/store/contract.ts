@@ -4,6 +4,7 @@ import { assert, type Suite, suite, type TestContext } from '../support/suite.ts
 import { cursors } from './contract-cursors.ts';
 import { hibernations } from './contract-hibernations.ts';
 import { fences, homes, nodes } from './contract-homes.ts';
+import { logs } from './contract-logs.ts';
 import { account, type Maker, occupancyOf, room, type StoreFixture, sessionOf } from './fixture.ts';
 import { modelProperties } from './model.ts';
 
@@ -36,6 +37,7 @@ export function storeContract(
   nodes(test, fixture);
   cursors(test, fixture);
   hibernations(test, fixture);
+  logs(test, fixture);
   races(test, fixture);
   modelProperties(test, createFixture, runs);
   if (after) test.after(after);

@@ -26,6 +26,7 @@ export function cuttable(store: Store, isCut: () => boolean, isStill = (): boole
     homes: part(store.homes),
     nodes: part(store.nodes),
     cursors: part(store.cursors),
+    logs: part(store.logs),
     hibernations: part(store.hibernations),
     bus: {
       open: async (node, handler) => {

@@ -6,14 +6,15 @@ import { splitJid } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Arrival, KnownRoom } from '../arrival.ts';
 import { availability, freeIfDone } from '../carriers.ts';
+import { entryStanza } from '../log-entry.ts';
 import { createOccupancy, isNickShared, keyOfNick, nickOf, recordOccupancy } from '../occupancy.ts';
-import { entryStanza } from '../stanza-log.ts';
 import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { applyFacts } from '../watch.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { sendLeave } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile, startMove } from './move.ts';
+import { askForMore } from './past.ts';
 import { retire } from './sessions.ts';
 import { presenceContent } from './shown.ts';
 import { bePatient, settleStranded } from './stranded.ts';
@@ -66,6 +67,7 @@ function takeOn(turn: Turn, room: Occupancy): void {
   const { self } = room;
   if (self) room.shown = { content: presenceContent(self), presence: self, rank: availability(showOf(self)), at: 0 };
   recordOccupancy(turn, room);
+  askForMore(turn, room);
   for (const id of [...room.members.keys()]) {
     const session = state.sessions.get(id);
     if (!session) {
@@ -109,6 +111,7 @@ function takeIn(turn: Turn, known: KnownRoom): void {
     room.joinedAt = known.heard.at(-1)?.at || turn.now - UNHEARD_MS;
     state.rooms.set(room.key, room);
     recordOccupancy(turn, room);
+    askForMore(turn, room);
   }
   room.password ??= facts.password;
   for (const [id, { asked, presentation }] of members) {

@@ -5,8 +5,8 @@
 import { resourceOf } from '../../xml/address.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { entryStanza } from '../log-entry.ts';
 import { keyOfNick, nickOf, refuseQueued } from '../occupancy.ts';
-import { entryStanza } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, QueuedStanza, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { isWord } from './forsaken.ts';

@@ -2,13 +2,14 @@
  * Sessions that have come from another home are shown what they lack of a room, no more and no less: others' presences, the
  * account's own, messages, the subject. What they have heard and nobody here has, the others are given.
  */
-import { type KnownRoom, shorten, subjectText } from '../arrival.ts';
+import { type KnownRoom, subjectText } from '../arrival.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
-import { messageKey } from '../overlap.ts';
+import { entryMessageKey, entryStanza } from '../log-entry.ts';
 import { NO_CODES, presenceDigest, selfDigest, selfPresenceFor } from '../self-presence.ts';
-import { entryStanza } from '../stanza-log.ts';
+import { shorten } from '../shorten.ts';
 import type { Occupancy, SessionId, Turn } from '../state.ts';
 import { goneOccupant } from './differences.ts';
+import { noteLogged } from './groupchat.ts';
 
 /** The room is known as it is now: members that lack something are given it, and are members like the others. False: there are none. */
 export function bringUpToDate(turn: Turn, room: Occupancy): boolean {
@@ -51,10 +52,11 @@ function passSelf({ state, out }: Turn, room: Occupancy, known: KnownRoom, sessi
 }
 
 /** All nodes hear the messages in one order: of two, one has heard what the other has, and perhaps more. */
-function passMessages({ out, now }: Turn, room: Occupancy, known: KnownRoom, sessions: SessionId[]): void {
+function passMessages(turn: Turn, room: Occupancy, known: KnownRoom, sessions: SessionId[]): void {
+  const { out, now } = turn;
   const entries = room.log.entries(now).map((entry) => {
     const stanza = entryStanza(entry);
-    return { key: messageKey(stanza), at: entry.at, stanza };
+    return { key: entryMessageKey(entry), at: entry.at, stanza };
   });
   const heardHere = new Set(entries.map(({ key }) => key));
   const heardThere = new Set(known.heard.map(({ key }) => key));
@@ -69,6 +71,7 @@ function passMessages({ out, now }: Turn, room: Occupancy, known: KnownRoom, ses
   for (const { key, stanza } of known.heard) {
     if (!stanza || heardHere.has(key)) continue;
     room.log.add(stanza, now);
+    noteLogged(turn, room);
     out.fork(others, stanza);
   }
 }

@@ -6,7 +6,8 @@
 import { type BareKey, bareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { historyWish } from '../history.ts';
-import { contentKey, entryStanza } from '../stanza-log.ts';
+import { entryContentKey, entryStanza, type LogEntry } from '../log-entry.ts';
+import { contentKey } from '../message-key.ts';
 import type { AccountState, Cursor, Member, Occupancy, Session, SessionId, Turn } from '../state.ts';
 
 /** Rooms whose cursors are kept for a device; beyond this many the oldest goes. */
@@ -51,11 +52,18 @@ function cursorOf(turn: Turn, room: Occupancy, member: Member, unseen: readonly 
   const entries = room.log.entries(turn.now);
   const told = member.lag === undefined ? room.log.end : member.lag.from;
   const heard = entries.slice(0, Math.max(0, entries.length - (room.log.end - told)));
-  const first = missing.size === 0 ? -1 : heard.findIndex((entry) => missing.has(contentKey(entryStanza(entry))));
+  const first = missing.size === 0 ? -1 : heard.findIndex((entry) => isMissing(entry, missing));
   const last = first < 0 ? heard.at(-1) : heard[first - 1];
-  if (last) return { key: contentKey(entryStanza(last)), at: last.at };
+  if (last) return { key: entryContentKey(last), at: last.at };
   // Nothing that is known of here has been seen: everything from the first message on is missing.
   return { key: '', at: first < 0 ? turn.now : (heard[0]?.at ?? turn.now) };
+}
+
+/** What was taken back may have been given as it was said, or as what is left of it. */
+function isMissing(entry: LogEntry, missing: ReadonlySet<string>): boolean {
+  return (
+    missing.has(entryContentKey(entry)) || (entry.keys !== undefined && missing.has(contentKey(entryStanza(entry))))
+  );
 }
 
 function isMessageOf(stanza: Stanza, room: BareKey): boolean {

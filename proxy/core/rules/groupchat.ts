@@ -3,10 +3,13 @@
  */
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { marked } from '../archive.ts';
 import { hearerIds, memberIds } from '../carriers.ts';
+import { roomStanzaId } from '../message-key.ts';
 import { nudgeMembers } from '../nudge.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
-import { delayStamp, roomStamp, roomStanzaId } from '../stanza-log.ts';
+import { retractionOf } from '../retraction.ts';
+import { delayStamp, roomStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
 import { tellActivity } from './hide.ts';
 import { noteLosses } from './lag.ts';
@@ -34,16 +37,27 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
   noteReflected(room, stanza);
   const isSubjectChange = isSubject(stanza);
   const isLogged = !isSubjectChange && isKept(stanza);
+  say(turn, room, marked(room, stanza, isLogged, now), isSubjectChange, isLogged);
+}
+
+function say(turn: Turn, room: Occupancy, stanza: Stanza, isSubjectChange: boolean, isLogged: boolean): void {
+  const { out, now } = turn;
   if (isSubjectChange) noteSubject(room, stanza, now);
   else if (isLogged) {
     room.log.add(stanza, now);
     noteLosses(turn, room);
+    noteLogged(turn, room);
     tellActivity(turn, room);
   } else noteConfigChange(room.codes, stanza);
   // Whom the log is kept for needs nothing else of what can be told from it, and no news of who is typing.
   const isRetold = isSubjectChange || isLogged || isChatState(stanza);
   out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);
   nudgeMembers(turn, room, stanza);
+}
+
+/** Another message is in the log, or what it has been made of one. */
+export function noteLogged({ state, out }: Turn, { key }: Occupancy): void {
+  if (state.settings.keepsLogs) out.push({ kind: 'store-log', room: key });
 }
 
 /** Nothing but a chat state (XEP-0085), beside marks of the server. */
@@ -83,10 +97,11 @@ export function isNotice(stanza: Stanza): boolean {
 
 /**
  * What rooms keep as history: messages with a body, and what else an occupant says that the room archives (a reaction, a
- * marker), unless they ask to be forgotten (XEP-0334). What the room replays as history is, whatever it is.
+ * marker), unless they ask to be forgotten (XEP-0334), and what takes something back (M7). What the room replays as history is,
+ * whatever it is.
  */
 export function isKept(stanza: Stanza): boolean {
-  if (delayStamp(stanza) !== undefined) return true;
+  if (delayStamp(stanza) !== undefined || retractionOf(stanza)) return true;
   const { root } = stanza;
   return (
     (root.child('body') !== undefined || isArchived(stanza)) &&

@@ -12,6 +12,7 @@ import { keyOfNick } from '../occupancy.ts';
 import type { AccountState, CarrierId, Occupancy, PendingRequest, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { stray } from '../stray.ts';
+import { asksForInfo, tellOfArchive } from './archive.ts';
 import { tryDepart } from './depart.ts';
 
 /** Requests of one session that may be unanswered at a time. */
@@ -39,6 +40,7 @@ export function request(turn: Turn, room: Occupancy, session: Session, stanza: S
     to: stanza.to ?? '',
     originalId: stanza.id,
     queryId: query ? (query.attr('queryid') ?? null) : undefined,
+    ...(asksForInfo(stanza) && { isInfo: true }),
     stanza: emptied(stanza),
   });
   out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);
@@ -82,6 +84,8 @@ export function answer(turn: Turn, carrier: CarrierId, stanza: Stanza): boolean 
       else edit.setAttr(fin, 'queryid', pending.queryId);
     }
     nameSession(turn, edit, stanza, session);
+    const room = state.rooms.get(pending.room);
+    if (pending.isInfo && room) tellOfArchive(turn, room, session, stanza, edit);
     out.toSession(session.id, edit.toBuffer(), stanza);
   }
   const room = state.rooms.get(pending.room);

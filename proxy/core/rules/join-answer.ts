@@ -1,12 +1,14 @@
 /**
  * The room answers the account's own join (J2, J6, J7, J12): collected until the fence, then replayed to each waiting session.
  */
-import { bareKey, bareOf, nickKey, resourceOf } from '../../xml/address.ts';
+import { type BareKey, bareKey, bareOf, nickKey, resourceOf } from '../../xml/address.ts';
 import { type ErrorType, NS, type StanzaCondition } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
+import { markLog } from '../archive.ts';
 import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
+import type { LogEntry } from '../log-entry.ts';
 import {
   detach,
   endOccupancy,
@@ -22,17 +24,18 @@ import {
 } from '../occupancy.ts';
 import { replay } from '../replay.ts';
 import { statusCodes } from '../self-presence.ts';
-import type { LogEntry } from '../stanza-log.ts';
 import type { Attempt, CarrierId, EntryAttempt, Occupancy, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
+import { noteRoomInfo } from './archive.ts';
 import { autojoined, autojoinFailed, isPassing } from './autojoin.ts';
 import { flushBehind } from './behind.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { takeCursor } from './cursor.ts';
-import { isKept, isNotice, isSubject, noteSubject } from './groupchat.ts';
+import { isKept, isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { enter, presentationOf, sendFence, startJoin } from './join.ts';
 import { leaveRoom } from './leave.ts';
+import { adoptPast, pastRead } from './past.ts';
 import { sessionStanza } from './session-stanza.ts';
 import { noteShown, showIfMore } from './shown.ts';
 
@@ -104,6 +107,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, attempt.carrier, stanza, asked);
     else if (stanza.id === attempt.fenceId) {
       if (isConference(stanza)) turn.state.services.learn(serviceOf(room));
+      noteRoomInfo(turn, room, stanza);
       fenceAnswered(turn, room);
     }
     return;
@@ -160,11 +164,21 @@ export function settleTimer(turn: Turn, room: Occupancy): void {
   if (room.phase === 'joining' && room.attempt?.self) settle(turn, room);
 }
 
+/** What the store has of the room's log has come. */
+export function logRead(turn: Turn, key: BareKey, entries: readonly LogEntry[]): void {
+  const room = pastRead(turn, key, entries);
+  if (room) settle(turn, room);
+}
+
 /** The account is in: each waiting session gets its own complete answer. */
 function settle(turn: Turn, room: Occupancy): void {
   const { state, out, now } = turn;
   const attempt = room.attempt;
   if (!attempt?.self) return;
+  if (room.past === 'awaited') {
+    attempt.isDue = true;
+    return;
+  }
   out.clearTimer(`settle ${room.key}`);
   out.clearTimer(`join ${room.key}`);
   room.attempt = undefined;
@@ -180,6 +194,9 @@ function settle(turn: Turn, room: Occupancy): void {
     return;
   }
   room.phase = 'joined';
+  adoptPast(turn, room, attempt.created);
+  markLog(room, now);
+  noteLogged(turn, room);
   autojoined(turn, room);
   room.heardAt = now;
   recordOccupancy(turn, room);

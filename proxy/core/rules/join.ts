@@ -15,6 +15,7 @@ import { freshId } from '../state.ts';
 import { isGapWaiting, takeCursor } from './cursor.ts';
 import { requestRename } from './nick.ts';
 import { joinsAnew } from './overdue.ts';
+import { askForPast } from './past.ts';
 import { showIfMore } from './shown.ts';
 
 export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza): void {
@@ -97,6 +98,7 @@ export function startJoin(turn: Turn, room: Occupancy): void {
   if (carrier === 'pending' || carrier === undefined) return;
   room.nick = waiting.nick;
   forgetRoomState(room, turn.state.settings);
+  askForPast(turn, room);
   room.carrier = carrier.id;
   room.joinedAt = turn.now;
   room.attempt = {

@@ -24,6 +24,7 @@ import { REFUSAL_MS } from '../services.ts';
 import { LATE_MS } from '../stanza-log.ts';
 import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
+import { noteRoomInfo } from './archive.ts';
 import { flushQueue } from './behind.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { beginDepart } from './depart.ts';
@@ -210,7 +211,10 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
   if (stanza.name === 'iq') {
     if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, move.carrier, stanza);
     else if (stanza.id !== move.fenceId) return;
-    else if (move.self) finishMove(turn, room, move);
+    else if (move.self) {
+      noteRoomInfo(turn, room, stanza);
+      finishMove(turn, room, move);
+    }
     // A gateway may answer for the room before it is in: that proves nothing.
     else move.isFenceSpent = true;
     return;
@@ -274,7 +278,10 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.move = undefined;
   room.carrier = move.carrier;
   room.name = bareOf(move.self.from ?? room.name);
-  if (move.from === undefined) noteBack(turn, room);
+  if (move.from === undefined) {
+    noteBack(turn, room);
+    room.log.freeAll();
+  }
   provedIn(turn, room, move.from === undefined);
   noteRoomCodes(room.codes, move.self);
   tellDifferences(turn, room, move);

@@ -8,9 +8,10 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { memberIds } from '../carriers.ts';
-import { keepPrivate } from '../kept.ts';
+import { keepPrivate, unkeepPrivate } from '../kept.ts';
 import { nudgeMembers } from '../nudge.ts';
 import { nickOf } from '../occupancy.ts';
+import { retractionOf } from '../retraction.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { noteSent, takeSender } from './groupchat.ts';
@@ -56,7 +57,9 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     nudgeMembers(turn, room, stanza);
     return;
   }
-  if (nickOf(stanza) === '' || !stanza.root.child('body')) {
+  if (unkeepPrivate(room, stanza)) return;
+  const isWorthKeeping = stanza.root.child('body') !== undefined || retractionOf(stanza) !== undefined;
+  if (nickOf(stanza) === '' || !isWorthKeeping) {
     out.drop('no-session');
     return;
   }

@@ -44,6 +44,7 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
     return;
   }
   if (!isSelf(stanza, room.nick)) {
+    if (stanza.type === 'unavailable') room.log.free(stanza.from ?? '');
     noteOccupant(room.roster, stanza);
     forkOther(turn, room, stanza);
     return;

@@ -10,6 +10,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { occupies } from '../carriers.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
+import { archiveRequest } from './archive.ts';
 import { sendGroupchat } from './groupchat.ts';
 import { noteWish } from './hide.ts';
 import { inboundAnswer } from './inbound.ts';
@@ -134,7 +135,7 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
 }
 
 function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
-  if (ownSelfPing(turn, room, session, stanza)) return;
+  if (ownSelfPing(turn, room, session, stanza) || archiveRequest(turn, room, session, stanza)) return;
   if (stanza.type === 'get' || stanza.type === 'set') request(turn, room, session, stanza);
   else if (stanza.type === 'result' || stanza.type === 'error') inboundAnswer(turn, session, stanza);
   // RFC 6120 section 8.2.3.

@@ -2,11 +2,11 @@
 import type { Arrival, KnownRoom } from '../../core/arrival.ts';
 import { entered } from '../../core/entry.ts';
 import type { Input } from '../../core/inputs.ts';
+import { entryStanza } from '../../core/log-entry.ts';
 import { type Passage, shownOf, type Unfinished } from '../../core/passage.ts';
 import { RoomSet } from '../../core/room-set.ts';
 import { presentationOf } from '../../core/rules/join.ts';
 import type { Services } from '../../core/services.ts';
-import { entryStanza } from '../../core/stanza-log.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, Session, SessionId, Settings } from '../../core/state.ts';
 import type { AccountView } from '../../core/view.ts';
 import {

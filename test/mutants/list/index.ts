@@ -2,6 +2,7 @@
 import type { Mutant } from '../mutant.ts';
 import { accounts } from './accounts.ts';
 import { anew } from './anew.ts';
+import { archive } from './archive.ts';
 import { authentication } from './authentication.ts';
 import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
@@ -13,6 +14,7 @@ import { history } from './history.ts';
 import { joining } from './joining.ts';
 import { keeping } from './keeping.ts';
 import { leaving } from './leaving.ts';
+import { log } from './log.ts';
 import { lost } from './lost.ts';
 import { messages } from './messages.ts';
 import { nodes } from './nodes.ts';
@@ -32,6 +34,8 @@ import { trouble } from './trouble.ts';
 export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   joining,
   history,
+  log,
+  archive,
   races,
   leaving,
   messages,

@@ -1,0 +1,34 @@
+/** One message of a stanza log. */
+import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import { contentKey, messageKey } from './message-key.ts';
+
+export interface LogEntry {
+  /** The message as the room sent it, in bytes of its own; of one that was taken back, what is left of it. */
+  readonly text: Buffer;
+  readonly source: Stanza['declarations'];
+  /** When it was sent, epoch ms: the room's delay stamp, else the time of arrival. */
+  readonly at: number;
+  /** When it came to the account, epoch ms. */
+  readonly heardAt: number;
+  /** Whether the text has the room's own `<delay/>` already. */
+  readonly delayed: boolean;
+  /** By what it is known, where its text does not tell any more: it was taken back. */
+  readonly keys?: { readonly content: string; readonly message: string } | undefined;
+  /** Its id in an archive (archive.ts), once somebody has read it. */
+  memo?: { readonly id: string | undefined } | undefined;
+}
+
+/** The stanza of an entry, to be forked. */
+export function entryStanza(entry: LogEntry): Stanza {
+  return parseStanza(entry.text, entry.source);
+}
+
+/** As `contentKey` of the message as it was said. */
+export function entryContentKey(entry: LogEntry): string {
+  return entry.keys?.content ?? contentKey(entryStanza(entry));
+}
+
+/** As `messageKey` of the message as it was said. */
+export function entryMessageKey(entry: LogEntry): string {
+  return entry.keys?.message ?? messageKey(entryStanza(entry));
+}

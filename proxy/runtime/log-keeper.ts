@@ -1,0 +1,125 @@
+/**
+ * Writes an account's stanza logs to the store, for the home that comes after this one. What happens within a moment goes in one step for each
+ * room; a step that may have failed is made up for by writing the whole log with the next one.
+ */
+import type { Input } from '../core/inputs.ts';
+import type { LogEntry } from '../core/log-entry.ts';
+import type { StanzaLog } from '../core/stanza-log.ts';
+import type { AccountState } from '../core/state.ts';
+import { readEntry, writeEntry } from '../core/stored-log.ts';
+import type { LogStep } from '../store/logs.ts';
+import { type Fence, StoreError } from '../store/store.ts';
+import type { BareKey } from '../xml/address.ts';
+import type { AccountDeps } from './deps.ts';
+
+/** How long what was heard may wait to be written (ms): so much is lost with a process that is killed, where the room does not tell it again. */
+const DELAY_MS = 250;
+
+interface Written {
+  readonly log: StanzaLog;
+  /** The place behind the last entry that was written, and how many there were. */
+  readonly end: number;
+  readonly size: number;
+}
+
+export class LogKeeper {
+  readonly #state: AccountState;
+  readonly #deps: Pick<AccountDeps, 'logs' | 'log' | 'metrics' | 'now'>;
+  readonly #fence: (() => Fence) | undefined;
+  readonly #input: (input: Input) => void;
+  readonly #written = new Map<BareKey, Written>();
+  readonly #due = new Set<BareKey>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    state: AccountState,
+    deps: Pick<AccountDeps, 'logs' | 'log' | 'metrics' | 'now'>,
+    fence: (() => Fence) | undefined,
+    input: (input: Input) => void,
+  ) {
+    this.#state = state;
+    this.#deps = deps;
+    this.#fence = fence;
+    this.#input = input;
+  }
+
+  /** The room's log is another than before. */
+  note(room: BareKey): void {
+    this.#due.add(room);
+    this.#timer ??= setTimeout(() => this.flush(), DELAY_MS).unref();
+  }
+
+  /** All that is due is written now. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const room of this.#due) this.#write(room);
+    this.#due.clear();
+  }
+
+  /** Nothing of the room is kept any more. */
+  forget(room: BareKey): void {
+    this.#due.delete(room);
+    this.#written.delete(room);
+    const done = this.#deps.logs?.forget(this.#state.bare, room, this.#fence?.());
+    done?.catch((error: unknown) => this.#failed(error));
+  }
+
+  /** Whatever becomes of it, `log-read` follows. */
+  async read(room: BareKey): Promise<void> {
+    let entries: readonly LogEntry[] = [];
+    try {
+      entries = (await this.#deps.logs?.read(this.#state.bare, room))?.map(readEntry) ?? [];
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#input({ kind: 'log-read', room, entries });
+  }
+
+  #write(key: BareKey): void {
+    const room = this.#state.rooms.get(key);
+    const { logs } = this.#deps;
+    if (!logs || room?.phase !== 'joined') return;
+    const { log } = room;
+    const step = stepOf(log, this.#written.get(key), this.#deps.now());
+    const written: Written = { log, end: log.end, size: log.size };
+    this.#written.set(key, written);
+    if (!step) return;
+    const fail = (): void => {
+      // What was written since is no better.
+      if (this.#written.get(key)?.log === log) this.#written.delete(key);
+    };
+    logs.write(this.#state.bare, key, step, this.#state.settings.historyAgeMs, this.#fence?.()).then(
+      (isTaken) => {
+        if (isTaken) return;
+        fail();
+        this.note(key);
+      },
+      (error: unknown) => {
+        fail();
+        this.#failed(error);
+      },
+    );
+  }
+
+  #failed(error: unknown): void {
+    const code = error instanceof StoreError ? error.code : undefined;
+    this.#deps.metrics.drops.inc({ reason: 'no-store' });
+    // Another home writes instead; or the store is away, and all is written anew when it is back.
+    const isExpected = code === 'stale-home' || code === 'unavailable';
+    this.#deps.log[isExpected ? 'debug' : 'error']({ error }, 'a stanza log was not kept');
+  }
+}
+
+/** Undefined: nothing has changed. */
+function stepOf(log: StanzaLog, written: Written | undefined, now: number): LogStep | undefined {
+  const rewritten = log.takeRewritten();
+  const added = written?.log === log ? log.since(written.end, now) : undefined;
+  const keep = log.size;
+  if (!written || !added) return { had: undefined, added: log.entries(now).map(writeEntry), changed: [], keep };
+  const changed = rewritten
+    .filter(({ place }) => place < written.end)
+    .map(({ place, entry }) => ({ fromEnd: log.end - 1 - place, entry: writeEntry(entry) }));
+  if (added.length + changed.length === 0 && keep === written.size) return undefined;
+  return { had: written.size, added: added.map(writeEntry), changed, keep };
+}

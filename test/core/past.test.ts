@@ -1,0 +1,164 @@
+/** What an earlier home has left in the store of a room's log (M6): where it is taken up, and where not. */
+import fc from 'fast-check';
+import type { Input } from '../../proxy/core/inputs.ts';
+import { entryStanza, type LogEntry } from '../../proxy/core/log-entry.ts';
+import { StanzaLog } from '../../proxy/core/stanza-log.ts';
+import type { SessionId } from '../../proxy/core/state.ts';
+import { readEntry, writeEntry } from '../../proxy/core/stored-log.ts';
+import type { BareKey } from '../../proxy/xml/address.ts';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
+import { assert, suite } from '../support/suite.ts';
+import { ROOM, World } from './world.ts';
+
+const test = suite('what was heard before');
+const limits = { stanzas: 50, ageMs: Number.POSITIVE_INFINITY, bytes: 1 << 20 };
+const say = (id: string, body = id) =>
+  parseStanza(`<message type='groupchat' from='${ROOM}/bob' to='a@test/r' id='${id}'><body>${body}</body></message>`);
+
+function logOf(ids: readonly string[], at = 0): StanzaLog {
+  const log = new StanzaLog(limits);
+  for (const id of ids) log.add(say(id), at);
+  return log;
+}
+
+const idsOf = (log: StanzaLog): string[] => log.entries(1).map((entry) => entryStanza(entry).id ?? '');
+
+test('tables: what comes before, and in which order', () => {
+  const never = (): boolean => false;
+  const always = (): boolean => true;
+  const cases: [past: string[], own: string[], isSure: () => boolean, result: string[]][] = [
+    [[], ['c'], always, ['c']],
+    [['a', 'b'], ['b', 'c'], never, ['a', 'b', 'c']],
+    [['a', 'b', 'x'], ['b', 'c'], never, ['a', 'b', 'c']],
+    [['a', 'b'], ['c'], never, ['c']],
+    [['a', 'b'], ['c'], always, ['a', 'b', 'c']],
+    [['a', 'b'], [], always, ['a', 'b']],
+    [['b'], ['a', 'b'], always, ['a', 'b']],
+  ];
+  for (const [past, own, isSure, result] of cases) {
+    const log = logOf(own);
+    const { end } = log;
+    log.precede(logOf(past).entries(1), 1, isSure);
+    assert.equal(idsOf(log), result);
+    assert.is(log.end, end, 'places stay');
+    assert.is(log.size, result.length);
+  }
+});
+
+test('what was taken back then is so now, though the room tells it again', () => {
+  const before = logOf(['a', 'b']);
+  before.add(
+    parseStanza(
+      `<message type='groupchat' from='${ROOM}/bob' id='r'><retract xmlns='urn:xmpp:message-retract:1' id='b'/></message>`,
+    ),
+    0,
+  );
+  const log = logOf(['b', 'c']);
+  log.precede(before.entries(1), 1, () => false);
+  assert.equal(idsOf(log), ['a', 'b', 'c']);
+  assert.equal(
+    log.entries(1).map((entry) => entryStanza(entry).root.child('body')?.text()),
+    ['a', undefined, 'c'],
+  );
+});
+
+test('bounds hold for both together', () => {
+  const log = new StanzaLog({ ...limits, stanzas: 3 });
+  for (const id of ['c', 'd']) log.add(say(id), 0);
+  log.precede(logOf(['a', 'b', 'c']).entries(1), 1, () => false);
+  assert.equal(idsOf(log), ['b', 'c', 'd']);
+  log.add(say('e'), 1);
+  assert.equal(idsOf(log), ['c', 'd', 'e']);
+});
+
+test('an entry comes out of the store as it went in, whatever stands in it', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.nat(), fc.boolean(), fc.boolean(), (body, at, delayed, hasKeys) => {
+      const text = body.replace(/[^\w\n é"\\{}]/g, '');
+      const stanza = parseStanza(`<message xmlns='jabber:client' id='1'><body>${text}</body></message>`);
+      const keys = hasKeys ? { keys: { content: text, message: `${text}\n` } } : {};
+      const entry: LogEntry = {
+        text: Buffer.from(stanza.bytes),
+        source: stanza.declarations,
+        at,
+        heardAt: at + 1,
+        delayed,
+        ...keys,
+      };
+      assert.equal(readEntry(writeEntry(entry)), entry);
+    }),
+  );
+  const declarations = new Map([['x', 'urn:x']]);
+  const [entry] = new StanzaLogOf(declarations).entries;
+  assert.ok(entry);
+  assert.match(readEntry(writeEntry(entry)).text.toString(), "xmlns:x='urn:x'");
+  for (const bad of ['', '{}', '[1,2,0]\n<message>', '[1,2,0]\n<a/><b/>'])
+    assert.throws(() => readEntry(Buffer.from(bad)));
+});
+
+/** One entry from a stream that declares these. */
+class StanzaLogOf {
+  readonly entries: readonly LogEntry[];
+
+  constructor(declarations: ReadonlyMap<string, string>) {
+    const log = new StanzaLog(limits);
+    log.add(parseStanza("<message xmlns='jabber:client'><x:y/></message>", declarations), 0);
+    this.entries = log.entries(0);
+  }
+}
+
+/** A session that has asked to join, with what the rules have asked the store for. */
+function asked(): { world: World; a: SessionId } {
+  const world = new World({ settings: { keepsLogs: true } });
+  const a = world.bind();
+  world.join(a);
+  world.settle();
+  return { world, a };
+}
+
+const read = (ids: string[], at: number): Input => ({
+  kind: 'log-read',
+  room: ROOM as BareKey,
+  entries: logOf(ids, at).entries(at),
+});
+
+test('a join is answered when the store has answered, and what was heard before is history', () => {
+  const { world, a } = asked();
+  assert.is(world.client(a).place, 'asking');
+  world.input(read(['a', 'b'], world.now));
+  world.settle();
+  assert.is(world.client(a).place, 'in');
+  assert.equal(world.client(a).heard, ['a', 'b']);
+});
+
+test('a store that answers before the room, or has nothing, holds nothing up; an answer that nobody waits for is nothing', () => {
+  const world = new World({ settings: { keepsLogs: true } });
+  const a = world.bind();
+  world.join(a);
+  world.input(read([], world.now));
+  world.settle();
+  assert.is(world.client(a).place, 'in');
+  world.leave(a);
+  world.input(read(['x'], world.now));
+  world.settle();
+  assert.equal(world.client(a).heard, []);
+});
+
+test('a home that begins with sessions takes no message for known that they may not have', () => {
+  const { world, a } = asked();
+  world.input(read([], world.now));
+  world.settle();
+  world.input(read(['recent'], world.now));
+  const b = world.bind();
+  world.join(b);
+  world.settle();
+  assert.equal(world.client(b).heard, []);
+  world.input(read(['old'], world.now - 120_000));
+  const c = world.bind();
+  world.join(c);
+  world.settle();
+  assert.equal(world.client(c).heard, ['old']);
+  assert.equal(world.client(a).heard, []);
+});
+
+test.run();
