@@ -113,6 +113,9 @@ scenario('C7', 'when the parent is killed its workers close their streams and en
   const there = await place(scene);
   const { program, clients } = there;
   const pids = said(program, 'worker started').map(({ pid }) => pid as number);
+  scene.after(() => {
+    for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGKILL');
+  });
   program.child.kill('SIGKILL');
   for (const client of clients) {
     const { error, isClean } = await client.closed;
