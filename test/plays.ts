@@ -29,6 +29,23 @@ export interface PlaysOptions {
 /** What is played on servers that need time and little of the processor: beside the rest. In the titles of such tests. */
 const slow = '[jabberd2';
 
+/** What takes longest begins first: none of it should be left when all else is done. */
+const longest = [
+  'residue-rounds',
+  'isolation',
+  'nodes-program',
+  'workers',
+  'resume-nodes-program',
+  'bookmarks',
+  'resume-ends',
+  'push',
+  'resume-cut',
+  'resume-expiry',
+  'resume-nodes',
+  'resume-slow',
+  'servers',
+].map((name) => `/${name}.test.ts`);
+
 export function isSlow({ part }: Play): boolean {
   return part === slow;
 }
@@ -39,12 +56,18 @@ export function playsOf({ root, files, isOverNodes, isWhole }: PlaysOptions): Pl
     const spread = files.filter(isSpread);
     return Object.values(ways).flatMap((way) => spread.flatMap((file) => partsOf(root, file, wanted, way)));
   }
-  const plays = files.flatMap((file) => partsOf(root, file, wanted));
+  const inOrder = files.toSorted((one, other) => rankOf(one) - rankOf(other));
+  const plays = inOrder.flatMap((file) => partsOf(root, file, wanted));
   if (!isWhole || wanted !== '' || process.env.TEST_NODES !== undefined) return plays;
   const over = inEveryRun.flatMap(({ way, cells, files: names }) =>
     names.flatMap((name) => partsOf(root, `scenarios/${name}.test.ts`, cells, way)),
   );
   return [...over, ...plays];
+}
+
+function rankOf(file: string): number {
+  const rank = longest.findIndex((name) => file.endsWith(name));
+  return rank < 0 ? longest.length : rank;
 }
 
 function partsOf(root: string, file: string, cells: string, way?: Way): Play[] {

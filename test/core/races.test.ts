@@ -117,6 +117,18 @@ test('what a room that was silent for long answers to a hand-over given up is no
   }
 });
 
+test('a stream to which a room still owes the end of a stay sleeps with its session', () => {
+  const world = joined(2);
+  const [a, b] = ids(world);
+  world.drop(a);
+  world.bind();
+  const { carrier } = world.client(b);
+  while (world.fire('silence') !== `depart ${carrier} ${ROOM}`);
+  assert.is(world.state.carriers.get(carrier)?.rooms.size, 1);
+  world.input({ kind: 'session-hibernates', session: b, isDeaf: false });
+  assert.ok(world.counted.some((one) => one.kind === 'suspend-carrier' && one.carrier === carrier));
+});
+
 test('the streams of a node that stops all leave: none of them takes over from another, in whatever order they are told', () => {
   for (const order of [
     [0, 1],

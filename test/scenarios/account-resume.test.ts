@@ -13,7 +13,7 @@ import {
 } from './support/scenario.ts';
 import { said, until, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('account-resume');
+const scenario = scenarios('account-resume', { together: 2 });
 const except = ['streamManagement', 'accountStream'] as const;
 
 interface Play {

@@ -5,7 +5,7 @@ import { bookmarking, followBookmarks, untilRead } from './support/bookmarks.ts'
 import { assert, type Element, joinRoom, leaveRoom, scenarios } from './support/scenario.ts';
 import { said, until, watch } from './support/witness.ts';
 
-const scenario = scenarios('bookmarks', { together: 4, except: ['sameOnBoth'] });
+const scenario = scenarios('bookmarks', { together: 3, except: ['sameOnBoth'] });
 
 /** ejabberd tells each available device of changes, whether it has asked for that or not. */
 const isEvent = (one: Element): boolean => one.child('event') !== undefined;

@@ -13,7 +13,7 @@ import {
   scenarios,
 } from './support/scenario.ts';
 
-const scenario = scenarios('join-history');
+const scenario = scenarios('join-history', { together: 3 });
 
 /** Says the texts one by one, each heard before the next. */
 async function speak(speaker: Client, room: string, texts: string[]): Promise<void> {

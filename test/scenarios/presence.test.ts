@@ -12,7 +12,7 @@ import {
 } from './support/scenario.ts';
 import { until, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('presence', { limitMs: 60_000, together: 4 });
+const scenario = scenarios('presence', { limitMs: 60_000, together: 3 });
 /** The default is for people; what is tested is the order. */
 const config = { presence: { pause: '1s' } };
 

@@ -6,7 +6,7 @@ import { type Party, playBoth } from './support/push.ts';
 import { assert, type Element, joinRoom, type Scene, scenarios } from './support/scenario.ts';
 import { said, until } from './support/witness.ts';
 
-const scenario = scenarios('push', { limitMs: 90_000, together: 4, except: ['sameOnBoth'] });
+const scenario = scenarios('push', { limitMs: 90_000, together: 3, except: ['sameOnBoth'] });
 const except = ['streamManagement'] as const;
 
 /** Plays it, and compares: `expected` is what is noted for either. */

@@ -14,7 +14,7 @@ import {
 } from './support/scenario.ts';
 import { type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('resume-cut', { limitMs: 120_000, together: 4 });
+const scenario = scenarios('resume-cut', { limitMs: 120_000, together: 2 });
 
 /** One step: what sets it off, and what the device must have seen, or the others, before the next one. */
 interface Step {

@@ -5,7 +5,7 @@ import { Device, openDevice } from './support/device.ts';
 import { assert, type Client, converse, joinRoom, ns, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { said, until, watch } from './support/witness.ts';
 
-const scenario = scenarios('resume-ends', { limitMs: 40_000, together: 4 });
+const scenario = scenarios('resume-ends', { limitMs: 40_000, together: 2 });
 
 /** The client asks until everything that it has sent is acknowledged. */
 async function untilAcknowledged(device: Device): Promise<void> {

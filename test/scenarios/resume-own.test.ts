@@ -16,7 +16,7 @@ import {
 } from './support/scenario.ts';
 import { said, until, watch } from './support/witness.ts';
 
-const scenario = scenarios('resume-own', { limitMs: 60_000, together: 4 });
+const scenario = scenarios('resume-own', { limitMs: 60_000, together: 2 });
 
 /** A client of the role that has authenticated, and bound nothing. */
 async function unbound(scene: Scene, { through }: PlainServer, role: string): Promise<Client> {

@@ -4,7 +4,7 @@ import { PushService } from './support/push.ts';
 import { assert, joinRoom, sayInRoom, scenarios } from './support/scenario.ts';
 import { said, until, watch } from './support/witness.ts';
 
-const scenario = scenarios('resume-slow', { limitMs: 60_000, together: 4 });
+const scenario = scenarios('resume-slow', { limitMs: 60_000, together: 2 });
 const except = ['streamManagement'] as const;
 
 scenario(

@@ -6,7 +6,7 @@ import { type ConfigFile, startProxy, type TestProxy } from '../support/proxy.ts
 import { assert, suite, type TestContext } from '../support/suite.ts';
 import { until } from './support/witness.ts';
 
-const test = suite('stream-peers');
+const test = suite('stream-peers', { together: 4 });
 
 const listeners = ['tcp', 'ws'] as const;
 type Access = (typeof listeners)[number];

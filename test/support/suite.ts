@@ -50,7 +50,7 @@ export interface Suite {
 
 /** Time limits of a suite, in milliseconds. */
 export interface SuiteOptions {
-  /** For each test (its `each` hooks included); 20 s unless told. */
+  /** For each test (its `each` hooks included), were it alone; 20 s unless told. */
   limitMs?: number;
   /** For all `before` steps together, and for all `after` steps together; 60 s unless told. */
   hookLimitMs?: number;
@@ -89,7 +89,9 @@ const failRunning = new Set<(reason: unknown) => void>();
 
 /** Creates a suite. Nothing of it runs before its `run` is called. */
 export function suite(name: string, options: SuiteOptions = {}): Suite {
-  const { limitMs = 20_000, hookLimitMs = 60_000, idleMs = 10_000, together = 1 } = options;
+  const { limitMs: each = 20_000, hookLimitMs = 60_000, idleMs = 10_000, together = 1 } = options;
+  // Those that run at a time share the time.
+  const limitMs = each * together;
   const inner = uvu.suite(name);
   const tally: Tally = { name, file: callingFile(), titles: [], passed: 0, failed: [], isRunCalled: false };
   const isListOnly = process.env.TEST_LIST === '1';

@@ -11,6 +11,7 @@ import type { Session, Turn } from '../state.ts';
 import { inboundOver } from './inbound.ts';
 import { toldFromLogs } from './lag.ts';
 import { reconcile } from './move.ts';
+import { endAllOverdue } from './overdue.ts';
 import { showMostActive } from './shown.ts';
 import { deliverKept } from './strangers.ts';
 
@@ -31,6 +32,7 @@ export function sessionHibernates(
   if (isStreamKept) return;
   const carrier = state.carriers.get(session.carrier);
   if (!carrier) return;
+  endAllOverdue(turn, carrier);
   if (isDeaf) {
     carrier.status = 'hibernating';
     payNudge(turn, session);

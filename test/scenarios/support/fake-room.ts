@@ -31,7 +31,8 @@ const accountResource = '/minimix-rooms-';
 
 /** Starts a file of scenarios on the fake server; `run` comes last. */
 export function fakeScenarios(name: string): FakeScenario & Pick<Suite, 'run'> {
-  const test = suite(name, { limitMs: 30_000 });
+  // They wait, and have nothing in common.
+  const test = suite(name, { limitMs: 30_000, together: 4 });
   const scenario: FakeScenario = (id, promise, body, options = {}) => {
     for (const carrier of ['account', 'borrowed'] as const) {
       for (const transport of ['tcp', 'websocket'] as const) {
