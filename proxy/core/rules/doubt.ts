@@ -1,7 +1,7 @@
 /** Whether what another home may have sent to a room, or this one before its way to a node was lost, has reached the room. */
 import type { Stanza } from '../../xml/stanza.ts';
-import { keyOfNick, nickOf } from '../occupancy.ts';
 import { entryStanza } from '../log-entry.ts';
+import { keyOfNick, nickOf } from '../occupancy.ts';
 import type { Occupancy, SessionId, Turn } from '../state.ts';
 
 /** As far as the room's history tells. */
