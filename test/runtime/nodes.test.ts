@@ -352,6 +352,32 @@ test('C3: the store is away: sessions at home go on, the others wait; on return 
   noFault(world);
 });
 
+test('C3: when all were cut off until they were dead to the store, who comes back first waits for the home', async (context) => {
+  const { world, clients, nodes: all } = await joined(2, context, { lifeMs: 1000 });
+  const [a, b] = clients;
+  const home = world.homes[0] as TestNode;
+  const other = all.find((node) => node !== home) as TestNode;
+  assert.is(a.node, home);
+  for (const node of all) node.isCut = true;
+  for (const { node } of all) await node.beat();
+  const said = ['one', 'two', 'three'];
+  for (const body of said) b.say(body);
+  world.storeMs += 2000;
+  await world.settle(1100);
+  other.isCut = false;
+  await other.node.beat();
+  await world.settle(200);
+  assert.equal(world.homes, [home]);
+  home.isCut = false;
+  await home.node.beat();
+  await world.settle(1500);
+  assert.equal(a.heard, said);
+  assert.equal(b.heard, said);
+  assert.is(world.room.witnessed, '+');
+  assert.is(world.homes.length, 1);
+  noFault(world);
+});
+
 test('a claim that was left behind where nothing of the account is does not keep others out', async (context) => {
   const { world, nodes: both } = await nodes(2, context);
   await world.store.homes.claim(BARE, both[0].node.id, 3_600_000);
