@@ -38,9 +38,15 @@ const NOTHING_KNOWN: Readonly<ServiceFacts> = {
 export class Services {
   readonly #facts = new Map<string, ServiceFacts>();
   readonly #limit: number;
+  #version = 0;
 
   constructor(limit = 10_000) {
     this.#limit = limit;
+  }
+
+  /** Changes whenever another service becomes known. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Whether a join to a room of this domain has succeeded before. */
@@ -54,7 +60,10 @@ export class Services {
 
   /** A room of this domain has admitted an occupant. */
   learn(domain: string): void {
-    this.#of(domain).isMuc = true;
+    const facts = this.#of(domain);
+    if (facts.isMuc) return;
+    facts.isMuc = true;
+    this.#version += 1;
   }
 
   /** Its facts, to be changed. What an address does with nicks does not make it a service of rooms: it may be anybody's client. */

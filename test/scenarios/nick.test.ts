@@ -129,6 +129,8 @@ scenario('L7', 'a rename and a leave at once leave the others where they are', a
   phone.send(`<presence to='${room}/ally'/>`);
   await leaveRoom(phone, `${room}/al`);
   await desk.upTo(`<presence from='${room}/ally'>${user(`<status code='110'/>`)}</presence>`);
+  // It may be shown the rename, where that is answered first.
+  await phone.fence({ room });
   await phone.expectNothing({ room });
   assert.equal(await witness.sees(), ['al>ally']);
   await heardOnce([desk], room, 'witness', await witness.say('bye'));

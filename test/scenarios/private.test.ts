@@ -87,6 +87,8 @@ scenario(
     const { room } = scene;
     const { witness, desk, phone } = await cast(scene);
     await phone.iq(`<iq type='set'><disable xmlns='${carbons}'/></iq>`);
+    // Where devices are on several nodes the account's home has heard of it then.
+    await phone.fence({ room });
     desk.send(`<message type='chat' to='${room}/witness' id='out'><body>hush</body></message>`);
     await witness.client.expect(`<message type='chat' from='${room}/al' id='out'/>`);
     await phone.expectNothing({ room });

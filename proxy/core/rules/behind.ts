@@ -5,10 +5,10 @@
 import { resourceOf } from '../../xml/address.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { entryStanza } from '../log-entry.ts';
-import { keyOfNick, nickOf, refuseQueued } from '../occupancy.ts';
+import { keyOfNick, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, QueuedStanza, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
+import { doubtOf } from './doubt.ts';
 import { isWord } from './forsaken.ts';
 import { leaveByPolicy } from './leave.ts';
 import { sessionStanza } from './session-stanza.ts';
@@ -37,17 +37,6 @@ function flush(turn: Turn, room: Occupancy, queued: QueuedStanza): void {
   else if (!sender) sayFor(turn, room, stanza);
   else if (isAgain) sendAgain(turn, room, sender, stanza);
   else sessionStanza(turn, sender, stanza);
-}
-
-/** Whether a message that another home may have sent has reached the room, as far as the room's history tells. */
-function doubtOf(turn: Turn, room: Occupancy, { name, type, id }: Stanza): 'sent' | 'unsent' | 'unknown' {
-  if (name !== 'message') return 'unsent';
-  if (type !== 'groupchat' || id === undefined) return 'unknown';
-  const entries = room.log.entries(turn.now);
-  const isSaid = (said: Stanza): boolean => said.id === id && keyOfNick(nickOf(said)) === keyOfNick(room.nick);
-  if (entries.map(entryStanza).some(isSaid)) return 'sent';
-  // A room that gives no history says nothing by its silence: an error is better than a doubled message.
-  return entries.some(({ delayed }) => delayed) ? 'unsent' : 'unknown';
 }
 
 /** In the account's name: its sender has gone, and nobody waits for an answer. */

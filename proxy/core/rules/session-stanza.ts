@@ -11,6 +11,7 @@ import { occupies } from '../carriers.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { archiveRequest } from './archive.ts';
+import { isSaid } from './doubt.ts';
 import { sendGroupchat } from './groupchat.ts';
 import { noteWish } from './hide.ts';
 import { inboundAnswer } from './inbound.ts';
@@ -31,7 +32,7 @@ const MOST_WAITING = 200;
 /** Their bytes. */
 const MOST_WAITING_BYTES = 512 * 1024;
 
-/** `isUnsure`: another home may have sent it on before it was lost. */
+/** `isUnsure`: another home may have sent it on before it was lost, or this one before it lost the way to the session's node. */
 export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUnsure = false): void {
   const key = bareKey(stanza.to ?? '');
   if (key === undefined) {
@@ -63,6 +64,7 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
   }
   const member = room?.members.get(session.id);
   if (room && member) {
+    if (isUnsure && isSaid(turn, room, session.id, stanza)) return;
     if (isLeave || !(member.lacks || mustWait(turn, room, stanza))) memberStanza(turn, room, session, stanza);
     else waitForCarrier(turn, room, session, stanza, isUnsure);
     return;

@@ -65,6 +65,8 @@ export interface ViewItem {
   readonly carriers: readonly (RoomChange<CarrierId> & Pick<Carrier, 'jid' | 'kind' | 'status'>)[];
   /** Streams that are none any more. */
   readonly gone: readonly CarrierId[];
+  /** Domains of the account's rooms that have turned out to be MUC services; left out where there are none to tell. */
+  readonly services?: readonly string[];
 }
 
 export interface RoomChange<Id> {

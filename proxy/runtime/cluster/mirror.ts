@@ -145,6 +145,7 @@ export class Mirror implements AccountView {
     this.idPrefix = item.idPrefix;
     this.nextId = item.hasIds ? 1 : 0;
     this.accountStream = item.accountStream as AccountState['accountStream'];
+    for (const domain of item.services ?? []) this.services.learn(domain);
     for (const { id, entered, left } of item.sessions) {
       const session = this.sessions.get(id);
       if (!session) continue;

@@ -18,6 +18,11 @@ export const CLAIM_MS = 3_600_000;
 const BEATS = 4;
 /** The part of that life that is left when the node no longer trusts it. */
 const MARGIN = 0.2;
+/**
+ * Part of a node's life for which others are waited for that seem to be dead when this one has been cut off from the store for so
+ * long: they were cut off as well, most likely, and come back with what is under way.
+ */
+const PATIENCE = 0.5;
 /** Pause before the store is tried again (ms). */
 const RETRY_MS = 250;
 
@@ -58,6 +63,8 @@ export class ClusterNode {
   #isStopped = false;
   #beating: Promise<void> | undefined;
   #peers = new Set<string>();
+  /** Monotonic time until which nobody else is held for dead. */
+  #patientUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -128,8 +135,11 @@ export class ClusterNode {
   }
 
   #trust(begun: number): void {
+    const { lifeMs } = this.#options;
+    const wasCutOff = !this.#isReached && begun > this.#sureUntil && this.#sureUntil > 0;
+    if (wasCutOff) this.#patientUntil = performance.now() + PATIENCE * lifeMs;
     this.#isReached = true;
-    this.#sureUntil = begun + this.#options.lifeMs * (1 - MARGIN);
+    this.#sureUntil = begun + lifeMs * (1 - MARGIN);
   }
 
   /**
@@ -181,6 +191,10 @@ export class ClusterNode {
     const { store } = this.#options;
     const alive = new Set((await store.nodes.alive()).map(({ id }) => id));
     alive.delete(this.#id);
+    if (performance.now() < this.#patientUntil) {
+      for (const id of alive) this.#peers.add(id);
+      return;
+    }
     const gone = [...this.#peers].filter((id) => !alive.has(id));
     this.#peers = alive;
     for (const id of gone) this.#handler?.lost(id);

@@ -303,7 +303,9 @@ export class Residency {
     const home = this.#home;
     const { ports, accountStream } = this.#part;
     if (!home || home.guests.sessionCount === 0) return false;
-    if ((ports.sessions.size > 0 || accountStream.isInUse) && !this.#isDraining) return false;
+    // An account stream that was lost is opened again after a pause, and sessions elsewhere may be about to go as well.
+    const willOpen = accountStream.hasCredentials && home.state.accountStream !== 'off';
+    if ((ports.sessions.size > 0 || accountStream.isInUse || willOpen) && !this.#isDraining) return false;
     for (const id of ports.carriers.keys()) if ((home.state.carriers.get(id)?.rooms.size ?? 0) > 0) return false;
     return true;
   }

@@ -1,7 +1,7 @@
 /** What another node has been told of the account's state: its sessions' rooms, and the rooms of all streams. */
 import type { RoomSet } from '../../core/room-set.ts';
 import type { AccountState, CarrierId, SessionId } from '../../core/state.ts';
-import type { BareKey } from '../../xml/address.ts';
+import { type BareKey, splitJid } from '../../xml/address.ts';
 import type { RoomChange, ViewItem } from './items.ts';
 
 interface Told {
@@ -13,6 +13,8 @@ interface Told {
 export class ViewSent {
   readonly #sessions = new Map<SessionId, Told>();
   readonly #carriers = new Map<CarrierId, Told>();
+  readonly #services = new Set<string>();
+  #servicesAt = -1;
   #rest = '';
 
   forgetSession(id: SessionId): void {
@@ -45,12 +47,31 @@ export class ViewSent {
     }
     const gone = [...this.#carriers.keys()].filter((id) => !state.carriers.has(id));
     for (const id of gone) this.#carriers.delete(id);
+    const services = this.#newServices(state, carriers.length > 0);
     const { idPrefix, accountStream } = state;
     const hasIds = state.nextId > 0;
     const rest = `${idPrefix} ${hasIds} ${accountStream}`;
-    if (rest === this.#rest && sessionChanges.length + carriers.length + gone.length === 0) return undefined;
+    const count = sessionChanges.length + carriers.length + gone.length + services.length;
+    if (rest === this.#rest && count === 0) return undefined;
     this.#rest = rest;
-    return { kind: 'view', seen, idPrefix, hasIds, accountStream, sessions: sessionChanges, carriers, gone };
+    const view = { seen, idPrefix, hasIds, accountStream, sessions: sessionChanges, carriers, gone };
+    return { kind: 'view', ...view, ...(services.length > 0 ? { services } : {}) };
+  }
+
+  /** A node on which nobody has joined must know all the same what is an entry to a room of the account. */
+  #newServices({ carriers, services }: AccountState, isChanged: boolean): string[] {
+    if (!isChanged && this.#servicesAt === services.version) return [];
+    this.#servicesAt = services.version;
+    const found: string[] = [];
+    for (const { rooms } of carriers.values()) {
+      for (const room of rooms) {
+        const { domain } = splitJid(room);
+        if (this.#services.has(domain) || !services.isMuc(domain)) continue;
+        this.#services.add(domain);
+        found.push(domain);
+      }
+    }
+    return found;
   }
 }
 

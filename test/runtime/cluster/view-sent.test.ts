@@ -16,7 +16,8 @@ const [one, other] = ['one@muc.test', 'other@muc.test'] as [BareKey, BareKey];
 function stage() {
   const services = new Services();
   const state = createAccountState(BARE, 'prefix-', settings, services);
-  const mirror = new Mirror(BARE, settings, services, () => 0);
+  // Another node has not learned what the home has.
+  const mirror = new Mirror(BARE, settings, new Services(), () => 0);
   const source = { id: session, jid: `${BARE}/r`, asked: 'r' };
   const own = mirror.addSession(source, carrier, undefined);
   // The home has sets of its own.
@@ -45,6 +46,22 @@ test('what is told once is not told again', () => {
   home.carrier.rooms.delete(one);
   tell();
   assert.equal([[...own.session.rooms], [...own.carrier.rooms]], [[one], [other]]);
+});
+
+test('what has turned out to be a MUC service is told, and nothing else that a stream has tried to join', () => {
+  const { state, tell, home, mirror } = stage();
+  home.carrier.rooms.add(one);
+  home.carrier.rooms.add('friend@example.org' as BareKey);
+  tell();
+  assert.is(mirror.services.isMuc('muc.test'), false);
+  state.services.learn('muc.test');
+  state.services.learn('of.others');
+  assert.is(tell(), true);
+  assert.is(tell(), false);
+  assert.equal(
+    ['muc.test', 'example.org', 'of.others'].map((domain) => mirror.services.isMuc(domain)),
+    [true, false, false],
+  );
 });
 
 test('a join that came to nothing is taken back', () => {

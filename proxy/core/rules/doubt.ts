@@ -1,0 +1,26 @@
+/** Whether what another home may have sent to a room, or this one before its way to a node was lost, has reached the room. */
+import type { Stanza } from '../../xml/stanza.ts';
+import { entryStanza } from '../log-entry.ts';
+import { keyOfNick, nickOf } from '../occupancy.ts';
+import type { Occupancy, SessionId, Turn } from '../state.ts';
+
+/** As far as the room's history tells. */
+export function doubtOf(turn: Turn, room: Occupancy, { name, type, id }: Stanza): 'sent' | 'unsent' | 'unknown' {
+  if (name !== 'message') return 'unsent';
+  if (type !== 'groupchat' || id === undefined) return 'unknown';
+  if (isShown(turn, room, id)) return 'sent';
+  // A room that gives no history says nothing by its silence: an error is better than a doubled message.
+  return room.log.entries(turn.now).some(({ delayed }) => delayed) ? 'unsent' : 'unknown';
+}
+
+/** The message is on its way to the room, or has been heard from it. */
+export function isSaid(turn: Turn, room: Occupancy, session: SessionId, { name, type, id }: Stanza): boolean {
+  if (name !== 'message' || type !== 'groupchat' || id === undefined) return false;
+  return room.sent.some((one) => one.session === session && one.id === id) || isShown(turn, room, id);
+}
+
+function isShown(turn: Turn, room: Occupancy, id: string): boolean {
+  const own = keyOfNick(room.nick);
+  const entries = room.log.entries(turn.now).map(entryStanza);
+  return entries.some((said) => said.id === id && keyOfNick(nickOf(said)) === own);
+}
