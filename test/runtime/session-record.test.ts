@@ -135,7 +135,7 @@ test('one that has heard nothing since it came in is told nothing of what was sa
   const known = rooms.map((room) => {
     // A node that is not the home has heard nothing of the room but what its session has.
     const watched = { ...room, log: new StanzaLog({ stanzas: 10, ageMs: 60_000, bytes: 10_000 }) };
-    return shownOf(watched, factsOf(room, false), { own: new Set(), before, now: world.now });
+    return shownOf(watched, factsOf(room, 0), { own: new Set(), before, now: world.now });
   });
   const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
   const effects = step(world.state, { kind: 'arrive', arrival }, world.now);
