@@ -15,6 +15,7 @@ interface StanzaIo {
   sasl: { mechanisms: { name: string }[]; disable(name: string): void };
   sm: { started: boolean; id: string };
   transport?: { socket: { terminate(): void } };
+  on(event: 'raw', handler: (way: string, text: string) => void): void;
   on(event: string, handler: (data: { from: string; body?: string }) => void): void;
   once(event: string, handler: () => void): void;
   connect(): void;
@@ -88,6 +89,8 @@ for (const place of ['alone', 'that carries its sibling’s room', 'whose siblin
       }) as unknown as StanzaIo;
       for (const { name } of [...phone.sasl.mechanisms]) if (name !== 'SCRAM-SHA-1') phone.sasl.disable(name);
       const heard: { from: string; body: string }[] = [];
+      const sent: string[] = [];
+      phone.on('raw', (way, text) => void (way === 'outgoing' && sent.push(text)));
       let resumptions = 0;
       for (const event of ['groupchat', 'chat']) {
         phone.on(event, ({ from, body }) => void (body && heard.push({ from, body })));
@@ -113,7 +116,15 @@ for (const place of ['alone', 'that carries its sibling’s room', 'whose siblin
         for (const name of names) {
           steps[name]?.(cast, `${round}`);
           expected += name === 'all at once' ? 18 : 1;
-          if (name === cut) phone.transport?.socket.terminate();
+          if (name === cut) {
+            // COMPAT: stanza.io 12 never comes back when its connection ends before what it has begun to send is in the socket.
+            const last = name === 'all at once' ? '2 whispers' : name;
+            if (!name.startsWith('is ') && name !== 'hears') {
+              await until(`it has sent "${last}"`, () => sent.some((text) => text.includes(`${round} ${last}`)));
+            }
+            await new Promise((resolve) => setImmediate(resolve));
+            phone.transport?.socket.terminate();
+          }
           if (name === cut) await until(`it has resumed in "${cut}"`, () => resumptions === round + 1, 15_000);
           await until(`all of "${name}" has come, cut in "${cut}"`, () => {
             const own = bodies(byBob, 'groupchat', `${room}/al`).length + bodies(byBob, 'chat', '').length;

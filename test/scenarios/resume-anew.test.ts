@@ -52,8 +52,13 @@ scenario(
     const missed: string[] = [];
     for (let count = 0; count < MANY; count += 1) missed.push(await witness.say(`missed ${count}`));
     await desk.pick(said(room, 'witness', missed.at(-1) as string));
+    // The other node does not hear yet that its session has to go.
+    second.cut(true);
     const again = await scene.login('al', { device: 'phone', through: first.proxy });
-    const { history } = await joinRoom(again, `${room}/al`);
+    const joining = joinRoom(again, `${room}/al`);
+    await again.ping();
+    second.cut(false);
+    const { history } = await joining;
     assert.equal(ids(history, 'groupchat', room), missed);
     const next = await witness.say('live');
     await again.pick(said(room, 'witness', next, again.jid));

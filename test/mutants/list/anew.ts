@@ -38,14 +38,6 @@ export const anew: readonly Mutant[] = [
     kills: { 'resume-version': ['S9'] },
   },
   {
-    name: 'a nudge is acknowledged before the server knows of the sleep',
-    file: 'runtime/session.ts',
-    find: "if (route === 'nudge' && this.#legs.isHibernating)",
-    put: "if (route === 'nudge' && !this.#legs.isHibernating)",
-    cells: 'ejabberd,account,tcp',
-    kills: { 'push-nodes': ['S9 a device that has gone on'] },
-  },
-  {
     name: 'the account asks its rooms for no history',
     file: 'core/rules/join.ts',
     find: '  const history = isGapWaiting(turn.state, room) ? historyOf(most) : accountHistory(historyWish(stanza), most);',
