@@ -59,7 +59,12 @@ scenario(
     await again.ping();
     second.cut(false);
     const { history } = await joining;
-    assert.equal(ids(history, 'groupchat', room), missed);
+    // A node that is taken for dead meanwhile does not say what was acknowledged last.
+    const past = ids(history, 'groupchat', room);
+    assert.equal(
+      past.filter((id) => id !== known),
+      missed,
+    );
     const next = await witness.say('live');
     await again.pick(said(room, 'witness', next, again.jid));
     assert.equal(await witness.sees(), ['+al']);
