@@ -1,15 +1,18 @@
 /** A session on its way between two nodes (S9): as text and back, under other names, and what comes back for its old ones. */
 import { step } from '../../proxy/core/account.ts';
+import { lastHeard } from '../../proxy/core/arrival.ts';
 import { passageOf, renamed, shownOf, unfinishedOf } from '../../proxy/core/passage.ts';
 import { Services } from '../../proxy/core/services.ts';
-import { type CarrierId, createAccountState, type SessionId } from '../../proxy/core/state.ts';
+import { StanzaLog } from '../../proxy/core/stanza-log.ts';
+import { type CarrierId, createAccountState, type Occupancy, type SessionId } from '../../proxy/core/state.ts';
 import { factsOf } from '../../proxy/core/watch.ts';
 import { readLegs, readRecord, type SessionRecord, writeRecord } from '../../proxy/runtime/session-record.ts';
 import { type RouteView, routeDown } from '../../proxy/runtime/session-routes.ts';
 import type { LegsSnapshot } from '../../proxy/runtime/session-snapshot.ts';
+import type { BareKey } from '../../proxy/xml/address.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
-import { BARE, settings, World } from '../core/world.ts';
+import { BARE, ROOM, settings, World } from '../core/world.ts';
 import { assert, suite } from '../support/suite.ts';
 
 const test = suite('records of sessions');
@@ -104,6 +107,36 @@ test('one whose sibling carries its room comes to a home that knows it, and is t
   const known = rooms.map((room) =>
     shownOf(room, factsOf(room, 0), { own: new Set(), before: undefined, now: world.now }),
   );
+  const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
+  const effects = step(world.state, { kind: 'arrive', arrival }, world.now);
+  const told = effects.flatMap((effect) =>
+    effect.kind === 'fork' && effect.sessions.includes(session.id) && effect.stanza.name === 'message'
+      ? [effect.stanza.root.child('body')?.text()]
+      : [],
+  );
+  assert.equal(told, ['meanwhile']);
+});
+
+test('one that has heard nothing since it came in is told nothing of what was said before', () => {
+  const { world } = departed();
+  for (const word of ['one', 'two']) {
+    world.say('s1' as SessionId, word);
+    world.settle();
+  }
+  const late = world.bind();
+  const before = lastHeard(world.state.rooms.get(ROOM as BareKey) as Occupancy, world.now);
+  world.join(late, 'alice', "<history maxstanzas='0'/>");
+  world.settle();
+  const passage = passageOf(world.state, late, unfinishedOf(world.state, late));
+  assert.ok(passage);
+  world.say('s1' as SessionId, 'meanwhile');
+  world.settle();
+  const { session, carrier, rooms } = renamed(passage, 'n1' as SessionId, 'n2' as CarrierId);
+  const known = rooms.map((room) => {
+    // A node that is not the home has heard nothing of the room but what its session has.
+    const watched = { ...room, log: new StanzaLog({ stanzas: 10, ageMs: 60_000, bytes: 10_000 }) };
+    return shownOf(watched, factsOf(room, 0), { own: new Set(), before, now: world.now });
+  });
   const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
   const effects = step(world.state, { kind: 'arrive', arrival }, world.now);
   const told = effects.flatMap((effect) =>

@@ -2,8 +2,10 @@
  * Devices that could not resume and come to another node (S9, M6): what they had acknowledged of their rooms is known there, and
  * they are given all the rest, whether their node still lives or was killed.
  */
+import { createMemoryStore } from '../../proxy/store/memory.ts';
+import { cuttable } from '../support/cut-store.ts';
 import { type Device, openDevice, record } from './support/device.ts';
-import { kill, type Node, nodes, shared, startNode } from './support/nodes.ts';
+import { kill, type Node, shared, startNode } from './support/nodes.ts';
 import {
   assert,
   type Client,
@@ -39,10 +41,22 @@ scenario(
   'a device that begins anew at another node while its session sleeps at the first gets what it had not acknowledged, once',
   async (scene) => {
     const { room } = scene;
-    const [first, second] = (await nodes(scene, 2)) as [Node, Node];
+    const store = createMemoryStore({ now: () => performance.now() });
+    let isStill = false;
+    const slow = cuttable(
+      store,
+      () => false,
+      () => isStill,
+    );
+    // Neither is taken for dead, however slow.
+    const config = { cluster: { lease: '30s' } };
+    const [first, second] = [
+      await scene.startProxy(config, { store }),
+      await scene.startProxy(config, { store: slow }),
+    ];
     const witness = await watch(scene);
-    const desk = await scene.login('al', { device: 'desk', through: first.proxy });
-    const phone = await openDevice(scene, 'al', { device: 'phone', through: second.proxy });
+    const desk = await scene.login('al', { device: 'desk', through: first });
+    const phone = await openDevice(scene, 'al', { device: 'phone', through: second });
     await joinRoom(desk, `${room}/al`);
     await joinRoom(phone.client, `${room}/al`);
     const known = await witness.say('known to both');
@@ -52,8 +66,13 @@ scenario(
     const missed: string[] = [];
     for (let count = 0; count < MANY; count += 1) missed.push(await witness.say(`missed ${count}`));
     await desk.pick(said(room, 'witness', missed.at(-1) as string));
-    const again = await scene.login('al', { device: 'phone', through: first.proxy });
-    const { history } = await joinRoom(again, `${room}/al`);
+    // The other node does not hear yet that its session has to go.
+    isStill = true;
+    const again = await scene.login('al', { device: 'phone', through: first });
+    const joining = joinRoom(again, `${room}/al`);
+    await again.ping();
+    isStill = false;
+    const { history } = await joining;
     assert.equal(ids(history, 'groupchat', room), missed);
     const next = await witness.say('live');
     await again.pick(said(room, 'witness', next, again.jid));

@@ -33,7 +33,7 @@ function untilHibernating({ proxy }: Scene): Promise<void> {
 async function saysMuch(witness: Witness, listener: Client, count = MANY): Promise<string[]> {
   const ids: string[] = [];
   for (let index = 0; index < count; index += 1) ids.push(sayInRoom(witness.client, witness.room, `${index} ${LARGE}`));
-  await listener.pick(said(witness.room, 'witness', ids.at(-1) as string));
+  await listener.pick(said(witness.room, 'witness', ids.at(-1) as string), { limitMs: 20_000 });
   return ids;
 }
 

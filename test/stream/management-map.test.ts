@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { Inbound, WRAP } from '../../proxy/stream/management/inbound.ts';
 import { Outbound } from '../../proxy/stream/management/outbound.ts';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
 import { MapWorld } from './map-world.ts';
 
@@ -67,6 +68,21 @@ test('S9 a session that goes on elsewhere as the text that was kept of it has lo
     world.act(act);
   world.settle();
   world.check();
+});
+
+test('S9 what is not to be acknowledged before it comes again is not, when the connection is dropped', () => {
+  const { legs } = new MapWorld(0);
+  const nudge = parseStanza(`<message id='n' type='groupchat'/>`);
+  const handled = (): number | undefined => legs.managed?.management.fromServer.handled;
+  legs.begin('server', nudge);
+  legs.leaveUnsafe('server');
+  legs.finish('server');
+  legs.isHibernating = true;
+  legs.suspend();
+  assert.is(handled(), 0);
+  legs.begin('server', nudge);
+  legs.finish('server');
+  assert.is(handled(), 0, 'behind one that is not safe');
 });
 
 test('S9 a client that claims more than it was sent is told so by handled-count-too-high, and nothing else changes', () => {

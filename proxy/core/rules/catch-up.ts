@@ -60,12 +60,13 @@ function passMessages(turn: Turn, room: Occupancy, known: KnownRoom, sessions: S
   });
   const heardHere = new Set(entries.map(({ key }) => key));
   const heardThere = new Set(known.heard.map(({ key }) => key));
+  // Without a message that both have heard time tells.
+  const isShared = entries.some(({ key }) => heardThere.has(key));
   const last = known.heard.at(-1)?.at ?? 0;
   let isBehind = false;
   for (const { key, at, stanza } of entries) {
     if (heardThere.has(key)) isBehind = true;
-    // Without a message that both have heard time tells.
-    else if (isBehind || at >= last) out.fork(sessions, stanza);
+    else if (isBehind || (!isShared && at >= last)) out.fork(sessions, stanza);
   }
   const others = hearerIds(room);
   for (const { key, stanza } of known.heard) {

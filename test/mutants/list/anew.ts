@@ -31,6 +31,13 @@ export const anew: readonly Mutant[] = [
     kills: { 'resume-late': ['S9 a device that comes to another node'] },
   },
   {
+    name: 'a session is resumed in whatever version',
+    file: 'runtime/accounts.ts',
+    find: 'return session?.hibernation.version === version ? session.hibernation.prepare(h) : undefined;',
+    put: 'return session?.hibernation.prepare(h);',
+    kills: { 'resume-version': ['S9'] },
+  },
+  {
     name: 'the account asks its rooms for no history',
     file: 'core/rules/join.ts',
     find: '  const history = isGapWaiting(turn.state, room) ? historyOf(most) : accountHistory(historyWish(stanza), most);',

@@ -11,6 +11,7 @@ export const resumption: readonly Mutant[] = [
       'resume-cut': ['S9 a session alone', 'S9 a session that carries', 'S9 a session whose sibling'],
       'resume-rooms': ['S9 a sibling that joins', 'S9 siblings go on'],
       'resume-library': ['S9'],
+      'library-cut': ['S9'],
     },
   },
   {

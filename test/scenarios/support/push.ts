@@ -10,7 +10,7 @@ const xmlns = 'urn:xmpp:push:0';
 
 /** An account straight at the server: its full JID is the service, and it takes every notification. */
 export class PushService {
-  /** Node and kind of each notification, in the order of their coming. */
+  /** Node and kind of each notification, in the order of their coming. `isImportant`: it is about a message with a text. */
   readonly told: { readonly node: string; readonly isImportant: boolean }[] = [];
   readonly #client: Client;
 
@@ -27,7 +27,7 @@ export class PushService {
   #take(element: Element): boolean {
     const publish = element.type === 'set' ? element.at('pubsub', 'publish') : undefined;
     if (element.name !== 'iq' || !publish) return false;
-    this.told.push({ node: publish.attrs.node ?? '', isImportant: element.print().includes('last-message-body') });
+    this.told.push({ node: publish.attrs.node ?? '', isImportant: hasBody(element) });
     this.#client.send(`<iq type='result' id='${element.id}' to='${element.from}'/>`);
     return true;
   }
@@ -174,4 +174,9 @@ async function sentinelOf(scene: Scene, service: PushService, name: string, bob:
       await service.until(node, count);
     }
   };
+}
+
+/** Servers leave the field of the body empty, or out, when they tell of something else than a message with a text. */
+function hasBody(element: Element): boolean {
+  return /var='last-message-body'[^>]*>\s*<value>/.test(element.print());
 }
