@@ -44,6 +44,7 @@ export const hardCases: readonly HardCase[] = [
     what: 'two sessions wish for different nicks',
     shownBy: {
       'join-answer': ['J3'],
+      'other-nick': ['J3', 'J5'],
       'join-race': ['J6 joins that race with different nicks'],
       bookmarks: ['B4 another nick', 'B4 devices that write'],
     },
@@ -61,6 +62,7 @@ export const hardCases: readonly HardCase[] = [
       'self-ping': ['L2 a client that doubts'],
       presence: ['L6 a page reload'],
       'resume-expiry': ['L3'],
+      farewell: ['L3'],
     },
   },
   {
@@ -107,12 +109,13 @@ export const hardCases: readonly HardCase[] = [
       'owners-place': ['M4', 'M7'],
       acts: ['M4'],
       captcha: ['J8'],
+      'log-retraction': ['M7 of a message that a moderator'],
       iq: ['M4 two sessions ask'],
     },
   },
   {
     what: 'queries of the archive, and what refers to its ids',
-    shownBy: { iq: ['M5'], 'join-history': ["J4 ids, the room's marks"] },
+    shownBy: { iq: ['M5'], archive: ['M5', 'J12'], 'join-history': ["J4 ids, the room's marks"] },
   },
   {
     what: "one's own reflection",
@@ -125,6 +128,7 @@ export const hardCases: readonly HardCase[] = [
     shownBy: {
       'resume-ends': ['S9 every <r/> is answered', 'S9 what has not reached the server', 'S9 a count that takes in'],
       'resume-cut': ['S9'],
+      'resume-killed': ['S9'],
     },
   },
   {
@@ -138,11 +142,16 @@ export const hardCases: readonly HardCase[] = [
       'handover-order': ['M1', 'L9'],
       'stream-sasl': ['S7 a client that comes back while its old connection'],
       'direct-device': ['L9'],
+      'claimed-nick': ['L9'],
     },
   },
   {
     what: 'two nodes that believe to be home of one account',
-    shownBy: { 'nodes-program': ['C5', 'C2 SIGKILL of the home'], nodes: ['C2 the home dies', 'C3'] },
+    shownBy: {
+      'nodes-redis': ['C2', 'C3'],
+      'nodes-program': ['C5', 'C2 SIGKILL of the home'],
+      nodes: ['C2 the home dies', 'C3'],
+    },
   },
   {
     what: 'side channels of authentication',

@@ -19,6 +19,9 @@ export const packagesOf = {
   systemd: ['systemd'],
   /** A client library in Python, which some tests play with. */
   slixmpp: ['python3-slixmpp'],
+  /** A client for the terminal, and one that runs in a browser. */
+  profanity: ['profanity'],
+  browser: ['chromium'],
 } as const;
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: placeholders of dpkg-query.

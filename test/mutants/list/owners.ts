@@ -64,4 +64,12 @@ export const owners: readonly Mutant[] = [
     put: "  if (stanza.root.child('private', NS.carbons) && stanza.root.child('no-copy', NS.hints)) return;\n",
     kills: { 'private-siblings': ['M3 either mark'] },
   },
+  {
+    name: 'the device that has joined first hears the room alone',
+    file: 'core/rules/groupchat.ts',
+    find: 'out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);',
+    put: 'out.fork((isRetold ? hearerIds(room) : memberIds(room)).slice(0, 1), stanza);',
+    cells: 'prosody,account',
+    kills: { 'program-terminal': ['M1'], 'program-browser': ['M1'] },
+  },
 ];
