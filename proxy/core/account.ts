@@ -165,7 +165,7 @@ function dispatch(turn: Turn, input: Input): void {
       for (const id of state.carriers.keys()) failRequestsOf(turn, id);
       return;
     case 'log-read':
-      logRead(turn, input.room, input.entries);
+      logRead(turn, input);
       return;
     case 'record':
       record(turn);

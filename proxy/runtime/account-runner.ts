@@ -298,6 +298,9 @@ export class AccountRunner implements Account {
       case 'store-log':
         this.#logs.note(effect.room);
         return;
+      case 'store-kept':
+        this.#logs.noteKept(effect.room);
+        return;
       case 'read-log':
         void this.#logs.read(effect.room);
         return;

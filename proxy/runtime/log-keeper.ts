@@ -29,6 +29,8 @@ export class LogKeeper {
   readonly #input: (input: Input) => void;
   readonly #written = new Map<BareKey, Written>();
   readonly #due = new Set<BareKey>();
+  /** Rooms of which other private messages are kept than were written. */
+  readonly #keptDue = new Set<BareKey>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -46,6 +48,16 @@ export class LogKeeper {
   /** The room's log is another than before. */
   note(room: BareKey): void {
     this.#due.add(room);
+    this.#flushSoon();
+  }
+
+  /** Other private messages of the room are kept than before. */
+  noteKept(room: BareKey): void {
+    this.#keptDue.add(room);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     this.#timer ??= setTimeout(() => this.flush(), DELAY_MS).unref();
   }
 
@@ -55,25 +67,34 @@ export class LogKeeper {
     this.#timer = undefined;
     for (const room of this.#due) this.#write(room);
     this.#due.clear();
+    for (const room of this.#keptDue) this.#writeKept(room);
+    this.#keptDue.clear();
   }
 
   /** Nothing of the room is kept any more. */
   forget(room: BareKey): void {
     this.#due.delete(room);
     this.#written.delete(room);
-    const done = this.#deps.logs?.forget(this.#state.bare, room, this.#fence?.());
-    done?.catch((error: unknown) => this.#failed(error));
+    this.#keptDue.delete(room);
+    for (const name of [room, keptName(room)]) {
+      const done = this.#deps.logs?.forget(this.#state.bare, name, this.#fence?.());
+      done?.catch((error: unknown) => this.#failed(error));
+    }
   }
 
   /** Whatever becomes of it, `log-read` follows. */
   async read(room: BareKey): Promise<void> {
-    let entries: readonly LogEntry[] = [];
+    const [entries, kept] = await Promise.all([this.#entries(room), this.#entries(keptName(room))]);
+    this.#input({ kind: 'log-read', room, entries, kept });
+  }
+
+  async #entries(name: string): Promise<readonly LogEntry[]> {
     try {
-      entries = (await this.#deps.logs?.read(this.#state.bare, room))?.map(readEntry) ?? [];
+      return (await this.#deps.logs?.read(this.#state.bare, name))?.map(readEntry) ?? [];
     } catch (error) {
       this.#failed(error);
+      return [];
     }
-    this.#input({ kind: 'log-read', room, entries });
   }
 
   #write(key: BareKey): void {
@@ -102,6 +123,18 @@ export class LogKeeper {
     );
   }
 
+  /** They are few: all of them each time. */
+  #writeKept(room: BareKey): void {
+    const kept = this.#state.rooms.get(room)?.kept ?? [];
+    const added = kept.map(({ stanza, at }) => {
+      return writeEntry({ text: stanza.bytes, source: stanza.declarations, at, heardAt: at, delayed: false });
+    });
+    const step = { had: undefined, added, changed: [], keep: added.length };
+    const { bare, settings } = this.#state;
+    const done = this.#deps.logs?.write(bare, keptName(room), step, settings.historyAgeMs, this.#fence?.());
+    done?.catch((error: unknown) => this.#failed(error));
+  }
+
   #failed(error: unknown): void {
     const code = error instanceof StoreError ? error.code : undefined;
     this.#deps.metrics.drops.inc({ reason: 'no-store' });
@@ -109,6 +142,11 @@ export class LogKeeper {
     const isExpected = code === 'stale-home' || code === 'unavailable';
     this.#deps.log[isExpected ? 'debug' : 'error']({ error }, 'a stanza log was not kept');
   }
+}
+
+/** Beside the room's log; no room has a space in its name. */
+function keptName(room: BareKey): string {
+  return `${room} kept`;
 }
 
 /** Undefined: nothing has changed. */

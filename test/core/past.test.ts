@@ -120,6 +120,7 @@ const read = (ids: string[], at: number): Input => ({
   kind: 'log-read',
   room: ROOM as BareKey,
   entries: logOf(ids, at).entries(at),
+  kept: [],
 });
 
 test('a join is answered when the store has answered, and what was heard before is history', () => {

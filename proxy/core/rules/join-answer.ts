@@ -1,13 +1,14 @@
 /**
  * The room answers the account's own join (J2, J6, J7, J12): collected until the fence, then replayed to each waiting session.
  */
-import { type BareKey, bareKey, bareOf, nickKey, resourceOf } from '../../xml/address.ts';
+import { bareKey, bareOf, nickKey, resourceOf } from '../../xml/address.ts';
 import { type ErrorType, NS, type StanzaCondition } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { markLog } from '../archive.ts';
 import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
+import type { Input } from '../inputs.ts';
 import type { LogEntry } from '../log-entry.ts';
 import {
   detach,
@@ -97,6 +98,7 @@ export function isOfEarlier({ state }: Turn, { joinId }: Attempt, { id }: Stanza
 /** A stanza from the room while the account's own join is under way. */
 export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stanza: Stanza): void {
   const { out, now } = turn;
+  const { texts } = turn.state.services;
   if (stanza.name === 'presence') {
     if (joinPresence(turn, room, attempt, stanza) === 'refused') refused(turn, room, stanza);
     else if (attempt.self && attempt.isFenceSpent) fenceAgain(turn, room, attempt);
@@ -120,7 +122,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     }
     if (isSubject(stanza)) noteSubject(room, stanza, undefined);
     else if (isNotice(stanza)) attempt.notices.push(detach(stanza));
-    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, true);
+    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, { isAnswer: true, texts });
     else noteConfigChange(room.codes, stanza);
     return;
   }
@@ -165,8 +167,8 @@ export function settleTimer(turn: Turn, room: Occupancy): void {
 }
 
 /** What the store has of the room's log has come. */
-export function logRead(turn: Turn, key: BareKey, entries: readonly LogEntry[]): void {
-  const room = pastRead(turn, key, entries);
+export function logRead(turn: Turn, read: Extract<Input, { kind: 'log-read' }>): void {
+  const room = pastRead(turn, read);
   if (room) settle(turn, room);
 }
 

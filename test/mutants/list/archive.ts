@@ -72,7 +72,7 @@ export const archive: readonly Mutant[] = [
     find: '?.map(readEntry) ?? []',
     put: '?.slice(0, 0).map(readEntry) ?? []',
     cells: 'prosody,account,tcp',
-    kills: { 'log-store': ['M6 after a restart', 'M6 a node that takes'] },
+    kills: { 'log-store': ['M6 after a restart', 'M6 a node that takes', 'M6 a private message'] },
   },
   {
     name: 'what was taken back stays in the store',
