@@ -168,7 +168,6 @@ export class StanzaLog {
     const places = [...this.#rewritten];
     this.#rewritten.clear();
     return places.flatMap((place) => {
-      if (place < first) return [];
       const entry = this.#entries[this.#head + place - first];
       return entry ? [{ place, entry }] : [];
     });
@@ -250,6 +249,7 @@ export class StanzaLog {
     for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
       if (this.size <= stanzas && this.#bytes <= bytes && entry.heardAt >= now - ageMs) break;
       this.#bytes -= entry.text.length;
+      if (this.#rewritten.size > 0) this.#rewritten.delete(this.#added - this.size);
       this.#head += 1;
       this.#pass(entry);
     }

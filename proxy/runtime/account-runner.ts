@@ -296,7 +296,7 @@ export class AccountRunner implements Account {
         this.#elsewhere?.effect(effect);
         return;
       case 'store-log':
-        this.#logs.note(effect.room);
+        this.#logs.note(effect.room, effect.isAnew);
         return;
       case 'store-kept':
         this.#logs.noteKept(effect.room);

@@ -16,11 +16,14 @@ import type { AccountDeps } from './deps.ts';
 const DELAY_MS = 250;
 
 interface Written {
-  readonly log: StanzaLog;
+  /** Undefined: what is there is not known. */
+  readonly log: StanzaLog | undefined;
   /** The place behind the last entry that was written, and how many there were. */
   readonly end: number;
   readonly size: number;
 }
+
+const LOST: Written = { log: undefined, end: 0, size: 0 };
 
 export class LogKeeper {
   readonly #state: AccountState;
@@ -45,8 +48,11 @@ export class LogKeeper {
     this.#input = input;
   }
 
-  /** The room's log is another than before. */
-  note(room: BareKey): void {
+  /** The room's log is another than before. `isAnew`: what this home has written may be lost. */
+  note(room: BareKey, isAnew = false): void {
+    // What it has not written, such as the log that came with the account, an earlier home has.
+    if (isAnew && !this.#written.has(room)) return;
+    if (isAnew) this.#written.set(room, LOST);
     this.#due.add(room);
     this.#flushSoon();
   }
@@ -108,7 +114,7 @@ export class LogKeeper {
     if (!step) return;
     const fail = (): void => {
       // What was written since is no better.
-      if (this.#written.get(key)?.log === log) this.#written.delete(key);
+      if (this.#written.get(key)?.log === log) this.#written.set(key, LOST);
     };
     logs.write(this.#state.bare, key, step, this.#state.settings.historyAgeMs, this.#fence?.()).then(
       (isTaken) => {

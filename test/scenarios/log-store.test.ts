@@ -97,7 +97,10 @@ scenario(
       return /^minimix_homes_total\{event="taken-over"\} 1/m.test(await other.proxy.app.metrics.render());
     });
     assert.equal(await historyAt(other, scene), [...said, 'last']);
-    await desk.expectNothing({ room });
+    assert.equal(
+      (await desk.fence({ room })).filter(({ name }) => name === 'message'),
+      [],
+    );
   },
   { except: ['sharedNick'] },
 );

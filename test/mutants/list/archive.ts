@@ -35,6 +35,8 @@ export const archive: readonly Mutant[] = [
     file: 'core/archive.ts',
     find: '  for (const child of foreign) edit.remove(child);\n',
     put: '',
+    // Prosody takes them away by itself.
+    cells: 'jabberd2,account,tcp',
     kills: { archive: ['J12 messages of such a room carry ids'] },
   },
   {
