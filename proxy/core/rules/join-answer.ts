@@ -9,7 +9,6 @@ import { markLog } from '../archive.ts';
 import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
-import type { LogEntry } from '../log-entry.ts';
 import {
   detach,
   endOccupancy,
@@ -196,6 +195,7 @@ function settle(turn: Turn, room: Occupancy): void {
     return;
   }
   room.phase = 'joined';
+  const live = countLive(room, now);
   adoptPast(turn, room, attempt.created);
   markLog(room, now);
   noteLogged(turn, room);
@@ -203,7 +203,7 @@ function settle(turn: Turn, room: Occupancy): void {
   room.heardAt = now;
   recordOccupancy(turn, room);
   noteShown(turn, room, attempt.wish.stanza, presentationOf(attempt.wish.stanza, now).show);
-  const liveFrom = firstLive(room, now);
+  const liveFrom = live > 0 ? room.log.entries(now).at(-live) : undefined;
   const present = waiting.filter((wait) => !isByBookmark(wait));
   const creator = present.find((wait) => wait.session === attempt.wish.session) ?? present[0];
   for (const [index, wait] of waiting.entries()) {
@@ -223,11 +223,11 @@ function settle(turn: Turn, room: Occupancy): void {
 }
 
 /** The messages without the room's delay stamp at the end of the log were said while the join was being answered. */
-function firstLive(room: Occupancy, now: number): LogEntry | undefined {
+function countLive(room: Occupancy, now: number): number {
   const entries = room.log.entries(now);
   let from = entries.length;
   while (from > 0 && !entries[from - 1]?.delayed) from -= 1;
-  return entries[from];
+  return entries.length - from;
 }
 
 /** The room refuses the wish that was sent, and whoever waits with the same; another wish is tried (J6, J7). */
