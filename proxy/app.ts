@@ -150,7 +150,7 @@ class ProxyApp implements App {
         cursorMs: this.#config.history.ageMs,
       }),
       isShared,
-      logs: isShared ? this.#store.logs : undefined,
+      logs: isShared && this.#config.history.isStored ? this.#store.logs : undefined,
       offerStreamManagement: this.#config.streamManagement,
       leaving: new Set(),
       now: Date.now,
@@ -378,7 +378,7 @@ function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader
     historyBytes: config.history.bytes,
     historyDefault: config.history.defaultStanzas,
     archive: config.archive,
-    keepsLogs: isShared,
+    keepsLogs: isShared && config.history.isStored,
     carrierStanzaBytes: host.carrierStanzaBytes ?? carrierStanzaBytes(serverHeader),
     bookmarks: bookmarksOf(config),
   };

@@ -49,6 +49,7 @@ export function convert(settings: Settings): Config | Conflict[] {
       ageMs: settings.history.age,
       bytes: settings.history.bytes,
       defaultStanzas: settings.history.default,
+      isStored: settings.history.stored,
     },
     exclude: settings.rooms.exclude,
     rooms: { healMs: settings.rooms.heal, selfPingMs: settings.rooms['self-ping'] },

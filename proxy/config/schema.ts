@@ -83,6 +83,7 @@ export const schema = z.strictObject({
     age: key(longDuration, '7d'),
     bytes: key(size('0', '1 GiB'), '1 MiB'),
     default: key(integer(0, 1_000_000), 20),
+    stored: key(flag, true),
   }),
   rooms: section({
     exclude: key(

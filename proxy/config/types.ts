@@ -96,6 +96,8 @@ export interface HistoryConfig {
   readonly bytes: number;
   /** Stanzas for a session that states no wish. */
   readonly defaultStanzas: number;
+  /** In the store too, where that is shared. */
+  readonly isStored: boolean;
 }
 
 /** What an XML reader takes before it ends the stream. */

@@ -28,7 +28,6 @@ import {
 } from './rules/carrier-events.ts';
 import { noteCursors, sessionCursors } from './rules/cursor.ts';
 import { letGo, waitsForGhost } from './rules/ghost.ts';
-import { noteLogged } from './rules/groupchat.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
 import { failRequestsOf, lateAnswer, requestTimeout } from './rules/iq.ts';
@@ -165,7 +164,7 @@ function dispatch(turn: Turn, input: Input): void {
       for (const id of state.carriers.keys()) failRequestsOf(turn, id);
       return;
     case 'log-read':
-      logRead(turn, input.room, input.entries);
+      logRead(turn, input);
       return;
     case 'record':
       record(turn);
@@ -220,7 +219,7 @@ function record(turn: Turn): void {
     // Who had asked for it may have been another home.
     if (room.past === 'awaited') turn.out.push({ kind: 'read-log', room: room.key });
     if (room.phase !== 'joined') continue;
-    noteLogged(turn, room);
+    if (turn.state.settings.keepsLogs) turn.out.push({ kind: 'store-log', room: room.key, isAnew: true });
     recordOccupancy(turn, room);
     for (const session of room.members.keys()) turn.out.push({ kind: 'store-join', room: room.key, session });
   }

@@ -83,8 +83,11 @@ export type Effect =
       readonly bookmarked: boolean;
     }
   | { readonly kind: 'store-end'; readonly room: string }
-  /** A room's log is another than before; is wanted as the store has it, which the input `log-read` brings; is to be forgotten there. */
-  | { readonly kind: 'store-log' | 'read-log' | 'forget-log'; readonly room: BareKey }
+  /** A room's log is another than before, or what is kept for a session to come. */
+  | { readonly kind: 'store-log'; readonly room: BareKey /** The store may have lost it. */; readonly isAnew?: true }
+  | { readonly kind: 'store-kept'; readonly room: BareKey }
+  /** Both are wanted as the store has them, which the input `log-read` brings; are to be forgotten there. */
+  | { readonly kind: 'read-log' | 'forget-log'; readonly room: BareKey }
   /** A session that lags is owed what its rooms' logs have lost: it cannot be resumed without a loss. */
   | { readonly kind: 'session-behind'; readonly session: SessionId }
   /** How far a device that has gone had come, in all rooms of which that is known. */

@@ -40,13 +40,15 @@ export function historyWish(join: Stanza): HistoryWish {
 
 /**
  * The entries that a session is given, oldest first. All limits hold together; counts take the newest.
- * `maxchars` counts the characters of the complete stanzas (XEP-0045 section 7.2.13).
+ * `maxchars` counts the characters of the complete stanzas (XEP-0045 section 7.2.13);
+ * `addressChars`: what the session's own address takes, which is not in the log.
  */
 export function selectHistory(
   entries: readonly LogEntry[],
   wish: HistoryWish,
   defaultStanzas: number,
   now: number,
+  addressChars = 0,
 ): readonly LogEntry[] {
   const isBounded =
     wish.maxStanzas !== undefined ||
@@ -65,7 +67,7 @@ export function selectHistory(
     const entry = entries[from - 1];
     if (entry === undefined || entry.at < earliest) break;
     if (entry.at === wish.since && isNoLater(entry, wish.sinceStamp)) break;
-    used += Number.isFinite(chars) ? entry.text.toString('utf8').length : 0;
+    used += Number.isFinite(chars) ? entry.text.toString('utf8').length + addressChars : 0;
     if (used > chars) break;
     from -= 1;
   }

@@ -109,8 +109,16 @@ export type Input =
   | { readonly kind: 'session-rests'; readonly session: SessionId; readonly rests: boolean }
   /** This home is none any more: what is waited for here will not be answered. */
   | { readonly kind: 'home-lost' }
-  /** What the store has of a room's log, oldest first; empty where it has nothing, or cannot be asked. */
-  | { readonly kind: 'log-read'; readonly room: BareKey; readonly entries: readonly LogEntry[] }
+  /**
+   * What the store has of a room's log, and of private messages for a session to come, oldest first; empty where it has nothing,
+   * or cannot be asked.
+   */
+  | {
+      readonly kind: 'log-read';
+      readonly room: BareKey;
+      readonly entries: readonly LogEntry[];
+      readonly kept: readonly LogEntry[];
+    }
   /** The store has lost what was written about the account. */
   | { readonly kind: 'record' }
   /** Sessions that are on another node, or were, come to this home with what they know. */

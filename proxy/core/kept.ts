@@ -1,5 +1,6 @@
 /** Private messages that came while no session was in the room (M3, M6): kept for the next one that joins, bounded. */
 import type { Stanza } from '../xml/stanza.ts';
+import { entryStanza, type LogEntry } from './log-entry.ts';
 import { detach } from './occupancy.ts';
 import { retractionOf } from './retraction.ts';
 import type { Occupancy, Turn } from './state.ts';
@@ -13,6 +14,7 @@ export function keepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): void {
   const { kept } = room;
   forgetOld(turn, room);
   kept.push({ stanza: detach(stanza), at: turn.now });
+  noteKept(turn, room);
   let bytes = kept.reduce((sum, one) => sum + one.stanza.length, 0);
   while (kept.length > MOST_KEPT || bytes > MOST_KEPT_BYTES) {
     bytes -= kept.shift()?.stanza.length ?? 0;
@@ -21,18 +23,31 @@ export function keepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): void {
 }
 
 /** The sender takes a kept message back before anybody has seen it (XEP-0424): it is gone. False: it is not here. */
-export function unkeepPrivate({ kept }: Occupancy, stanza: Stanza): boolean {
+export function unkeepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
+  const { kept } = room;
   const target = retractionOf(stanza)?.target;
   if (target === undefined) return false;
   const index = kept.findLastIndex((one) => one.stanza.id === target && one.stanza.from === stanza.from);
-  if (index >= 0) kept.splice(index, 1);
-  return index >= 0;
+  if (index < 0) return false;
+  kept.splice(index, 1);
+  noteKept(turn, room);
+  return true;
 }
 
 /** What was kept for a session that has come now, oldest first (M6): not what is older than history. */
 export function takeKept(turn: Turn, room: Occupancy): { readonly stanza: Stanza; readonly at: number }[] {
   forgetOld(turn, room);
+  if (room.kept.length > 0) noteKept(turn, room);
   return room.kept.splice(0);
+}
+
+/** What another home has kept and nobody has taken: older than what came since. */
+export function keepAlso({ kept }: Occupancy, entries: readonly LogEntry[]): void {
+  kept.unshift(...entries.map((entry) => ({ stanza: entryStanza(entry), at: entry.at })));
+}
+
+function noteKept({ state, out }: Turn, { key }: Occupancy): void {
+  if (state.settings.keepsLogs) out.push({ kind: 'store-kept', room: key });
 }
 
 function forgetOld({ state, out, now }: Turn, { kept }: Occupancy): void {

@@ -57,7 +57,7 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
   const past = cut < 0 ? entries : entries.slice(0, cut);
   const wish = historyWish(options.join);
   const usual = Math.max(state.settings.historyDefault, countBehind(past, options.cursor));
-  for (const entry of selectHistory(past, wish, usual, now)) {
+  for (const entry of selectHistory(past, wish, usual, now, ` to='${session.jid}'`.length)) {
     out.fork(to, asHistory(room, entry));
   }
   out.fork(to, subjectOf(room));

@@ -1,6 +1,8 @@
 /**
- * What is known of MUC services, by domain: learned from their answers, shared by the accounts of a node.
+ * What the accounts of a node share: what is known of MUC services, by domain, learned from their answers; and texts that several of them keep.
  */
+import { TextPool } from './text-pool.ts';
+
 export interface ServiceFacts {
   /** A room of it has admitted an occupant, and it says itself that it is a service of rooms. */
   isMuc: boolean;
@@ -38,6 +40,7 @@ const NOTHING_KNOWN: Readonly<ServiceFacts> = {
 export class Services {
   readonly #facts = new Map<string, ServiceFacts>();
   readonly #limit: number;
+  readonly texts = new TextPool();
   #version = 0;
 
   constructor(limit = 10_000) {

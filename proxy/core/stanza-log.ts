@@ -3,11 +3,13 @@
  * were heard: what a quiet room gives as history may be years old, and is history for each session.
  */
 import { bareKey, bareOf, splitJid } from '../xml/address.ts';
+import { readdress } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { entryContentKey, entryStanza, type LogEntry } from './log-entry.ts';
 import { contentKey } from './message-key.ts';
 import { corrects, isSameOccupant, isTarget, type Retraction, retractionOf, tombstone } from './retraction.ts';
+import type { TextPool } from './text-pool.ts';
 
 export interface LogLimits {
   readonly stanzas: number;
@@ -20,6 +22,19 @@ interface Found {
   readonly entry: LogEntry;
   readonly said: Stanza;
   readonly place: number;
+}
+
+export interface AddOptions {
+  /** It came with the answer to a join, where a stamp is the room's though nobody signs it. */
+  readonly isAnswer?: boolean;
+  /** What other accounts keep. */
+  readonly texts?: TextPool;
+}
+
+/** Without the address of the account's stream, so that all accounts keep the same; whoever is given it is named then. */
+function textOf(stanza: Stanza, texts: TextPool | undefined): Buffer {
+  const text = readdress(stanza, { to: null });
+  return texts ? texts.share(`${stanza.from} ${stanza.id} ${text.length}`, text) : text;
 }
 
 /** A rejoin asks for what was said from so long before the last message on (ms): a room may tell its streams at different times. */
@@ -73,14 +88,13 @@ export class StanzaLog {
   }
 
   /**
-   * `isAnswer`: it came with the answer to a join, where a stamp is the room's though nobody signs it. Occupants may send stamps
-   * of their own: none lies before what the room said last, nor in the future.
+   * Occupants may send stamps of their own: none lies before what the room said last, nor in the future.
    */
-  add(stanza: Stanza, now: number, isAnswer = false): LogEntry {
+  add(stanza: Stanza, now: number, { isAnswer = false, texts }: AddOptions = {}): LogEntry {
     const stamp = isAnswer ? delayStamp(stanza) : roomStamp(stanza);
     const last = this.#lastAt ?? Number.NEGATIVE_INFINITY;
     const entry: LogEntry = {
-      text: Buffer.from(stanza.bytes),
+      text: textOf(stanza, texts),
       source: stanza.declarations,
       at: Math.min(Math.max(stamp ?? resentStamp(stanza) ?? now, last), now),
       heardAt: now,
@@ -154,7 +168,6 @@ export class StanzaLog {
     const places = [...this.#rewritten];
     this.#rewritten.clear();
     return places.flatMap((place) => {
-      if (place < first) return [];
       const entry = this.#entries[this.#head + place - first];
       return entry ? [{ place, entry }] : [];
     });
@@ -236,6 +249,7 @@ export class StanzaLog {
     for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
       if (this.size <= stanzas && this.#bytes <= bytes && entry.heardAt >= now - ageMs) break;
       this.#bytes -= entry.text.length;
+      if (this.#rewritten.size > 0) this.#rewritten.delete(this.#added - this.size);
       this.#head += 1;
       this.#pass(entry);
     }

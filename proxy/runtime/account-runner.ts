@@ -296,7 +296,10 @@ export class AccountRunner implements Account {
         this.#elsewhere?.effect(effect);
         return;
       case 'store-log':
-        this.#logs.note(effect.room);
+        this.#logs.note(effect.room, effect.isAnew);
+        return;
+      case 'store-kept':
+        this.#logs.noteKept(effect.room);
         return;
       case 'read-log':
         void this.#logs.read(effect.room);

@@ -16,11 +16,14 @@ import type { AccountDeps } from './deps.ts';
 const DELAY_MS = 250;
 
 interface Written {
-  readonly log: StanzaLog;
+  /** Undefined: what is there is not known. */
+  readonly log: StanzaLog | undefined;
   /** The place behind the last entry that was written, and how many there were. */
   readonly end: number;
   readonly size: number;
 }
+
+const LOST: Written = { log: undefined, end: 0, size: 0 };
 
 export class LogKeeper {
   readonly #state: AccountState;
@@ -29,6 +32,8 @@ export class LogKeeper {
   readonly #input: (input: Input) => void;
   readonly #written = new Map<BareKey, Written>();
   readonly #due = new Set<BareKey>();
+  /** Rooms of which other private messages are kept than were written. */
+  readonly #keptDue = new Set<BareKey>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -43,9 +48,22 @@ export class LogKeeper {
     this.#input = input;
   }
 
-  /** The room's log is another than before. */
-  note(room: BareKey): void {
+  /** The room's log is another than before. `isAnew`: what this home has written may be lost. */
+  note(room: BareKey, isAnew = false): void {
+    // What it has not written, such as the log that came with the account, an earlier home has.
+    if (isAnew && !this.#written.has(room)) return;
+    if (isAnew) this.#written.set(room, LOST);
     this.#due.add(room);
+    this.#flushSoon();
+  }
+
+  /** Other private messages of the room are kept than before. */
+  noteKept(room: BareKey): void {
+    this.#keptDue.add(room);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     this.#timer ??= setTimeout(() => this.flush(), DELAY_MS).unref();
   }
 
@@ -55,25 +73,34 @@ export class LogKeeper {
     this.#timer = undefined;
     for (const room of this.#due) this.#write(room);
     this.#due.clear();
+    for (const room of this.#keptDue) this.#writeKept(room);
+    this.#keptDue.clear();
   }
 
   /** Nothing of the room is kept any more. */
   forget(room: BareKey): void {
     this.#due.delete(room);
     this.#written.delete(room);
-    const done = this.#deps.logs?.forget(this.#state.bare, room, this.#fence?.());
-    done?.catch((error: unknown) => this.#failed(error));
+    this.#keptDue.delete(room);
+    for (const name of [room, keptName(room)]) {
+      const done = this.#deps.logs?.forget(this.#state.bare, name, this.#fence?.());
+      done?.catch((error: unknown) => this.#failed(error));
+    }
   }
 
   /** Whatever becomes of it, `log-read` follows. */
   async read(room: BareKey): Promise<void> {
-    let entries: readonly LogEntry[] = [];
+    const [entries, kept] = await Promise.all([this.#entries(room), this.#entries(keptName(room))]);
+    this.#input({ kind: 'log-read', room, entries, kept });
+  }
+
+  async #entries(name: string): Promise<readonly LogEntry[]> {
     try {
-      entries = (await this.#deps.logs?.read(this.#state.bare, room))?.map(readEntry) ?? [];
+      return (await this.#deps.logs?.read(this.#state.bare, name))?.map(readEntry) ?? [];
     } catch (error) {
       this.#failed(error);
+      return [];
     }
-    this.#input({ kind: 'log-read', room, entries });
   }
 
   #write(key: BareKey): void {
@@ -87,7 +114,7 @@ export class LogKeeper {
     if (!step) return;
     const fail = (): void => {
       // What was written since is no better.
-      if (this.#written.get(key)?.log === log) this.#written.delete(key);
+      if (this.#written.get(key)?.log === log) this.#written.set(key, LOST);
     };
     logs.write(this.#state.bare, key, step, this.#state.settings.historyAgeMs, this.#fence?.()).then(
       (isTaken) => {
@@ -102,6 +129,18 @@ export class LogKeeper {
     );
   }
 
+  /** They are few: all of them each time. */
+  #writeKept(room: BareKey): void {
+    const kept = this.#state.rooms.get(room)?.kept ?? [];
+    const added = kept.map(({ stanza, at }) => {
+      return writeEntry({ text: stanza.bytes, source: stanza.declarations, at, heardAt: at, delayed: false });
+    });
+    const step = { had: undefined, added, changed: [], keep: added.length };
+    const { bare, settings } = this.#state;
+    const done = this.#deps.logs?.write(bare, keptName(room), step, settings.historyAgeMs, this.#fence?.());
+    done?.catch((error: unknown) => this.#failed(error));
+  }
+
   #failed(error: unknown): void {
     const code = error instanceof StoreError ? error.code : undefined;
     this.#deps.metrics.drops.inc({ reason: 'no-store' });
@@ -109,6 +148,11 @@ export class LogKeeper {
     const isExpected = code === 'stale-home' || code === 'unavailable';
     this.#deps.log[isExpected ? 'debug' : 'error']({ error }, 'a stanza log was not kept');
   }
+}
+
+/** Beside the room's log; no room has a space in its name. */
+function keptName(room: BareKey): string {
+  return `${room} kept`;
 }
 
 /** Undefined: nothing has changed. */

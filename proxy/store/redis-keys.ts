@@ -4,7 +4,7 @@ export interface Keys {
   /** home, sessions, rooms, joined: all of an account, in one slot. */
   account(account: string): [home: string, sessions: string, rooms: string, joined: string];
   /** What an account has heard in a room; in the slot of the account. */
-  log(account: string, room: string): string;
+  log(account: string, room: string): [entries: string, until: string];
   /** What an account's devices have read. */
   cursors(account: string): string;
   /** A session without a connection. */
@@ -26,7 +26,10 @@ export function keysWith(prefix: string): Keys {
       const tag = `${prefix}{${tagOf(account)}}:`;
       return [`${tag}home`, `${tag}sessions`, `${tag}rooms`, `${tag}joined`];
     },
-    log: (account, room) => `${prefix}{${tagOf(account)}}:log:${room}`,
+    log: (account, room) => {
+      const name = `${prefix}{${tagOf(account)}}:log:${room}`;
+      return [name, `${name}/until`];
+    },
     cursors: (account) => `${prefix}{${tagOf(account)}}:cursors`,
     sleeper: (name) => `${prefix}sleeper:{${tagOf(name)}}`,
     nodes: `${prefix}nodes`,

@@ -60,17 +60,17 @@ export class RedisLink {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  /** Runs an atomic step. All of its keys lie in one slot. */
-  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  /** Runs an atomic step. All of its keys lie in one slot. Text comes back as text, or as bytes if asked for. */
+  async run(script: Script, keys: readonly string[], args: readonly Argument[], asBytes = false): Promise<unknown> {
     const [first = ''] = keys;
     const rest = [String(keys.length), ...keys, ...args];
     return this.#measured(script.name, async () => {
       try {
-        return await this.#limited(first, ['EVALSHA', script.sha, ...rest]);
+        return await this.#limited(first, ['EVALSHA', script.sha, ...rest], asBytes);
       } catch (error) {
         // The first time, and after a restart, a fail-over or a script flush.
         if (!isUnknownScript(error)) throw error;
-        return this.#limited(first, ['EVAL', script.source, ...rest]);
+        return this.#limited(first, ['EVAL', script.source, ...rest], asBytes);
       }
     });
   }

@@ -10,7 +10,7 @@ export function createRedisLogs(parts: RedisParts): Logs {
   const { link, scripts, keys, turns, keepMs } = parts;
   const run = (account: string, room: string, script: Script, args: readonly Argument[], fence?: Fence) =>
     turns.run(account, async () => {
-      const reply = await runFenced(parts, { account, fence, script, args, more: [keys.log(account, room)] });
+      const reply = await runFenced(parts, { account, fence, script, args, more: keys.log(account, room) });
       if (!reply) throw new StoreError('stale-home', `not the home of ${account}`);
       return reply;
     });
@@ -21,8 +21,8 @@ export function createRedisLogs(parts: RedisParts): Logs {
       return isTaken === 1;
     },
     async read(account, room) {
-      const key = keys.log(account, room);
-      return (await link.send(key, ['LRANGE', key, '0', '-1'], true)) as Buffer[];
+      const all = [...keys.account(account), ...keys.log(account, room)];
+      return (await link.run(scripts.readLog, all, [], true)) as Buffer[];
     },
     async forget(account, room, fence) {
       await run(account, room, scripts.forgetLog, [], fence);

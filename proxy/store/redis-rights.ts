@@ -5,7 +5,7 @@ const commands = [
   // Of connections.
   ['auth', 'hello', 'ping', 'select', 'cluster|slots', 'asking', 'readonly'],
   // Of steps.
-  ['evalsha', 'eval', 'time', 'pexpire', 'exists', 'del', 'set', 'incrby', 'info'],
+  ['evalsha', 'eval', 'time', 'pexpire', 'exists', 'del', 'get', 'set', 'incrby', 'info'],
   ['hget', 'hset', 'hdel', 'hmget', 'hvals', 'hgetall', 'hexists'],
   ['zadd', 'zscore', 'zrem', 'zrange'],
   ['rpush', 'lrange', 'llen', 'lset', 'ltrim', 'pttl'],

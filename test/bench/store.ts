@@ -36,6 +36,15 @@ export async function store({ steps }: StoreOptions): Promise<Result[]> {
     let heard = 0;
     const body = Buffer.alloc(500, 'x');
     await bus.open('n2', { envelope: () => void heard++, gap: () => {} });
+    const entry = Buffer.from(body);
+    let kept = 0;
+    // As a full log: with each message the oldest goes.
+    const keep = async (_: number, count: number): Promise<void> => {
+      const step = { had: kept, added: Array.from({ length: count }, () => entry), changed: [], keep: 500 };
+      const { logs } = opened;
+      if (!(await logs.write(account, room, step, 600_000, fence))) throw new Error('the log is another than expected');
+      kept = Math.min(500, kept + count);
+    };
     const all: [name: string, step: (turn: number) => Promise<unknown>][] = [
       [
         'log in and out',
@@ -56,6 +65,8 @@ export async function store({ steps }: StoreOptions): Promise<Result[]> {
       ['renew a lease', () => homes.renew(account, fence, 600_000)],
       ['ask for the home', () => homes.holder(account)],
       ['heartbeat', () => lives.heartbeat('n1', 600_000)],
+      ['room message of 500 B kept', (turn) => keep(turn, 1)],
+      ['10 room messages of 500 B kept', (turn) => keep(turn, 10)],
       ['envelope of 500 B, alone', () => bus.send('n1', 'n2', body)],
     ];
     const results: Result[] = [];

@@ -12,6 +12,10 @@ export interface RoomOptions {
   readonly room: string;
   /** Whether sessions of one account may share a nick. */
   readonly isShared: boolean;
+  /** What it says of itself (XEP-0030). */
+  readonly info?: string;
+  /** Whether it gives messages ids (XEP-0359), as it does unless told. */
+  readonly givesIds?: boolean;
 }
 
 export class ModelRoom {
@@ -51,7 +55,9 @@ export class ModelRoom {
       this.pings += 1;
       return [{ to: from, xml: `<iq type='result' from='${stanza.to}' to='${from}' id='${stanza.id}'/>` }];
     }
-    return [{ to: from, xml: `<iq type='result' from='${this.#options.room}' to='${from}' id='${stanza.id}'/>` }];
+    const { room, info } = this.#options;
+    const query = info === undefined ? '' : `<query xmlns='${NS.discoInfo}'>${info}</query>`;
+    return [{ to: from, xml: `<iq type='result' from='${room}' to='${from}' id='${stanza.id}'>${query}</iq>` }];
   }
 
   /** The stream has ended. */
@@ -181,10 +187,11 @@ export class ModelRoom {
   }
 
   #broadcast(nick: string, id: string, body: string, now: number): Told[] {
-    const { room } = this.#options;
+    const { room, givesIds = true } = this.#options;
+    const mark = givesIds ? `<stanza-id xmlns='${NS.stanzaId}' by='${room}' id='s${id}'/>` : '';
     const xml = (to: string, delay: string): string =>
       `<message type='groupchat' from='${room}/${nick}' to='${to}' id='${id}'><body>${body}</body>` +
-      `<stanza-id xmlns='${NS.stanzaId}' by='${room}' id='s${id}'/>${delay}</message>`;
+      `${mark}${delay}</message>`;
     this.#history.push({ xml, at: now });
     return [...this.inside.keys()].map((to) => ({ to, xml: xml(to, '') }));
   }

@@ -120,6 +120,7 @@ const read = (ids: string[], at: number): Input => ({
   kind: 'log-read',
   room: ROOM as BareKey,
   entries: logOf(ids, at).entries(at),
+  kept: [],
 });
 
 test('a join is answered when the store has answered, and what was heard before is history', () => {
@@ -129,6 +130,18 @@ test('a join is answered when the store has answered, and what was heard before 
   world.settle();
   assert.is(world.client(a).place, 'in');
   assert.equal(world.client(a).heard, ['a', 'b']);
+});
+
+test('what was heard live before is history now: as the session wishes, with a delay', () => {
+  const world = new World({ settings: { keepsLogs: true } });
+  const [a, b] = [world.bind(), world.bind()];
+  world.join(a);
+  world.join(b, 'alice', "<history maxstanzas='0'/>");
+  world.input(read(['a'], world.now));
+  world.settle();
+  assert.equal(world.client(b).heard, []);
+  const [message] = world.client(a).told.filter(({ id }) => id === 'a');
+  assert.ok(message?.root.child('delay'));
 });
 
 test('a store that answers before the room, or has nothing, holds nothing up; an answer that nobody waits for is nothing', () => {

@@ -16,7 +16,7 @@ import {
 } from '../../proxy/core/state.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { parseStanza, type Stanza } from '../../proxy/xml/stanza.ts';
-import { ModelRoom } from './model-room.ts';
+import { ModelRoom, type RoomOptions } from './model-room.ts';
 
 export const ROOM = 'room@muc.test';
 /** Another room of the same service. */
@@ -94,10 +94,15 @@ export class World {
   answerForAccount: (() => string) | undefined;
 
   constructor(
-    options: { readonly isShared?: boolean; readonly settings?: Partial<Settings>; readonly prefix?: string } = {},
+    options: {
+      readonly isShared?: boolean;
+      readonly settings?: Partial<Settings>;
+      readonly prefix?: string;
+      readonly room?: Partial<RoomOptions>;
+    } = {},
   ) {
     const isShared = options.isShared ?? true;
-    this.room = new ModelRoom({ room: ROOM, isShared });
+    this.room = new ModelRoom({ room: ROOM, isShared, ...options.room });
     this.other = new ModelRoom({ room: OTHER, isShared });
     this.state = createAccountState(BARE, options.prefix ?? 'm-', { ...settings, ...options.settings }, new Services());
   }

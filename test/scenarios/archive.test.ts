@@ -46,7 +46,7 @@ async function query(client: Client, room: string, inner = ''): Promise<Answer> 
   client.send(
     `<iq type='set' id='${queryid}' to='${room}'><query xmlns='${mam}' queryid='${queryid}'>${inner}</query></iq>`,
   );
-  const all = await client.upTo(`<iq id='${queryid}'/>`);
+  const all = await client.upTo(`<iq type='{any}' id='${queryid}'/>`);
   const last = all.at(-1) as Element;
   if (last.type === 'error') throw new Error(last.child('error')?.elements[0]?.name);
   const results = all.filter((one) => one.child('result', mam)?.attrs.queryid === queryid);
@@ -182,7 +182,7 @@ scenario(
     const idsOf = (one: Element) => one.elements.filter(({ name }) => name === 'stanza-id').map(({ attrs }) => attrs);
     const heard: Record<string, string | undefined>[][][] = [];
     for (const device of [phone, desk]) {
-      const live = (await device.upTo(`<message id='c'/>`)).filter(({ type }) => type === 'groupchat');
+      const live = (await device.upTo(`<message type='groupchat' id='c'/>`)).filter(({ type }) => type === 'groupchat');
       heard.push(live.map(idsOf));
     }
     const [phones, desks] = heard;
@@ -216,7 +216,7 @@ scenario(
     bob.send(`<message type='groupchat' to='${room}' id='s'><body>my secret</body></message>`);
     const retract = `<retract xmlns='urn:xmpp:message-retract:1' id='s'/>`;
     bob.send(`<message type='groupchat' to='${room}' id='r'><body>took it back</body>${retract}</message>`);
-    await phone.upTo(`<message id='r'/>`);
+    await phone.upTo(`<message type='groupchat' id='r'/>`);
     const { results, bodies } = await query(phone, room);
     assert.equal(bodies, ['one', undefined, 'took it back']);
     assert.not.match(results.map((one) => one.print()).join(''), 'my secret');
@@ -236,6 +236,7 @@ scenario(
     const id = sayInRoom(bob, room, 'one');
     const live = await phone.pick(`<message type='groupchat' id='${id}'/>`);
     assert.equal([joined.nick, (await query(phone, room)).ids], ['al', [live.child('stanza-id', sid)?.attrs.id]]);
+    assert.is((await featuresOf(phone, room)).filter((one) => one === mam).length, 1);
     const bare = newRoom();
     await createRoom(bob, `${bare}/bo`, without(scene));
     await joinRoom(phone, `${bare}/al`);

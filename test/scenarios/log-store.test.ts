@@ -97,9 +97,47 @@ scenario(
       return /^minimix_homes_total\{event="taken-over"\} 1/m.test(await other.proxy.app.metrics.render());
     });
     assert.equal(await historyAt(other, scene), [...said, 'last']);
-    await desk.expectNothing({ room });
+    assert.equal(
+      (await desk.fence({ room })).filter(({ name }) => name === 'message'),
+      [],
+    );
   },
   { except: ['sharedNick'] },
+);
+
+scenario(
+  'M6',
+  'a private message that nobody could take before a restart is given to the first session after it, and to no other',
+  async (scene) => {
+    const { room, login, direct } = scene;
+    const redis = await shared(scene);
+    const before = await startNode(scene, redis, { leave: { when: 'never' } });
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bob`);
+    const phone = await login('alice', { through: before.proxy });
+    await joinRoom(phone, `${room}/al`);
+    await leaveRoom(phone, `${room}/al`);
+    const sentAt = Date.now();
+    bob.send(`<message type='chat' to='${room}/al' id='kept'><body>later</body></message>`);
+    const key = `${await keyOf(scene)} kept`;
+    await until('the message to be kept', async () => Number(await redis.cli('llen', key)) === 1);
+    await before.proxy.stop();
+
+    const after = await startNode(scene, redis);
+    const [first, second] = [
+      await login('alice', { through: after.proxy }),
+      await login('alice', { through: after.proxy }),
+    ];
+    const kept = (await joinRoom(first, `${room}/al`)).all.filter(({ id }) => id === 'kept');
+    assert.equal(
+      kept.map((one) => one.child('body')?.text),
+      ['later'],
+    );
+    const stamp = Date.parse(kept[0]?.child('delay')?.attrs.stamp ?? '');
+    assert.ok(Math.abs(stamp - sentAt) < 5_000, kept[0]?.print());
+    assert.is((await joinRoom(second, `${room}/al`)).all.filter(({ id }) => id === 'kept').length, 0);
+    await until('the store to be empty', async () => Number(await redis.cli('llen', key)) === 0);
+  },
 );
 
 scenario('M6', 'a room that the account leaves is forgotten in the store too', async (scene) => {

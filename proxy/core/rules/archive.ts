@@ -24,6 +24,7 @@ const MOST_PAGE_BYTES = 256 * 1024;
 export function noteRoomInfo(turn: Turn, room: Occupancy, info: Stanza): void {
   const { state, now } = turn;
   if (!state.settings.archive || info.type !== 'result') return;
+  if (!info.root.child('query', NS.discoInfo)) return;
   const { archive } = room;
   room.archive = archiveFor(info);
   const isSame = archive?.hasIds === room.archive?.hasIds;

@@ -41,10 +41,10 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
 }
 
 function say(turn: Turn, room: Occupancy, stanza: Stanza, isSubjectChange: boolean, isLogged: boolean): void {
-  const { out, now } = turn;
+  const { state, out, now } = turn;
   if (isSubjectChange) noteSubject(room, stanza, now);
   else if (isLogged) {
-    room.log.add(stanza, now);
+    room.log.add(stanza, now, state.services);
     noteLosses(turn, room);
     noteLogged(turn, room);
     tellActivity(turn, room);

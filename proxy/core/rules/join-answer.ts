@@ -1,14 +1,14 @@
 /**
  * The room answers the account's own join (J2, J6, J7, J12): collected until the fence, then replayed to each waiting session.
  */
-import { type BareKey, bareKey, bareOf, nickKey, resourceOf } from '../../xml/address.ts';
+import { bareKey, bareOf, nickKey, resourceOf } from '../../xml/address.ts';
 import { type ErrorType, NS, type StanzaCondition } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { markLog } from '../archive.ts';
 import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
-import type { LogEntry } from '../log-entry.ts';
+import type { Input } from '../inputs.ts';
 import {
   detach,
   endOccupancy,
@@ -97,6 +97,7 @@ export function isOfEarlier({ state }: Turn, { joinId }: Attempt, { id }: Stanza
 /** A stanza from the room while the account's own join is under way. */
 export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stanza: Stanza): void {
   const { out, now } = turn;
+  const { texts } = turn.state.services;
   if (stanza.name === 'presence') {
     if (joinPresence(turn, room, attempt, stanza) === 'refused') refused(turn, room, stanza);
     else if (attempt.self && attempt.isFenceSpent) fenceAgain(turn, room, attempt);
@@ -120,7 +121,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     }
     if (isSubject(stanza)) noteSubject(room, stanza, undefined);
     else if (isNotice(stanza)) attempt.notices.push(detach(stanza));
-    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, true);
+    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, { isAnswer: true, texts });
     else noteConfigChange(room.codes, stanza);
     return;
   }
@@ -165,8 +166,8 @@ export function settleTimer(turn: Turn, room: Occupancy): void {
 }
 
 /** What the store has of the room's log has come. */
-export function logRead(turn: Turn, key: BareKey, entries: readonly LogEntry[]): void {
-  const room = pastRead(turn, key, entries);
+export function logRead(turn: Turn, read: Extract<Input, { kind: 'log-read' }>): void {
+  const room = pastRead(turn, read);
   if (room) settle(turn, room);
 }
 
@@ -194,6 +195,7 @@ function settle(turn: Turn, room: Occupancy): void {
     return;
   }
   room.phase = 'joined';
+  const live = countLive(room, now);
   adoptPast(turn, room, attempt.created);
   markLog(room, now);
   noteLogged(turn, room);
@@ -201,7 +203,7 @@ function settle(turn: Turn, room: Occupancy): void {
   room.heardAt = now;
   recordOccupancy(turn, room);
   noteShown(turn, room, attempt.wish.stanza, presentationOf(attempt.wish.stanza, now).show);
-  const liveFrom = firstLive(room, now);
+  const liveFrom = live > 0 ? room.log.entries(now).at(-live) : undefined;
   const present = waiting.filter((wait) => !isByBookmark(wait));
   const creator = present.find((wait) => wait.session === attempt.wish.session) ?? present[0];
   for (const [index, wait] of waiting.entries()) {
@@ -221,11 +223,11 @@ function settle(turn: Turn, room: Occupancy): void {
 }
 
 /** The messages without the room's delay stamp at the end of the log were said while the join was being answered. */
-function firstLive(room: Occupancy, now: number): LogEntry | undefined {
+function countLive(room: Occupancy, now: number): number {
   const entries = room.log.entries(now);
   let from = entries.length;
   while (from > 0 && !entries[from - 1]?.delayed) from -= 1;
-  return entries[from];
+  return entries.length - from;
 }
 
 /** The room refuses the wish that was sent, and whoever waits with the same; another wish is tried (J6, J7). */

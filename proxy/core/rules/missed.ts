@@ -3,6 +3,7 @@
  * the room the old one is heard to its end first; what a stream is told when it comes in is passed on if sessions lack it.
  */
 import type { Stanza } from '../../xml/stanza.ts';
+import { marked } from '../archive.ts';
 import { hearerIds } from '../carriers.ts';
 import { detach } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
@@ -76,6 +77,8 @@ export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stan
     turn.out.fork(hearerIds(room), stanza);
     return;
   }
-  if (stanza.type === 'groupchat' && room.log.wasAdded(stanza, turn.now)) return;
+  // It is known as it went into the log: without ids that occupants have written into a room that gives none.
+  const said = marked(room, stanza, false, turn.now);
+  if (stanza.type === 'groupchat' && room.log.wasAdded(said, turn.now)) return;
   pass(turn, room, carrier, stanza);
 }

@@ -2,9 +2,9 @@
  * What an earlier home of the account has heard of a room lies in the store (M6): it is read when the account joins, or when its home is taken
  * over, and comes before what is known here. What the room tells is newer, and counts.
  */
-import type { BareKey } from '../../xml/address.ts';
 import { markLog } from '../archive.ts';
-import type { LogEntry } from '../log-entry.ts';
+import type { Input } from '../inputs.ts';
+import { keepAlso } from '../kept.ts';
 import type { Occupancy, Turn } from '../state.ts';
 
 /** What was heard so lately (ms) the sessions here may not have been given: the room is to tell it again. */
@@ -23,9 +23,11 @@ export function askForMore({ state, out }: Turn, room: Occupancy): void {
 }
 
 /** The store has answered, or cannot. Returns whether a join waits for just that. */
-export function pastRead({ state, out, now }: Turn, key: BareKey, past: readonly LogEntry[]): Occupancy | undefined {
+export function pastRead({ state, out, now }: Turn, read: Extract<Input, { kind: 'log-read' }>): Occupancy | undefined {
+  const { room: key, entries: past, kept } = read;
   const room = state.rooms.get(key);
   if (!room || room.phase === 'ended') return undefined;
+  keepAlso(room, kept);
   if (room.past === 'awaited') {
     room.past = past;
     return room.attempt?.isDue ? room : undefined;

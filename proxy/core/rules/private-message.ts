@@ -57,7 +57,7 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     nudgeMembers(turn, room, stanza);
     return;
   }
-  if (unkeepPrivate(room, stanza)) return;
+  if (unkeepPrivate(turn, room, stanza)) return;
   const isWorthKeeping = stanza.root.child('body') !== undefined || retractionOf(stanza) !== undefined;
   if (nickOf(stanza) === '' || !isWorthKeeping) {
     out.drop('no-session');

@@ -2,7 +2,6 @@
 import type { Arrival, KnownRoom } from '../../core/arrival.ts';
 import { entered } from '../../core/entry.ts';
 import type { Input } from '../../core/inputs.ts';
-import { entryStanza } from '../../core/log-entry.ts';
 import { type Passage, shownOf, type Unfinished } from '../../core/passage.ts';
 import { RoomSet } from '../../core/room-set.ts';
 import { presentationOf } from '../../core/rules/join.ts';
@@ -366,7 +365,7 @@ export class Mirror implements AccountView {
     watched.subjectAt = room.subjectAt;
     watched.roomPresence = room.roomPresence;
     const now = this.#now();
-    for (const entry of room.log.entries(now)) watched.log.add(entryStanza(entry), entry.at);
+    watched.log.precede(room.log.entries(now), now, () => true);
   }
 
   noteFacts(facts: RoomFacts): void {

@@ -1,5 +1,5 @@
--- Forgets a room's log. KEYS[5] as in write-log.lua. Returns { standing }.
+-- Forgets a room's log. Returns { standing }.
 local may = mayWrite()
 if may ~= 'ok' then return { may } end
-redis.call('DEL', KEYS[5])
+redis.call('DEL', KEYS[5], KEYS[6])
 return { may }

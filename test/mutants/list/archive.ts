@@ -35,6 +35,8 @@ export const archive: readonly Mutant[] = [
     file: 'core/archive.ts',
     find: '  for (const child of foreign) edit.remove(child);\n',
     put: '',
+    // Prosody takes them away by itself.
+    cells: 'jabberd2,account,tcp',
     kills: { archive: ['J12 messages of such a room carry ids'] },
   },
   {
@@ -72,7 +74,7 @@ export const archive: readonly Mutant[] = [
     find: '?.map(readEntry) ?? []',
     put: '?.slice(0, 0).map(readEntry) ?? []',
     cells: 'prosody,account,tcp',
-    kills: { 'log-store': ['M6 after a restart', 'M6 a node that takes'] },
+    kills: { 'log-store': ['M6 after a restart', 'M6 a node that takes', 'M6 a private message'] },
   },
   {
     name: 'what was taken back stays in the store',

@@ -146,7 +146,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'history that comes with a rejoin is passed on though the sessions have it',
     file: 'core/rules/missed.ts',
-    find: "  if (stanza.type === 'groupchat' && room.log.wasAdded(stanza, turn.now)) return;\n",
+    find: "  if (stanza.type === 'groupchat' && room.log.wasAdded(said, turn.now)) return;\n",
     put: '',
     kills: { 'handover-order': ['L5 the carrier is lost'] },
   },

@@ -57,7 +57,7 @@ export const history: readonly Mutant[] = [
   {
     name: 'what was heard live is no history',
     file: 'core/rules/groupchat.ts',
-    find: '    room.log.add(stanza, now);\n',
+    find: '    room.log.add(stanza, now, state.services);\n',
     put: '',
     kills: {
       'join-history': ['J4 maxstanzas', 'J4 what a session has heard', 'J4 ids'],

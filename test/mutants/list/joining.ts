@@ -46,8 +46,8 @@ export const joining: readonly Mutant[] = [
   {
     name: 'history is not replayed',
     file: 'core/replay.ts',
-    find: 'selectHistory(past, wish, usual, now)',
-    put: 'selectHistory(past, wish, usual, now).slice(0, 0)',
+    find: 'of selectHistory(past, wish, usual, now, ',
+    put: 'of selectHistory([], wish, usual, now, ',
     kills: {
       'join-answer': ['J2 a session gets', 'J2 what is said', 'J5 a session that joins again may'],
       'join-history': ['J4 maxstanzas', 'J4 what a session has heard', 'J4 chat states'],
@@ -203,8 +203,8 @@ export const joining: readonly Mutant[] = [
   {
     name: 'nothing that is said before the first answer is complete is kept',
     file: 'core/rules/join-answer.ts',
-    find: "    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, true);\n",
-    put: '    else if (now < 0) room.log.add(stanza, now, true);\n',
+    find: "    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, { isAnswer: true, texts });\n",
+    put: '    else if (now < 0) room.log.add(stanza, now, { isAnswer: true, texts });\n',
     kills: { 'join-answer': ['J2 a session gets'], 'join-steps': ['J2 what is said', 'J4'] },
   },
   {

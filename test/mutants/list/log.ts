@@ -54,7 +54,7 @@ export const log: readonly Mutant[] = [
   {
     name: 'private messages that were taken back are kept',
     file: 'core/rules/private-message.ts',
-    find: '  if (unkeepPrivate(room, stanza)) return;\n',
+    find: '  if (unkeepPrivate(turn, room, stanza)) return;\n',
     put: '',
     cells: 'prosody,account,tcp',
     kills: { 'log-retraction': ['M6 a private message that was taken back'] },

@@ -4,7 +4,7 @@ import { createMetrics } from '../../../proxy/ops/metrics.ts';
 import { createRedisStore } from '../../../proxy/store/redis.ts';
 import { type RedisServer, startRedis } from '../../servers/index.ts';
 import { cuttable } from '../../support/cut-store.ts';
-import type { TestProxy } from '../../support/proxy.ts';
+import type { ConfigFile, TestProxy } from '../../support/proxy.ts';
 import { type Breakable, breakable } from './breakable.ts';
 import type { Client, Scene } from './scenario.ts';
 
@@ -31,7 +31,7 @@ export async function shared(scene: Scene): Promise<RedisServer> {
   return redis;
 }
 
-export async function startNode(scene: Scene, redis: RedisServer): Promise<Node> {
+export async function startNode(scene: Scene, redis: RedisServer, more: ConfigFile = {}): Promise<Node> {
   let isCut = false;
   const upstream = await breakable(scene.server.ports.plain);
   scene.after(() => upstream.stop());
@@ -46,7 +46,7 @@ export async function startNode(scene: Scene, redis: RedisServer): Promise<Node>
   scene.after(() => store.close());
   await store.connected();
   const own = cuttable(store, () => isCut);
-  const proxy = await scene.startProxy(config, { upstream: upstream.upstream, store: own });
+  const proxy = await scene.startProxy({ ...config, ...more }, { upstream: upstream.upstream, store: own });
   return {
     proxy,
     upstream,
