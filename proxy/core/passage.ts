@@ -85,7 +85,14 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
     if (last !== undefined) before.set(key, last);
     if (occupies(carrier, key)) places.add(key);
   }
-  const session = { ...known, held: undefined, isHibernating: true, isStreamKept: false, rooms: joined };
+  const session = {
+    ...known,
+    held: undefined,
+    isHibernating: true,
+    isStreamKept: false,
+    isBeforeParking: false,
+    rooms: joined,
+  };
   return {
     session,
     carrier: { ...carrier, status: 'hibernating', rooms: places, overdue: undefined },
