@@ -175,6 +175,8 @@ export class ClientState {
 
   /** The client has gone and the stream stays for its rooms: it takes no one-to-one traffic from now on. */
   hold(token: string): void {
+    // It takes nothing already, and is about to be given back.
+    if (this.#isParked) return;
     this.#takeNothing(token, this.#shown === undefined ? undefined : heldPresence(this.#shown));
   }
 

@@ -1,5 +1,5 @@
 import { assert, suite } from '../support/suite.ts';
-import { World } from './world.ts';
+import { BARE, ROOM, World } from './world.ts';
 
 const test = suite('parked streams');
 
@@ -89,6 +89,23 @@ test("one that the server may push for, or that somebody else can stand in for, 
   // It has joined, and the room comes by the other one's stream.
   assert.equal([world.client(desk).heard, world.client(next).heard], [[said], []]);
   assert.is(world.room.witnessed, '+');
+});
+
+test('private messages that waited for somebody in a room are given to the next session when the parked stream is lost', () => {
+  const { world, desk } = alone();
+  const { carrier } = world.client(desk);
+  world.park(desk);
+  world.settle();
+  const words = `<body>psst</body><x xmlns='http://jabber.org/protocol/muc#user'/>`;
+  world.arrives(carrier, `<message type='chat' from='${ROOM}/bob' to='${BARE}/r1' id='psst'>${words}</message>`);
+  world.loseHeld();
+  world.settle();
+  const next = world.bind();
+  world.settle();
+  assert.equal(
+    world.client(next).told.map(({ id }) => id),
+    ['psst'],
+  );
 });
 
 test('a parked stream that is lost takes the account out of its rooms, and nothing is left', () => {

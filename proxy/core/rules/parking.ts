@@ -14,7 +14,7 @@ import type { AccountState, Carrier, Occupancy, Session, Turn } from '../state.t
 import { reconcile } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
 import { abandonRooms, retire } from './retire.ts';
-import { keepLetter } from './strangers.ts';
+import { keepLetter, keepOnwards } from './strangers.ts';
 
 /** Whether a stream whose client has just gone carries what would be lost with it. */
 export function isWorthParking({ state }: Turn, carrier: Carrier, { push }: Session): boolean {
@@ -113,6 +113,11 @@ export function parkedLeaves(turn: Turn, carrier: Carrier): void {
 
 /** The server has ended it, or the connection broke: nobody can bring the account back before a session comes, which is told by the room. */
 export function parkedLost(turn: Turn, carrier: Carrier): void {
-  if (hasOtherCarrier(turn.state, carrier.id)) return;
+  const { state } = turn;
+  if (hasOtherCarrier(state, carrier.id)) return;
+  for (const key of carrier.rooms) {
+    const room = state.rooms.get(key);
+    if (room?.members.size === 0) keepOnwards(turn, room.kept);
+  }
   abandonRooms(turn, carrier.id, carrier.rooms);
 }

@@ -7,7 +7,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { isWorthKeeping } from '../letter.ts';
 import { detach } from '../occupancy.ts';
 import { delayed } from '../replay.ts';
-import type { CarrierId, Session, Turn } from '../state.ts';
+import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { answerForAbsent } from './inbound.ts';
 
 /** Messages kept for a session to come, and their bytes; beyond this many the oldest goes. */
@@ -50,9 +50,19 @@ function passOn(turn: Turn, stanza: Stanza): void {
     return;
   }
   state.kept.push({ stanza: detach(stanza), at: now });
+  trim(turn);
+}
+
+/** The account has left a room in which private messages were waiting: they are for the next session, wherever that is. */
+export function keepOnwards(turn: Turn, kept: Occupancy['kept']): void {
+  turn.state.kept.push(...kept.splice(0));
+  trim(turn);
+}
+
+function trim(turn: Turn): void {
   while (isFull(turn)) {
-    state.kept.shift();
-    out.drop('queue-full');
+    turn.state.kept.shift();
+    turn.out.drop('queue-full');
   }
 }
 
