@@ -26,6 +26,7 @@ import type { AccountDeps } from './runtime/deps.ts';
 import { Faces } from './runtime/faces.ts';
 import { MembershipRecorder } from './runtime/membership-recorder.ts';
 import { negotiate } from './runtime/negotiation.ts';
+import { ParkingLot } from './runtime/parking.ts';
 import { Reachability } from './runtime/reachability.ts';
 import type { Store } from './store/store.ts';
 import type { StreamHeader } from './xml/stanza.ts';
@@ -70,6 +71,8 @@ export interface Census {
   readonly accounts: number;
   readonly occupancies: number;
   readonly carriers: number;
+  /** Upstream streams of clients that have gone, kept for their rooms. */
+  readonly parked: number;
   readonly legs: number;
   readonly negotiations: number;
 }
@@ -151,6 +154,7 @@ class ProxyApp implements App {
       }),
       isShared,
       logs: isShared && this.#config.history.isStored ? this.#store.logs : undefined,
+      parking: new ParkingLot(this.#config.parking, this.metrics),
       offerStreamManagement: this.#config.streamManagement,
       leaving: new Set(),
       now: Date.now,
@@ -332,6 +336,7 @@ class ProxyApp implements App {
       accounts: this.#accounts.size,
       occupancies,
       carriers,
+      parked: this.#accounts.parkedCount,
       legs: this.#context.liveness.size + this.#upstreamContext.liveness.size,
       negotiations: this.#negotiations.size,
     };
@@ -341,7 +346,7 @@ class ProxyApp implements App {
     const { accounts, occupancies, carriers, iqPending } = this.metrics;
     let rooms = 0;
     let pending = 0;
-    const kinds = { 'account-stream': 0, borrowed: 0 };
+    const kinds = { 'account-stream': 0, borrowed: 0, parked: 0 };
     for (const runner of this.#accounts.runners()) {
       for (const room of runner.state.rooms.values()) if (room.phase !== 'ended') rooms += 1;
       pending += runner.state.requests.size;
@@ -354,6 +359,7 @@ class ProxyApp implements App {
     iqPending.set(pending);
     carriers.set({ kind: 'account-stream' }, kinds['account-stream']);
     carriers.set({ kind: 'borrowed' }, kinds.borrowed);
+    carriers.set({ kind: 'parked' }, kinds.parked);
   }
 }
 
@@ -369,6 +375,7 @@ function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader
     presenceAbsent: config.presence.absent,
     presencePauseMs: config.presence.pauseMs,
     lingerMs: config.lingerMs,
+    parksLogout: config.parking.logout,
     healMs: config.rooms.healMs,
     selfPingMs: config.rooms.selfPingMs,
     joinTimeoutMs: config.join.timeoutMs,

@@ -33,6 +33,7 @@ export function convert(settings: Settings): Config | Conflict[] {
     http: settings.http,
     sasl: settings.sasl,
     lingerMs: settings.linger,
+    parking: settings.parking,
     leave: { graceMs: settings.leave.grace, when: settings.leave.when },
     archive: settings.archive === 'on',
     nick: settings.nick,

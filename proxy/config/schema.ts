@@ -64,6 +64,16 @@ export const schema = z.strictObject({
   'state-directory': key(optional('off', text('a directory')), 'off'),
   sasl: section({ mode: key(choice('relay', 'plain-only'), 'relay') }),
   linger: key(longDuration, '7d'),
+  parking: z
+    .preprocess(
+      (value) => (value === 'off' || value === false ? { dropped: false } : value),
+      section({
+        dropped: key(flag, true),
+        logout: key(flag, false),
+        streams: key(integer(0, 1_000_000), 10_000),
+      }),
+    )
+    .prefault({}),
   leave: section({
     grace: key(duration(), '10s'),
     when: key(choice('auto', 'last-session', 'never'), 'auto'),

@@ -160,6 +160,8 @@ export interface Config {
   readonly sasl: { readonly mode: 'relay' | 'plain-only' };
   /** How long an account stays in its rooms with no session at all; may be Infinity, or more than a timer takes. */
   readonly lingerMs: number;
+  /** Whether streams of clients that have gone are kept for their rooms, by how these have gone; and how many at most. */
+  readonly parking: { readonly dropped: boolean; readonly logout: boolean; readonly streams: number };
   readonly leave: LeaveConfig;
   /** The log of a room that has no archive of its own serves its sessions as one. */
   readonly archive: boolean;

@@ -38,13 +38,14 @@ import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
 import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
 import { belated, endOverdue, noteOverdue } from './rules/overdue.ts';
+import { parkedStanza, tendParked } from './rules/parking.ts';
 import { roomStanza } from './rules/room-stanza.ts';
 import { askSilent, selfPingTimeout, watchSilence } from './rules/self-ping.ts';
 import { sessionStanza } from './rules/session-stanza.ts';
 import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts';
 import { showMostActive } from './rules/shown.ts';
 import { patienceOver } from './rules/stranded.ts';
-import { forgetKept, stranger } from './rules/strangers.ts';
+import { forgetKept, keepLetter, stranger } from './rules/strangers.ts';
 import { undelivered } from './rules/undelivered.ts';
 import type { AccountState, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
 
@@ -59,6 +60,7 @@ export function step(state: AccountState, input: Input, now: number): readonly E
   failOrphans(turn);
   tendBookmarks(turn);
   watchSilence(turn);
+  tendParked(turn);
   if (state.sessions.size === 0) settleAccount(turn);
   return out.list;
 }
@@ -99,7 +101,7 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     }
     case 'session-gone':
-      sessionGone(turn, input.session, input.unseen);
+      sessionGone(turn, input.session, input.unseen, input.mayPark);
       return;
     case 'session-hibernates': {
       const session = state.sessions.get(input.session);
@@ -118,7 +120,7 @@ function dispatch(turn: Turn, input: Input): void {
     }
     case 'session-undelivered': {
       const session = state.sessions.get(input.session);
-      if (session) undelivered(turn, session, input.stanzas, input.isFinal);
+      if (session) undelivered(turn, session, input);
       return;
     }
     case 'session-presence': {
@@ -138,6 +140,9 @@ function dispatch(turn: Turn, input: Input): void {
     }
     case 'bookmarks-changed':
       bookmarksChanged(turn);
+      return;
+    case 'late-letter':
+      keepLetter(turn, input.stanza);
       return;
     case 'credentials':
       credentials(turn, input.known);
@@ -193,7 +198,8 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   } else if (bookmarkStanza(turn, carrier, stanza) || lateAnswer(turn, id, stanza)) {
     return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {
-    stranger(turn, id, stanza);
+    if (carrier.isParked) parkedStanza(turn, carrier, stanza);
+    else stranger(turn, id, stanza);
   } else if (isOwn(turn.state, stanza) || (key !== undefined && isHeard(turn.state, carrier.session, key, stanza))) {
     turn.out.drop('overlap');
   } else {

@@ -49,10 +49,11 @@ export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): 
 
 /**
  * Account stream, then available sessions (a server may give an unavailable one no presence: jabberd2), awake ones first,
- * then the asking session, then the one that has been there longest.
+ * then the asking session, then the one that has been there longest; a parked stream when there is nothing else.
  */
 function rankOf(state: AccountState, carrier: Carrier, asking: SessionId | undefined): number {
   if (carrier.kind === 'account-stream') return 16;
+  if (carrier.isParked) return 0;
   const session = carrier.session === undefined ? undefined : state.sessions.get(carrier.session);
   const isAwake = session?.isHibernating === false;
   return (session?.available ? 8 : 0) + (isAwake ? 4 : 0) + (session?.id === asking ? 2 : 0) + 1;

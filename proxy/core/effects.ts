@@ -52,6 +52,8 @@ export type Effect =
   | { readonly kind: 'close-account-stream' }
   /** The session's stream must not take one-to-one traffic any more, but stay: its client has gone and it carries rooms. */
   | { readonly kind: 'hold-carrier'; readonly carrier: CarrierId }
+  /** The same for one that stays until another session comes: contacts see that nobody is there. */
+  | { readonly kind: 'park-carrier'; readonly carrier: CarrierId }
   /** The session hibernates: the stream's connection is to be dropped as it is, for the server to keep the rest. */
   | { readonly kind: 'suspend-carrier'; readonly carrier: CarrierId }
   /** The stream carries no room any more: what was withheld on it may be sent; without a client it may be closed. */

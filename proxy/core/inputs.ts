@@ -33,18 +33,26 @@ export type Input =
   | { readonly kind: 'session-progress'; readonly session: SessionId; readonly unseen: readonly Stanza[] }
   /**
    * The client's connection has ended, or it has closed its stream, or another connection has taken its place. `unseen`: what
-   * it was given and has not acknowledged; undefined where it acknowledges nothing.
+   * it was given and has not acknowledged; undefined where it acknowledges nothing. `mayPark`: nothing of the stream's own forbids that
+   * it is kept for its rooms.
    */
-  | { readonly kind: 'session-gone'; readonly session: SessionId; readonly unseen?: readonly Stanza[] | undefined }
+  | {
+      readonly kind: 'session-gone';
+      readonly session: SessionId;
+      readonly unseen?: readonly Stanza[] | undefined;
+      readonly mayPark?: boolean;
+    }
   /**
    * The client's connection has dropped, and its session may be resumed (XEP-0198). `isDeaf`: the stream's connection to the
-   * server is gone too. `isStreamKept`: the proxy keeps the session by itself, and the stream goes on.
+   * server is gone too. `isStreamKept`: the proxy keeps the session by itself, and the stream goes on. `mayPark`: nothing of the stream's
+   * own forbids that it is kept for its rooms when the session is not resumed.
    */
   | {
       readonly kind: 'session-hibernates';
       readonly session: SessionId;
       readonly isDeaf: boolean;
       readonly isStreamKept?: boolean;
+      readonly mayPark?: boolean;
       /** Text of the last room message that its client has been sent and has not acknowledged. */
       readonly unheard?: string | undefined;
     }
@@ -54,13 +62,14 @@ export type Input =
   | { readonly kind: 'session-awakes'; readonly session: SessionId }
   /**
    * A session that the proxy has kept by itself is about to go, and its client has not acknowledged these stanzas (oldest first).
-   * `isFinal`: the process ends, and no other session will come.
+   * `isFinal`: the process ends, and no other session will come. `mayPark`: as in `session-gone`.
    */
   | {
       readonly kind: 'session-undelivered';
       readonly session: SessionId;
       readonly stanzas: readonly Stanza[];
       readonly isFinal: boolean;
+      readonly mayPark?: boolean;
     }
   /** A broadcast presence (RFC 6121 section 4.2) was seen from the client. An `unavailable` one is handled before it is relayed. */
   | {
@@ -88,6 +97,8 @@ export type Input =
     }
   /** A stanza from a room that this carrier occupies; on a stream without a client (account stream, held): any stanza. */
   | { readonly kind: 'carrier-stanza'; readonly carrier: CarrierId; readonly stanza: Stanza }
+  /** A message that was on its way to a parked stream when that was given back. */
+  | { readonly kind: 'late-letter'; readonly stanza: Stanza }
   /** What is needed to open an account stream is known, or known no longer. */
   | { readonly kind: 'credentials'; readonly known: boolean }
   /** A stream can carry rooms from now on. */

@@ -85,7 +85,8 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
     if (last !== undefined) before.set(key, last);
     if (occupies(carrier, key)) places.add(key);
   }
-  const session = { ...known, held: undefined, isHibernating: true, isStreamKept: false, rooms: joined };
+  const asleep = { held: undefined, isHibernating: true, isStreamKept: false, isBeforeParking: false };
+  const session = { ...known, ...asleep, rooms: joined };
   return {
     session,
     carrier: { ...carrier, status: 'hibernating', rooms: places, overdue: undefined },

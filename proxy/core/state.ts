@@ -47,6 +47,8 @@ export interface Settings {
   /** Least pause between two presences of the account in a room, unless it becomes more available. */
   readonly presencePauseMs: number;
   readonly lingerMs: number;
+  /** A client that says to all that it is unavailable leaves its stream behind for the rooms; absent: it does not. */
+  readonly parksLogout?: boolean;
   /** Within this time a place that was lost without anybody's will is taken again unseen; 0: sessions are told at once. */
   readonly healMs: number;
   /** A room that has been silent for about this long is asked whether the account is still in; 0: never. */
@@ -102,8 +104,10 @@ export interface Session {
   isHibernating: boolean;
   /** While it hibernates: so much waits for it that rooms are told from their logs when it is resumed. */
   isLagging: boolean;
-  /** While it hibernates its stream goes on, since the server has no XEP-0198. */
+  /** While it hibernates its stream goes on: the server has no XEP-0198, or nobody else carries its rooms and it is to be parked. */
   isStreamKept: boolean;
+  /** The latter: its stream is given to the server to keep as soon as somebody else carries the rooms (rules/parking.ts); absent: no. */
+  isBeforeParking?: boolean;
   /** The server pushes for it while it hibernates (XEP-0357); undefined: it does not. */
   push: Push | undefined;
   /** Services that it has asked to be told of what happens in rooms in which it is not (XEP-0437); absent: none. */
@@ -136,6 +140,8 @@ export interface Carrier {
   status: 'ready' | 'retiring' | 'hibernating';
   /** Its node is about to stop: it takes no rooms any more, though its client is still there. */
   isLeaving?: boolean;
+  /** Its client has gone, and it is kept for its rooms until a session takes these over (rules/parking.ts); absent: no. */
+  isParked?: boolean;
   /** Rooms in which this stream is an occupant, or may be: joins sent and leaves not yet confirmed included. */
   readonly rooms: RoomSet;
   /** Of these, the ones that it has left, and that have not confirmed it in time; absent: none. */

@@ -80,6 +80,8 @@ export interface Metrics {
   readonly joins: Count<{ result: 'upstream' | 'local' | 'refused' | 'timeout' }>;
   /** Joins that no server saw. */
   readonly joinsSaved: PlainCount;
+  /** Streams kept for their rooms when their client had gone, and those that were not for want of room. */
+  readonly parkings: Count<{ result: 'parked' | 'full' }>;
   readonly handovers: Count<{ result: string }>;
   readonly accountStreamsOpened: PlainCount;
   readonly accountStreamsFailed: Count<{ reason: string }>;
@@ -186,6 +188,13 @@ export function createMetrics(): Metrics {
       result: oneOf('upstream', 'local', 'refused', 'timeout'),
     }),
     joinsSaved: plainCount('joins_saved_total', 'Joins that the account did not repeat at the room.'),
+    parkings: count(
+      'parkings_total',
+      'Streams kept for their rooms when their client had gone, or not for want of room.',
+      {
+        result: oneOf('parked', 'full'),
+      },
+    ),
     handovers: count('handovers_total', 'Occupancies moved between carriers.', { result: createGuard() }),
     accountStreamsOpened: plainCount('account_streams_opened_total', 'Account streams opened.'),
     accountStreamsFailed: count('account_streams_failed_total', 'Account streams that could not be opened.', {

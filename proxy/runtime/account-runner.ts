@@ -12,7 +12,7 @@ import type { Seat } from '../core/view.ts';
 import type { Fence } from '../store/store.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import type { Account } from './account.ts';
+import type { Account, Departure } from './account.ts';
 import { AccountStreamKeeper } from './account-stream-keeper.ts';
 import type { AccountDeps } from './deps.ts';
 import { LogKeeper } from './log-keeper.ts';
@@ -110,10 +110,10 @@ export class AccountRunner implements Account {
     return { account: this.state, session: own.session, carrier: own.carrier };
   }
 
-  removeSession(session: SessionPort, unseen?: readonly Stanza[]): void {
+  removeSession(session: SessionPort, { unseen, mayPark }: Departure = {}): void {
     this.ports.sessions.delete(session.id);
     this.#deps.store.removeSession(this.state.bare, session.id);
-    this.input({ kind: 'session-gone', session: session.id, unseen });
+    this.input({ kind: 'session-gone', session: session.id, unseen, ...(mayPark && { mayPark }) });
   }
 
   /** Who shares no accounts has nowhere to give a session to. */
@@ -131,8 +131,9 @@ export class AccountRunner implements Account {
   }
 
   /** Which carriers the account has, for metrics. */
-  get carrierKinds(): readonly ('account-stream' | 'borrowed')[] {
-    return [...this.state.carriers.values()].filter(({ rooms }) => rooms.size > 0).map(({ kind }) => kind);
+  get carrierKinds(): readonly ('account-stream' | 'borrowed' | 'parked')[] {
+    const carrying = [...this.state.carriers.values()].filter(({ rooms }) => rooms.size > 0);
+    return carrying.map(({ kind, isParked }) => (isParked ? 'parked' : kind));
   }
 
   /** Handles nothing for now: what happens waits. */
@@ -223,6 +224,12 @@ export class AccountRunner implements Account {
       case 'hold-carrier': {
         const port = this.ports.carriers.get(effect.carrier);
         if (port) port.hold();
+        else this.#elsewhere?.effect(effect);
+        return;
+      }
+      case 'park-carrier': {
+        const port = this.ports.carriers.get(effect.carrier);
+        if (port) port.park();
         else this.#elsewhere?.effect(effect);
         return;
       }

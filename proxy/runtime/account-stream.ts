@@ -262,6 +262,9 @@ export class AccountStream implements CarrierPort {
 
   hold(): void {}
 
+  /** It has never had a client. */
+  park(): void {}
+
   free(): void {
     this.close();
   }

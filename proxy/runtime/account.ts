@@ -17,14 +17,21 @@ export interface Account {
    */
   addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): Seat;
   /**
-   * The client has gone. Its upstream stream is given back by `CarrierPort.free()`, unless it was lost before. `unseen`: what
-   * it was given and has not acknowledged; undefined where it acknowledges nothing.
+   * The client has gone. Its upstream stream is given back by `CarrierPort.free()`, unless it was lost before.
    */
-  removeSession(session: SessionPort, unseen?: readonly Stanza[]): void;
+  removeSession(session: SessionPort, departure?: Departure): void;
   /** What goes with a session that is carried on elsewhere; undefined: it cannot be, there is nowhere else. Nothing is changed by it. */
   passage(session: SessionId): Passage | undefined;
   /** The stream has ended without our doing. `owed`: what is known of what it was given last. */
   loseCarrier(carrier: CarrierId, isConflict?: boolean, owed?: Owed): void;
   /** The password of the account has been seen, and was right. The latest one counts. */
   offerCredentials(credentials: Credentials, host: HostConfig): void;
+}
+
+/** How a client has gone. */
+export interface Departure {
+  /** What it was given and has not acknowledged; undefined where it acknowledges nothing. */
+  readonly unseen?: readonly Stanza[] | undefined;
+  /** Its stream may be kept for its rooms. */
+  readonly mayPark?: boolean;
 }

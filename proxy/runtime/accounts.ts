@@ -52,7 +52,12 @@ export class Accounts {
   }
 
   get sessionCount(): number {
-    return this.#sessions.size;
+    return this.#sessions.size - this.parkedCount;
+  }
+
+  /** Streams of this node whose clients have gone, kept for their rooms. */
+  get parkedCount(): number {
+    return this.#deps.parking.count;
   }
 
   /** Of the accounts that are at home here. */

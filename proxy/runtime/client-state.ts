@@ -35,6 +35,8 @@ export class ClientState {
   readonly #options: ClientStateOptions;
   /** Broadcast presences kept back until no room hangs on the stream. */
   readonly #withheld = new Withheld();
+  /** Contacts have been told that nobody is there. */
+  #isParked = false;
   /** The server has been told that the client is inactive (XEP-0352). */
   #isInactive = false;
   /** Room traffic that an inactive client need not have at once; undefined: it is active. */
@@ -57,6 +59,10 @@ export class ClientState {
   broadcast(stanza: Stanza): void {
     const { account, id, relay } = this.#options;
     const isAvailable = stanza.type === undefined;
+    if (isAvailable && this.#isParked) {
+      this.#isParked = false;
+      this.#withheld.take();
+    }
     const mustWait = !this.#withheld.isEmpty || !isAvailable;
     if (mustWait) this.#withheld.add(stanza);
     const priority = Number(stanza.root.child('priority')?.text() ?? '0');
@@ -75,6 +81,7 @@ export class ClientState {
 
   /** No room hangs on the stream any more: what was kept back may go. */
   passWithheld(): void {
+    this.#isParked = false;
     for (const stanza of this.#withheld.take()) {
       this.#shown = stanza.type === undefined ? keptPresence(stanza) : undefined;
       this.#options.relay(stanza);
@@ -168,9 +175,25 @@ export class ClientState {
 
   /** The client has gone and the stream stays for its rooms: it takes no one-to-one traffic from now on. */
   hold(token: string): void {
+    // It takes nothing already, and is about to be given back.
+    if (this.#isParked) return;
+    this.#takeNothing(token, this.#shown === undefined ? undefined : heldPresence(this.#shown));
+  }
+
+  /**
+   * The same for long: contacts see that nobody is there. Without capabilities no events come either (XEP-0163 section 4.2). Without a
+   * token the client is still there, though unavailable, and may be available again.
+   */
+  park(token: string | undefined): void {
+    this.#isParked = true;
+    const nobody = '<presence><show>xa</show><priority>-1</priority></presence>';
+    this.#takeNothing(token, this.#shown === undefined ? undefined : nobody);
+  }
+
+  #takeNothing(token: string | undefined, presence: string | Buffer | undefined): void {
     const { seat, legs } = this.#options;
-    const presence = this.#shown === undefined ? undefined : heldPresence(this.#shown);
     if (presence) legs.outlet.send(undefined, presence);
+    if (token === undefined) return;
     if (seat.session.carbons) {
       legs.outlet.send(undefined, `<iq type='set' id='${token}'><disable xmlns='${NS.carbons}'/></iq>`);
     }

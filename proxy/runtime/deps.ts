@@ -8,6 +8,7 @@ import type { Logs } from '../store/logs.ts';
 import type { StreamHeader } from '../xml/stanza.ts';
 import type { Faces } from './faces.ts';
 import type { MembershipRecorder } from './membership-recorder.ts';
+import type { ParkingLot } from './parking.ts';
 import type { UpstreamDeps } from './upstream.ts';
 
 export interface AccountDeps extends UpstreamDeps {
@@ -23,6 +24,7 @@ export interface AccountDeps extends UpstreamDeps {
   readonly isShared: boolean;
   /** Where stanza logs are kept for other nodes, and for those to come; undefined: there are none. */
   readonly logs: Logs | undefined;
+  readonly parking: ParkingLot;
   /** Whether XEP-0198 is used: offered to clients (the server's or the proxy's own), and on account streams. */
   readonly offerStreamManagement: boolean;
   /** Account streams that nobody needs any more, and that have still to say so over a connection yet to be had. */

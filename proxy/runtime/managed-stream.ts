@@ -166,6 +166,33 @@ export class ManagedStream {
     return all.filter((what) => typeof what !== 'number');
   }
 
+  /**
+   * All that the client has not acknowledged, in order, for somebody else to see to: the texts of relayed stanzas are taken from `relayed`, by
+   * ticket. Undefined: one of them is not there. Presence is of no use to anybody else.
+   */
+  owed(relayed: (ticket: Ticket) => Buffer | undefined): readonly Buffer[] | undefined {
+    const owed: Buffer[] = [];
+    for (const what of [...this.management.toClient.unacknowledged(), ...this.#again]) {
+      const text = typeof what === 'number' ? relayed(what) : what;
+      if (text !== undefined) owed.push(text);
+      else if (typeof what === 'number' && !this.#isPresence(what)) return undefined;
+    }
+    return owed;
+  }
+
+  #isPresence(ticket: Ticket): boolean {
+    // One that `h` covers was safe before.
+    return this.management.fromServer.markOf(ticket)?.startsWith('presence ') ?? true;
+  }
+
+  /** What the client has not acknowledged is seen to by somebody else: the server need not keep it. */
+  settle(): void {
+    for (const what of this.management.toClient.unacknowledged()) {
+      if (typeof what === 'number') this.management.serverSafe(what);
+    }
+    this.management.settleWithServer();
+  }
+
   /** Text of the last message of the proxy's own, one from a room, that the client has not acknowledged. */
   unheard(): string | undefined {
     const waiting = this.management.toClient.unacknowledged();

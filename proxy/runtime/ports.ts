@@ -41,6 +41,8 @@ export interface CarrierPort {
   relayDownstream(stanza: Stanza): void;
   /** The client has gone: no one-to-one traffic any more. */
   hold(): void;
+  /** The same, until another session comes: contacts see that nobody is there. */
+  park(): void;
   /** No rooms are left on it. */
   free(): void;
   /** Its session hibernates: the connection to the server is to be dropped as it is. */

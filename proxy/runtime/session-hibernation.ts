@@ -30,6 +30,8 @@ export interface Sleeper {
   readonly metrics: Pick<Metrics, 'drops' | 'streamErrors'>;
   /** The client has gone for good, or the server has. */
   isOver(): boolean;
+  /** Its stream may be kept for its rooms when it is not resumed. */
+  mayPark(): boolean;
   /** There is no client any more, and there may be one again. */
   asleep(): void;
   /** The session goes on elsewhere: what was kept back for the rooms on its stream goes with it. */
@@ -84,14 +86,19 @@ export class Hibernation {
       this.#sleeper.gone(reason);
       return;
     }
-    if (legs.isHibernating) return;
+    if (legs.isHibernating) {
+      // Its stream was going on, and the connection to the server has broken now.
+      if (isDeaf) account.input({ kind: 'session-hibernates', session: id, isDeaf });
+      return;
+    }
+    const mayPark = !isDeaf && !legs.isOwn && this.#sleeper.mayPark();
     const unheard = legs.managed?.unheard();
     legs.isHibernating = true;
     this.#sleeper.asleep();
     log.info({ reason }, 'session hibernates');
     this.#expiry = setTimeout(() => this.expire(), resumableMs + (legs.isOwn ? 0 : EXPIRY_MARGIN_MS));
     this.#expiry.unref();
-    account.input({ kind: 'session-hibernates', session: id, isDeaf, isStreamKept: legs.isOwn, unheard });
+    account.input({ kind: 'session-hibernates', session: id, isDeaf, isStreamKept: legs.isOwn, mayPark, unheard });
   }
 
   /** The connection to the server broke. One that can be resumed is: the client is cut off, and comes back at once. */
@@ -239,13 +246,17 @@ export class Hibernation {
 
   /**
    * The client has gone for good. Returns what it was given and has not acknowledged; undefined where it acknowledges nothing.
-   * With a session that was kept here nothing of it is lost.
+   * With a session that was kept here, or whose stream goes on, nothing of it is lost.
    */
-  leaveBehind(isFinal: boolean): readonly Stanza[] | undefined {
+  leaveBehind(isFinal: boolean, mayPark: boolean): readonly Stanza[] | undefined {
     const { legs, account, id } = this.#sleeper;
     const stanzas = legs.unacknowledged;
     if (legs.isOwn && stanzas && stanzas.length > 0) {
-      account.input({ kind: 'session-undelivered', session: id, stanzas, isFinal });
+      account.input({ kind: 'session-undelivered', session: id, stanzas, isFinal, ...(mayPark && { mayPark }) });
+    } else if (mayPark) {
+      // The server keeps nothing of it: the stream goes on.
+      const owed = legs.settle();
+      if (owed.length > 0) account.input({ kind: 'session-undelivered', session: id, stanzas: owed, isFinal, mayPark });
     }
     return stanzas;
   }

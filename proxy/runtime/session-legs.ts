@@ -16,20 +16,9 @@ import { isManagement, ManagedStream } from './managed-stream.ts';
 import { Outlet } from './outlet.ts';
 import { owedMessages } from './owed.ts';
 import { Postponed } from './postponed.ts';
+import { RelayedTexts, type Staying } from './relayed-texts.ts';
+import { ASLEEP, LIMITS, OWED, OWN_LIMITS } from './session-limits.ts';
 import type { LegsSnapshot } from './session-snapshot.ts';
-
-/** What may wait unacknowledged for one client: a phone that sleeps must not cost memory without end (X3). */
-const LIMITS = { stanzas: 5000, bytes: 2 * 1024 * 1024 };
-/**
- * The same for one that is there and whose every stanza is kept: more than what the proxy and the kernel hold for it on its way, so
- * that a slow client is slowed down as any other, and not ended.
- */
-const OWN_LIMITS = { stanzas: 5000, bytes: 8 * 1024 * 1024 };
-/** With so much that is not acknowledged a client that is there is a slow one: an answer comes behind all that is on its way. */
-const OWED = { stanzas: 2500, bytes: 4 * 1024 * 1024 };
-
-/** Of this the queue of a session that hibernates is made at most, before rooms are left to their logs. */
-const ASLEEP = { stanzas: 500, bytes: 256 * 1024 };
 
 export type LegSide = 'client' | 'server';
 
@@ -65,12 +54,18 @@ export class SessionLegs {
 
   readonly #onOverfull: () => void;
   readonly #own: OwnTerms | undefined;
+  readonly #staying: Staying | undefined;
+  #relayed: RelayedTexts | undefined;
 
-  /** `onOverfull`: more waits for a connection to the server than may. `own`: the server has no stream management, the proxy has. */
-  constructor(client: Leg, server: Leg, onOverfull: () => void = () => {}, own?: OwnTerms) {
+  /**
+   * `onOverfull`: more waits for a connection to the server than may. `own`: the server has no stream management, the proxy has. Without
+   * `staying` the stream at the server never goes on without its client.
+   */
+  constructor(client: Leg, server: Leg, onOverfull: () => void = () => {}, own?: OwnTerms, staying?: Staying) {
     this.client = client;
     this.#onOverfull = onOverfull;
     this.#own = own;
+    this.#staying = staying;
     this.server = server;
     this.outlet = new Outlet(server, (xml) => this.#sentToServer(xml));
   }
@@ -113,6 +108,27 @@ export class SessionLegs {
   /** The proxy keeps the session by itself when the client drops, and its stream at the server goes on. */
   get isOwn(): boolean {
     return this.#managed?.isOwn === true;
+  }
+
+  /** The stream at the server can go on without a client: what the server waits for the client to acknowledge is known here. */
+  get canStay(): boolean {
+    return !this.isSuspended && (this.isOwn || !this.#managed?.isEnabled || this.#owed() !== undefined);
+  }
+
+  /**
+   * The stream at the server is to go on without its client: what the client has not acknowledged, for somebody else to see to. The server
+   * need not keep it any more. To be called when `canStay` has just been asked.
+   */
+  settle(): readonly Stanza[] {
+    const texts = this.#managed?.isEnabled && !this.isOwn && !this.isSuspended ? this.#owed() : undefined;
+    if (!texts) return [];
+    this.#managed?.settle();
+    this.#relayed = undefined;
+    return texts.map((text) => parseStanza(text, mended(USUAL_DECLARATIONS)));
+  }
+
+  #owed(): readonly Buffer[] | undefined {
+    return this.#managed?.owed((ticket) => this.#relayed?.textOf(ticket));
   }
 
   /** The client is there, and takes or acknowledges less than comes for it. */
@@ -198,6 +214,10 @@ export class SessionLegs {
     if (isCurrent) managed?.management.sentToClient(current.ticket);
     else if (kept && managed?.isOwn) managed.keptForClient(stanza, kept);
     else if (kept) managed?.ownToClient(kept);
+    if (isCurrent && managed && stanza.name !== 'presence' && this.#staying?.mayStay()) {
+      this.#relayed ??= new RelayedTexts(this.#staying);
+      this.#relayed.keep(current.ticket, stanza, standalone(stanza), managed.management.fromServer.handled);
+    }
   }
 
   /** A stanza of the proxy's own to the client, its declarations right for `declared`. */
@@ -364,6 +384,8 @@ export class SessionLegs {
     this.outlet.divert((text) => this.#keepForServer(text));
     this.isSuspended = false;
     this.outlet.connect(server);
+    // They come again, under whatever number.
+    this.#relayed = undefined;
     if (!this.#handlers || !this.#managed?.resume(request.h, answer)) return false;
     const waiting = this.#forServer;
     this.#forServer = [];

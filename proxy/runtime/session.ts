@@ -17,6 +17,7 @@ import type { AccountDeps } from './deps.ts';
 import { deviceOf } from './device.ts';
 import { hasManagement, isManagement, ownTerms, tooHigh, unexpected } from './managed-stream.ts';
 import type { Outlet } from './outlet.ts';
+import { type Going, ParkingPlace } from './parking.ts';
 import type { CarrierPort, SessionPort } from './ports.ts';
 import { Progress } from './progress.ts';
 import { Hibernation, type SessionEvents, type Sleeper } from './session-hibernation.ts';
@@ -38,6 +39,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly #deps: AccountDeps;
   readonly #hot: HotCounters;
   readonly #log: Log;
+  readonly #parking: ParkingPlace;
   #rate: SessionRate | undefined;
   readonly #events: SessionEvents;
   /** Stream management is offered to this client. */
@@ -72,7 +74,9 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.asked = asked;
     this.bare = bareOf(bound.jid);
     const own = returning ? undefined : ownTerms(bound, deps);
-    this.#legs = new SessionLegs(bound.client, bound.server, () => this.hibernation.mindQueue(), own);
+    this.#parking = new ParkingPlace(deps.parking, bound.mechanism);
+    const staying = { mayStay: () => this.#isWorthStaying && this.#parking.mayPark, bare: this.bare, now: deps.now };
+    this.#legs = new SessionLegs(bound.client, bound.server, () => this.hibernation.mindQueue(), own, staying);
     this.#account = account;
     this.#transport = bound.client.kind;
     this.#deps = deps;
@@ -133,7 +137,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         if (this.#isHeardOut) this.#server.end();
         else {
           this.client.end();
-          this.#clientGone('closed');
+          this.#clientGone('closed', 'logout');
         }
       },
       violation: (violation) => {
@@ -141,7 +145,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#clientGone(violation.condition);
       },
       closed: (error) => {
-        if (this.#isOrderly) this.#clientGone('closed');
+        if (this.#isOrderly) this.#clientGone('closed', 'logout');
         else this.hibernation.clientDropped(error?.message ?? 'dropped');
       },
       drain: () => this.#legs.clientTakes(),
@@ -271,6 +275,10 @@ export class ClientSession implements SessionPort, CarrierPort {
   }
 
   #routeDown(stanza: Stanza): void {
+    if (this.#parking.isFree) {
+      if (stanza.ns === NS.client && stanza.name === 'message') this.#account.input({ kind: 'late-letter', stanza });
+      return;
+    }
     const route = routeDown(stanza, this.#view, this.#isClientGone);
     if (route === 'account') {
       this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
@@ -304,8 +312,8 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   // Ends.
 
-  /** The client has gone, for whatever reason. The upstream stream stays as long as rooms hang on it. `isFinal`: so will all others. */
-  #clientGone(reason: string, isFinal = false): void {
+  /** The client has gone, for whatever reason. The upstream stream stays as long as rooms hang on it. */
+  #clientGone(reason: string, how: Going = 'ended'): void {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
     this.hibernation.end();
@@ -316,8 +324,20 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#log.info({ reason }, 'session over');
     this.#server.resume('client');
     this.#clientState.passHeld();
-    this.#account.removeSession(this, this.hibernation.leaveBehind(isFinal));
+    const mayPark = this.#mayPark(how);
+    const unseen = this.hibernation.leaveBehind(how === 'shutdown', mayPark);
+    this.#account.removeSession(this, { unseen, mayPark });
     if (this.#isServerGone) this.#events.over();
+  }
+
+  /** Its stream carries rooms, and the server pushes for nothing that it would take for delivered then (XEP-0357). */
+  get #isWorthStaying(): boolean {
+    const { session, carrier } = this.#seat;
+    return carrier.rooms.size > 0 && session.push === undefined;
+  }
+
+  #mayPark(how: Going): boolean {
+    return !this.#isServerGone && this.#isWorthStaying && this.#legs.canStay && this.#parking.admits(how);
   }
 
   #sleeper(): Sleeper {
@@ -328,6 +348,7 @@ export class ClientSession implements SessionPort, CarrierPort {
       log: this.#log,
       metrics: this.#deps.metrics,
       isOver: () => this.#isClientGone || this.#isServerGone,
+      mayPark: () => this.#mayPark('dropped'),
       asleep: () => {
         this.#clientState.passHeld();
         this.#rate?.stop();
@@ -343,7 +364,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.#transport = this.client.kind;
         this.#deps.metrics.sessions.inc({ transport: this.#transport });
       },
-      gone: (reason) => this.#clientGone(reason),
+      gone: (reason) => this.#clientGone(reason, 'dropped'),
       lost: () => this.#serverGone(false),
       broken: () => {
         this.#loseServer();
@@ -355,6 +376,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   #loseServer(): void {
     if (this.#isServerGone) return;
     this.#isServerGone = true;
+    this.#parking.free();
     this.#account.loseCarrier(this.carrierId, false, this.#legs.lost());
   }
 
@@ -379,9 +401,12 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** The proxy shuts down. */
   shutDown(): void {
+    // What the rooms, and those who have written to its client, are owed is said first.
+    if (this.#parking.isTaken)
+      this.#account.input({ kind: 'carriers-leave', carriers: [this.carrierId], mayOpen: false });
     this.client.error({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     this.#isOrderly = true;
-    this.#clientGone('shutdown', true);
+    this.#clientGone('shutdown', 'shutdown');
     if (!this.#isServerGone) this.#server.end();
   }
 
@@ -454,12 +479,22 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#clientState.hold(this.#deps.token());
   }
 
+  park(): void {
+    this.#clientState.park(this.#isClientGone ? this.#deps.token() : undefined);
+    if (!this.#isClientGone) return;
+    this.#parking.park();
+    this.#log.info({}, 'stream parked');
+  }
+
   free(): void {
+    this.#parking.free();
+    // What the server has not been told was handled it would give back to its senders.
+    if (this.#parking.isTaken) this.#legs.settle();
     this.#clientState.passWithheld();
     if (!this.#isClientGone || this.#isServerGone) return;
     if (this.#broken) this.#server.error(this.#broken);
     // For the server one that was kept here has never dropped.
-    else if (this.#isOrderly || this.#legs.isOwn) this.#server.end();
+    else if (this.#isOrderly || this.#legs.isOwn || this.#parking.isTaken) this.#server.end();
     else this.#server.destroy();
   }
 

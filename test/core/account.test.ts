@@ -123,6 +123,7 @@ const event = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(fc.constant('join' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('leave' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('drop' as const), fc.nat(9)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('park' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('lose' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('unavailable' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('credentials' as const), fc.nat(1)) },
@@ -170,6 +171,7 @@ function happen(world: World, [what, number]: Happening): void {
   else if (what === 'join-as') world.joinAs(id, `nick${number % 3}`);
   else if (what === 'ask') world.ask(id);
   else if (what === 'drop') world.drop(id);
+  else if (what === 'park') world.park(id);
   else if (what === 'lose') world.lose(id);
   else if (what === 'unavailable') world.blink(id);
 }
@@ -271,7 +273,7 @@ for (const isShared of [true, false]) {
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {
         const world = inhabited(new World({ isShared, settings: { lingerMs: 1000 } }));
         for (const one of events) happen(world, one);
-        for (const id of [...world.sessions.keys()]) world.drop(id);
+        for (const [index, id] of [...world.sessions.keys()].entries()) index % 2 ? world.drop(id) : world.park(id);
         for (let round = 0; round < 200 && !(world.isIdle || isUnused(world)); round += 1) {
           world.settle();
           world.accountStream(false, true);

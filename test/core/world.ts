@@ -201,6 +201,12 @@ export class World {
     this.input({ kind: 'session-gone', session });
   }
 
+  /** The client's connection ends, and its stream may be kept for its rooms. */
+  park(session: SessionId): void {
+    this.sessions.delete(session);
+    this.input({ kind: 'session-gone', session, mayPark: true });
+  }
+
   /** The client says that it is unavailable, and then that it is not: it has left all rooms. */
   blink(session: SessionId): void {
     const client = this.client(session);

@@ -390,6 +390,7 @@ export class TestClient implements SessionPort, CarrierPort {
 
   wake(): void {}
   hold(): void {}
+  park(): void {}
   suspend(): void {}
 
   fallBehind(): void {}

@@ -70,8 +70,12 @@ export const impossible = {
   },
   nickIsShared: { reason: 'Prosody and ejabberd let an account share its nick', servers: ['prosody', 'ejabberd'] },
   accountStream: {
-    reason: 'without a password there is no account stream: a borrowed carrier goes with the last session',
+    reason: 'without a password there is no account stream',
     carriers: ['borrowed'],
+  },
+  passwordKnown: {
+    reason: 'with a password there is an account stream, and no stream is parked',
+    carriers: ['account'],
   },
   membersOnly: {
     reason: 'mu-conference removes nobody when a room is made members-only, nor who loses membership in one',

@@ -15,7 +15,7 @@ import { sendLeave } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile, startMove } from './move.ts';
 import { askForMore } from './past.ts';
-import { retire } from './sessions.ts';
+import { retire } from './retire.ts';
 import { presenceContent } from './shown.ts';
 import { bePatient, settleStranded } from './stranded.ts';
 
@@ -147,7 +147,7 @@ function settleCarrier(turn: Turn, carrier: Carrier): void {
     else sendLeave(turn, room, carrier.id);
   }
   if (carrier.status === 'retiring' && session) freeIfDone(turn, carrier);
-  if (carrier.kind === 'borrowed' && !session) retire(turn, carrier);
+  if (carrier.kind === 'borrowed' && !session && !carrier.isParked) retire(turn, carrier);
   // What the client has said of itself may be withheld.
   else if (session && !session.available && carrier.rooms.size === 0)
     out.push({ kind: 'carrier-free', carrier: carrier.id });

@@ -88,7 +88,7 @@ function streamFor({ carriers, sessions }: AccountState): Carrier | undefined {
     if (carrier.status !== 'ready') continue;
     if (carrier.kind === 'account-stream') return carrier;
     const session = carrier.session === undefined ? undefined : sessions.get(carrier.session);
-    if (session?.isHibernating === false) found ??= carrier;
+    if (session?.isHibernating === false || carrier.isParked) found ??= carrier;
   }
   return found;
 }

@@ -10,8 +10,9 @@ import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile } from './move.ts';
+import { parkedLeaves, parkedLost } from './parking.ts';
+import { retire } from './retire.ts';
 import { pingLost } from './self-ping.ts';
-import { retire } from './sessions.ts';
 import { strand } from './stranded.ts';
 
 /**
@@ -86,6 +87,7 @@ export function carrierLost(turn: Turn, id: CarrierId, isConflict: boolean, owed
   if (!carrier) return;
   state.carriers.delete(id);
   failRequestsOf(turn, id);
+  if (carrier.isParked) parkedLost(turn, carrier);
   for (const [key, pending] of [...state.inbound]) if (pending.carrier === id) state.inbound.delete(key);
   for (const room of [...state.rooms.values()]) {
     lostIn(turn, carrier, room);
@@ -106,6 +108,7 @@ export function carriersLeave(turn: Turn, ids: readonly CarrierId[], mayOpen: bo
   for (const carrier of leaving) carrier.isLeaving = true;
   for (const carrier of leaving) {
     if (carrier.kind === 'account-stream') state.accountStream = mayOpen ? 'possible' : 'off';
+    if (carrier.isParked) parkedLeaves(turn, carrier);
     retire(turn, carrier);
   }
 }

@@ -12,6 +12,7 @@ import { inboundOver } from './inbound.ts';
 import { toldFromLogs } from './lag.ts';
 import { reconcile } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
+import { isWorthParking } from './parking.ts';
 import { showMostActive } from './shown.ts';
 import { deliverKept } from './strangers.ts';
 
@@ -21,17 +22,18 @@ type Hibernates = Extract<Input, { kind: 'session-hibernates' }>;
 export function sessionHibernates(
   turn: Turn,
   session: Session,
-  { isDeaf, isStreamKept = false, unheard }: Hibernates,
+  { isDeaf, isStreamKept = false, mayPark = false, unheard }: Hibernates,
 ): void {
   const { state } = turn;
   session.isHibernating = true;
-  session.isStreamKept = isStreamKept;
+  const carrier = state.carriers.get(session.carrier);
+  // What the server gives up after a while cannot be parked: such a stream goes on.
+  session.isBeforeParking = !isDeaf && !isStreamKept && mayPark && !!carrier && isWorthParking(turn, carrier, session);
+  session.isStreamKept = isStreamKept || session.isBeforeParking;
   oweNudge(session, unheard);
   inboundOver(turn, session.id);
   showAgain(turn, session);
-  if (isStreamKept) return;
-  const carrier = state.carriers.get(session.carrier);
-  if (!carrier) return;
+  if (session.isStreamKept || !carrier) return;
   endAllOverdue(turn, carrier);
   if (isDeaf) {
     carrier.status = 'hibernating';
@@ -50,6 +52,7 @@ export function sessionHibernates(
 /** The session is back, its stream as it was. */
 export function sessionAwakes(turn: Turn, session: Session): void {
   session.isHibernating = false;
+  session.isBeforeParking = false;
   toldFromLogs(turn, session);
   showAgain(turn, session);
   forgetNudges(turn, session);

@@ -48,7 +48,7 @@ export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
   }
   // Streams with a client keep the room for the aftermath; one that only waits to be free of it is.
   for (const carrier of [...turn.state.carriers.values()]) {
-    if (carrier.status !== 'retiring' || !carrier.rooms.has(room.key)) continue;
+    if ((carrier.status !== 'retiring' && !carrier.isParked) || !carrier.rooms.has(room.key)) continue;
     if (!room.departing.has(carrier.id)) releaseRoom(turn, carrier.id, room);
   }
 }

@@ -4,9 +4,10 @@
  */
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { isWorthKeeping } from '../letter.ts';
 import { detach } from '../occupancy.ts';
 import { delayed } from '../replay.ts';
-import type { CarrierId, Session, Turn } from '../state.ts';
+import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { answerForAbsent } from './inbound.ts';
 
 /** Messages kept for a session to come, and their bytes; beyond this many the oldest goes. */
@@ -14,7 +15,7 @@ const MOST_KEPT = 100;
 const MOST_KEPT_BYTES = 256 * 1024;
 
 export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
-  const { state, out, now } = turn;
+  const { out } = turn;
   if (stanza.name === 'iq') {
     if (stanza.type === 'get' || stanza.type === 'set') out.toCarrier(carrier, answerForAbsent(stanza));
     else out.drop('unmatched-iq');
@@ -29,6 +30,17 @@ export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
     out.drop(stanza.name === 'message' ? 'left-room' : 'carrier-presence');
     return;
   }
+  passOn(turn, stanza);
+}
+
+/** A message to a stream whose client has gone: it is for the account's sessions, or the next one. */
+export function keepLetter(turn: Turn, stanza: Stanza): void {
+  if (isWorthKeeping(stanza)) passOn(turn, stanza);
+  else turn.out.drop('no-session');
+}
+
+function passOn(turn: Turn, stanza: Stanza): void {
+  const { state, out, now } = turn;
   const available = [...state.sessions.values()].filter((session) => session.available);
   if (available.length > 0) {
     out.fork(
@@ -38,9 +50,19 @@ export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
     return;
   }
   state.kept.push({ stanza: detach(stanza), at: now });
+  trim(turn);
+}
+
+/** The account has left a room in which private messages were waiting: they are for the next session, wherever that is. */
+export function keepOnwards(turn: Turn, kept: Occupancy['kept']): void {
+  turn.state.kept.push(...kept.splice(0));
+  trim(turn);
+}
+
+function trim(turn: Turn): void {
   while (isFull(turn)) {
-    state.kept.shift();
-    out.drop('queue-full');
+    turn.state.kept.shift();
+    turn.out.drop('queue-full');
   }
 }
 

@@ -6,36 +6,33 @@
 import { accountKey, bareKey, resourceOf } from '../../xml/address.ts';
 import { stanzaError } from '../../xml/build.ts';
 import { readdress } from '../../xml/edit.ts';
-import { NS, type StanzaCondition } from '../../xml/names.ts';
+import type { StanzaCondition } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { hasOtherCarrier } from '../carriers.ts';
+import type { Input } from '../inputs.ts';
 import { keepPrivate } from '../kept.ts';
+import { isLetter } from '../letter.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { keep, withDelay } from './strangers.ts';
 
-/** `stanzas`: oldest first. `isFinal`: no other session will come. To be called while the account still has the session. */
-export function undelivered(turn: Turn, session: Session, stanzas: readonly Stanza[], isFinal: boolean): void {
-  for (const stanza of stanzas) {
+type Undelivered = Extract<Input, { kind: 'session-undelivered' }>;
+
+/** See the input. To be called while the account still has the session. */
+export function undelivered(turn: Turn, session: Session, input: Undelivered): void {
+  for (const stanza of input.stanzas) {
     if (stanza.name === 'iq') refuse(turn, session, stanza);
-    else if (stanza.name === 'message' && isLetter(stanza)) passOn(turn, session, stanza, isFinal);
+    else if (stanza.name === 'message' && isLetter(stanza)) passOn(turn, session, stanza, input);
   }
 }
 
-/** A message that somebody has written to the account, or an invitation. */
-function isLetter({ type, root }: Stanza): boolean {
-  if (type !== undefined && type !== 'chat' && type !== 'normal') return false;
-  if (root.children.some(({ ns }) => ns === NS.carbons || ns === NS.mam || ns === NS.mam1)) return false;
-  const isInvitation = root.child('x', NS.mucUser)?.child('invite') ?? root.child('x', NS.directInvite);
-  return root.child('body') !== undefined || isInvitation !== undefined;
-}
-
-function passOn(turn: Turn, session: Session, stanza: Stanza, isFinal: boolean): void {
+function passOn(turn: Turn, session: Session, stanza: Stanza, { isFinal, mayPark = false }: Undelivered): void {
   const { state, out, now } = turn;
   const room = roomOf(turn, stanza);
   if (room && isShared(room, session)) return;
   const others = [...state.sessions.values()].filter((one) => one !== session && one.available && !one.isHibernating);
   if (isFinal) bounce(turn, session, stanza);
-  else if (room?.phase === 'joined' && hasOtherCarrier(state, session.carrier)) keepPrivate(turn, room, stanza);
+  else if (room?.phase === 'joined' && (mayPark || hasOtherCarrier(state, session.carrier)))
+    keepPrivate(turn, room, stanza);
   else if (others.length > 0) {
     out.fork(
       others.map(({ id }) => id),

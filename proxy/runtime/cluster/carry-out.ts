@@ -56,6 +56,12 @@ export function carryOut(part: Part, visit: Visit, item: EffectItem, reading: Re
     case 'hold-carrier':
       carriers.get(item.carrier)?.hold();
       return;
+    case 'park-carrier': {
+      const carrier = mirror.carriers.get(item.carrier);
+      if (carrier) carrier.isParked = true;
+      carriers.get(item.carrier)?.park();
+      return;
+    }
     case 'suspend-carrier':
       carriers.get(item.carrier)?.suspend();
       return;

@@ -58,6 +58,7 @@ export class Guests implements Elsewhere {
       case 'to-carrier':
       case 'relay-downstream':
       case 'hold-carrier':
+      case 'park-carrier':
       case 'suspend-carrier':
       case 'carrier-free': {
         const guest = this.#places.get(effect.carrier);

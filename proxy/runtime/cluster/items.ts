@@ -35,6 +35,7 @@ export type EffectItem =
   | { readonly kind: 'relay-upstream'; readonly session: SessionId; readonly stanza: TextRef }
   | { readonly kind: 'relay-downstream'; readonly carrier: CarrierId; readonly stanza: TextRef }
   | { readonly kind: 'hold-carrier'; readonly carrier: CarrierId }
+  | { readonly kind: 'park-carrier'; readonly carrier: CarrierId }
   | { readonly kind: 'suspend-carrier'; readonly carrier: CarrierId }
   /** `isGone`: the account does not count it among its streams any more. */
   | { readonly kind: 'carrier-free'; readonly carrier: CarrierId; readonly isGone: boolean }
@@ -84,6 +85,7 @@ export interface CarrierFacts {
   readonly jid: string;
   readonly session: SessionId | undefined;
   readonly status: Carrier['status'];
+  readonly isParked?: boolean;
   readonly heardAt: number;
   readonly rooms: readonly BareKey[];
 }
@@ -113,6 +115,7 @@ export type Directed = Extract<
       | 'relay-upstream'
       | 'relay-downstream'
       | 'hold-carrier'
+      | 'park-carrier'
       | 'suspend-carrier'
       | 'carrier-free';
   }
@@ -138,6 +141,7 @@ export function writeEffect(payload: Payload<EffectItem>, effect: Directed, isGo
       payload.add({ ...effect, isGone });
       return;
     case 'hold-carrier':
+    case 'park-carrier':
     case 'suspend-carrier':
       payload.add(effect);
       return;

@@ -11,8 +11,7 @@ import type { AccountState, CarrierId, PendingRequest, SessionId, Settings } fro
 import type { AccountView, Seat } from '../../core/view.ts';
 import type { Credentials } from '../../stream/sasl-relay.ts';
 import type { BareKey } from '../../xml/address.ts';
-import type { Stanza } from '../../xml/stanza.ts';
-import type { Account } from '../account.ts';
+import type { Account, Departure } from '../account.ts';
 import type { AccountRunner } from '../account-runner.ts';
 import { AccountStreamKeeper } from '../account-stream-keeper.ts';
 import type { AccountDeps } from '../deps.ts';
@@ -170,14 +169,14 @@ export class SharedAccount implements Account, Part {
     for (const { session, stanza } of requests.values()) this.refuse({ kind: 'session-stanza', session, stanza });
   }
 
-  removeSession(session: SessionPort, unseen?: readonly Stanza[]): void {
+  removeSession(session: SessionPort, { unseen, mayPark }: Departure = {}): void {
     const { id } = session;
     this.ports.sessions.delete(id);
     const carrier = this.seats.get(id)?.carrier;
     this.seats.delete(id);
     this.mirror.dropSession(id);
     this.deps.store.removeSession(this.bare, id);
-    this.input({ kind: 'session-gone', session: id, unseen });
+    this.input({ kind: 'session-gone', session: id, unseen, ...(mayPark && { mayPark }) });
     // Nobody knows of it yet, and no room hangs on it.
     if (this.#residency.isUnknown && carrier?.rooms.size === 0) this.free(carrier.id);
     this.settle();

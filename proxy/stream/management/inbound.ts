@@ -100,6 +100,11 @@ export class Inbound {
     this.#handled += cut;
   }
 
+  /** What the stanza can be known by, while it is not covered by `h`. */
+  markOf(ticket: Ticket): string | undefined {
+    return this.#entries[ticket - this.#handled]?.mark;
+  }
+
   /** `h` stays as it is: somebody has been told one, and what comes again must be known by its entry. */
   freeze(): void {
     this.#isFrozen = true;

@@ -48,7 +48,7 @@ const DELAY = Buffer.from(NS.delay);
  * A relayed message as it is kept to be sent again: with the time at which it came (XEP-0198 section 5), unless it tells one
  * already. Works on bytes: what a message ends with is its closing tag.
  */
-export function stamped(stanza: Stanza, text: Buffer, { bare, now }: OwnTerms): Buffer {
+export function stamped(stanza: Stanza, text: Buffer, { bare, now }: Pick<OwnTerms, 'bare' | 'now'>): Buffer {
   if (stanza.name !== 'message' || stanza.type === 'error' || stanza.selfClosing || text.includes(DELAY)) return text;
   const end = text.lastIndexOf('</');
   const stamp = new Date(now()).toISOString();

@@ -19,6 +19,7 @@ import { lost } from './lost.ts';
 import { messages } from './messages.ts';
 import { nodes } from './nodes.ts';
 import { owners } from './owners.ts';
+import { parking } from './parking.ts';
 import { parting } from './parting.ts';
 import { presence } from './presence.ts';
 import { races } from './races.ts';
@@ -55,6 +56,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   lost,
   keeping,
   bookmarks,
+  parking,
   nodes,
   store,
   trouble,

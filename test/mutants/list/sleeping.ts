@@ -12,8 +12,8 @@ export const sleeping: readonly Mutant[] = [
   {
     name: 'the stream of a client that has logged out stays',
     file: 'runtime/session.ts',
-    find: '    else if (this.#isOrderly || this.#legs.isOwn) this.#server.end();\n',
-    put: '    else if (this.#isOrderly || this.#legs.isOwn) return;\n',
+    find: '    else if (this.#isOrderly || this.#legs.isOwn || this.#parking.isTaken) this.#server.end();\n',
+    put: '    else if (this.#isOrderly || this.#legs.isOwn || this.#parking.isTaken) return;\n',
     kills: { push: ['S9 an account with no device'] },
   },
   {

@@ -134,8 +134,8 @@ export const streams: readonly Mutant[] = [
   {
     name: "a client's loss is not told to the server",
     file: 'runtime/session.ts',
-    find: '|| this.#legs.isOwn) this.#server.end();\n    else this.#server.destroy();\n',
-    put: '|| this.#legs.isOwn) this.#server.end();\n',
+    find: '|| this.#parking.isTaken) this.#server.end();\n    else this.#server.destroy();\n',
+    put: '|| this.#parking.isTaken) this.#server.end();\n',
     kills: { 'stream-ends': ["S8 a client's close"] },
   },
   {

@@ -1,0 +1,123 @@
+/**
+ * Parked streams (L3; DESIGN "Carriers", 3): a client that has gone left a stream behind that carries rooms, and nobody else can carry
+ * them. The stream stays in its rooms, taking no one-to-one traffic, until a session comes, which takes the rooms over unseen by their
+ * occupants, or until the account's time without sessions is over.
+ *
+ * What reaches it from others than its rooms was meant for the client: messages are kept for the next session, requests are refused. Presence
+ * is told to the next session by the server, subscription requests too: servers keep these until they are answered (RFC 6121 section 3.1.3).
+ */
+import { type StanzaErrorOptions, stanzaError } from '../../xml/build.ts';
+import { readdress } from '../../xml/edit.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { freeIfDone, hasOtherCarrier, suspend } from '../carriers.ts';
+import type { AccountState, Carrier, Occupancy, Session, Turn } from '../state.ts';
+import { reconcile } from './move.ts';
+import { endAllOverdue } from './overdue.ts';
+import { abandonRooms, retire } from './retire.ts';
+import { keepLetter, keepOnwards } from './strangers.ts';
+
+/** Whether a stream whose client has just gone carries what would be lost with it. */
+export function isWorthParking({ state }: Turn, carrier: Carrier, { push }: Session): boolean {
+  // What the server pushes for (XEP-0357) it would take for delivered.
+  if (push !== undefined) return false;
+  if (carrier.status !== 'ready' || carrier.isLeaving || state.settings.lingerMs === 0) return false;
+  if (hasOtherCarrier(state, carrier.id)) return false;
+  for (const room of state.rooms.values()) if (isKept(state, room, carrier)) return true;
+  return false;
+}
+
+/** The room is carried by this stream, or will be. */
+function isKept({ carriers }: AccountState, room: Occupancy, { id }: Carrier): boolean {
+  if (room.phase !== 'joined') return false;
+  if (room.carrier === id || room.move?.carrier === id) return true;
+  // An earlier stream, which is being freed of it.
+  return room.carrier !== undefined && carriers.get(room.carrier)?.status === 'retiring';
+}
+
+/** The client has gone, or is about to, and its stream stays. */
+export function park(turn: Turn, carrier: Carrier): void {
+  carrier.isParked = true;
+  endAllOverdue(turn, carrier);
+  turn.out.push({ kind: 'park-carrier', carrier: carrier.id });
+  reconcile(turn);
+}
+
+/**
+ * To be called after each input: a parked stream makes way for a session, and ends with its last room; one that goes on to be parked when
+ * its session is not resumed is left to the server then.
+ */
+export function tendParked(turn: Turn): void {
+  const { state } = turn;
+  for (const session of state.sessions.values()) {
+    if (!session.isBeforeParking) continue;
+    if (canTakeOver(state) || state.carriers.get(session.carrier)?.rooms.size === 0) sleepAtServer(turn, session);
+  }
+  for (const carrier of [...state.carriers.values()]) {
+    if (!carrier.isParked) continue;
+    if (carrier.status === 'ready' && canTakeOver(state)) retire(turn, carrier);
+    if (carrier.rooms.size > 0 || !state.carriers.has(carrier.id)) continue;
+    carrier.status = 'retiring';
+    freeIfDone(turn, carrier);
+    // Its client may still be there, unavailable.
+    carrier.isParked = false;
+  }
+}
+
+/** Its stream was going on to be parked, and need not: somebody else can carry the rooms, or none is left. The server keeps it now. */
+function sleepAtServer(turn: Turn, session: Session): void {
+  const { state } = turn;
+  session.isStreamKept = false;
+  session.isBeforeParking = false;
+  const carrier = state.carriers.get(session.carrier);
+  if (!carrier) return;
+  if (carrier.rooms.size === 0) {
+    suspend(turn, carrier);
+    return;
+  }
+  carrier.status = 'retiring';
+  reconcile(turn);
+}
+
+/** One that is not available would be given no presence by some servers (jabberd2), and may never be. */
+function canTakeOver({ sessions, carriers }: AccountState): boolean {
+  for (const { available, isHibernating, carrier } of sessions.values()) {
+    const own = carriers.get(carrier);
+    if (available && !isHibernating && own?.status === 'ready' && !own.isLeaving) return true;
+  }
+  return false;
+}
+
+/** What comes on a parked stream from others than its rooms. */
+export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void {
+  const { out } = turn;
+  if (stanza.name === 'message') keepLetter(turn, stanza);
+  else if (stanza.name === 'presence') out.drop('carrier-presence');
+  else if (stanza.type === 'get' || stanza.type === 'set') out.toCarrier(carrier.id, refusal(stanza));
+  else out.drop('unmatched-iq');
+}
+
+const REFUSED = { type: 'cancel', condition: 'service-unavailable' } as const;
+
+/** `from` must not stand on what goes to a carrier. */
+function refusal(stanza: Stanza, error: Pick<StanzaErrorOptions, 'type' | 'condition'> = REFUSED): Buffer {
+  return readdress(parseStanza(stanzaError(stanza, error)), { from: null });
+}
+
+/** The node is about to stop, and nobody else is there: who has written to the client learns that nobody has got it. */
+export function parkedLeaves(turn: Turn, carrier: Carrier): void {
+  if (hasOtherCarrier(turn.state, carrier.id)) return;
+  for (const { stanza } of turn.state.kept.splice(0)) {
+    turn.out.toCarrier(carrier.id, refusal(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
+  }
+}
+
+/** The server has ended it, or the connection broke: nobody can bring the account back before a session comes, which is told by the room. */
+export function parkedLost(turn: Turn, carrier: Carrier): void {
+  const { state } = turn;
+  if (hasOtherCarrier(state, carrier.id)) return;
+  for (const key of carrier.rooms) {
+    const room = state.rooms.get(key);
+    if (room?.members.size === 0) keepOnwards(turn, room.kept);
+  }
+  abandonRooms(turn, carrier.id, carrier.rooms);
+}
