@@ -60,7 +60,7 @@ function startsWithOne(file: string, folders: string[]): boolean {
 function runUnit(files: string[], folder: string): Promise<Outcome> {
   const pattern = `^(${files.map((file) => file.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})$`;
   const uvu = join('node_modules', 'uvu', 'bin.js');
-  return runChild({ label: 'unit tests', args: [uvu, 'test', pattern], cwd: root, folder, files, limitMs: 300_000 });
+  return runChild({ label: 'unit tests', args: [uvu, 'test', pattern], cwd: root, folder, files, limitMs: 600_000 });
 }
 
 async function runWithServers(files: string[], folder: string): Promise<Outcome[]> {

@@ -43,6 +43,8 @@ export interface EntryAttempt extends Attempt {
   readonly wish: WaitingJoin;
   /** The room has answered in full; only what was heard before is waited for. */
   isDue?: boolean;
+  /** What was said behind the account's admission, and is told behind the answer. */
+  readonly early: Stanza[];
 }
 
 /** A hand-over (`from` set) or a rejoin after a carrier was lost (`from` undefined). */

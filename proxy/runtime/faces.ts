@@ -8,6 +8,7 @@ import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
 import { ACCOUNT_RESOURCE } from './account-stream.ts';
 
 /** Of so many rooms of an account, and so many streams that have ended, the last faces are known. */
@@ -16,6 +17,8 @@ const MOST_LAST = 1000;
 const LATE_MS = 10_000;
 /** What tells stanzas that may name an account stream. */
 const MARK = Buffer.from(ACCOUNT_RESOURCE);
+/** And forms that name an occupant. */
+const FORM_MARK = Buffer.from('muc#jid');
 
 interface Known {
   /** The account's face in a room, now. */
@@ -26,6 +29,8 @@ interface Known {
 
 export class Faces {
   readonly #known = new Map<string, Known>();
+  /** The latest stream of each account. */
+  readonly #streams = new Map<BareKey, string>();
   /** Streams that have ended, oldest first, and when they are forgotten. */
   readonly #ended = new Map<string, number>();
   readonly #now: () => number;
@@ -38,6 +43,8 @@ export class Faces {
   enter(jid: string, face: (room: BareKey) => Face): void {
     this.#forget();
     this.#known.set(jid, { face, last: new Map() });
+    const account = bareKey(jid);
+    if (account !== undefined) this.#streams.set(account, jid);
   }
 
   /** It has ended. */
@@ -55,6 +62,8 @@ export class Faces {
       if (until > now && this.#ended.size <= MOST_LAST) return;
       this.#ended.delete(jid);
       this.#known.delete(jid);
+      const account = bareKey(jid);
+      if (account !== undefined && this.#streams.get(account) === jid) this.#streams.delete(account);
     }
   }
 
@@ -65,11 +74,29 @@ export class Faces {
     if (room === undefined || room === bareKey(own)) return stanza;
     const edit = new Edit(stanza);
     let isChanged = false;
-    for (const { node, name, jid } of addresses(stanza.root)) {
+    for (const { node, name, jid } of [...addresses(stanza.root), ...inForms(stanza.root)]) {
       const shown = bareKey(jid) === bareKey(own) ? undefined : this.#of(jid, room);
       if (shown === undefined) continue;
       isChanged = true;
-      edit.setAttr(node, name, shown);
+      if (name !== undefined) edit.setAttr(node, name, shown);
+      else edit.replace(node, value(shown));
+    }
+    return isChanged ? parseStanza(edit.toBuffer(), stanza.declarations) : stanza;
+  }
+
+  /** What a client sends, as the room is to have it: whom a form names by the face that was shown is there as an account stream. */
+  hide(stanza: Stanza): Stanza {
+    if (this.#known.size === 0 || stanza.name !== 'message' || !stanza.bytes.includes(FORM_MARK)) return stanza;
+    const room = bareKey(stanza.to ?? '');
+    if (room === undefined) return stanza;
+    const edit = new Edit(stanza);
+    let isChanged = false;
+    for (const { node, jid } of inForms(stanza.root)) {
+      const account = bareKey(jid);
+      const stream = account && this.#streams.get(account);
+      if (stream === undefined || this.#of(stream, room) !== jid) continue;
+      isChanged = true;
+      edit.replace(node, value(stream));
     }
     return isChanged ? parseStanza(edit.toBuffer(), stanza.declarations) : stanza;
   }
@@ -88,15 +115,12 @@ export class Faces {
 
 interface Address {
   readonly node: Node;
-  /** The attribute. */
-  readonly name: string;
+  /** The attribute; undefined: the element's text. */
+  readonly name: string | undefined;
   readonly jid: string;
 }
 
-/**
- * Where rooms name occupants: items and actors, who invites and declines (section 7.8). Forms are left alone, such as a request for voice (section 7.13):
- * rooms take who is meant from the form that comes back.
- */
+/** Where rooms name occupants: items and actors, who invites and declines (section 7.8). */
 function* addresses(root: Node): Iterable<Address> {
   for (const child of root.children) {
     if (child.ns === NS.mucUser || child.ns === NS.mucAdmin) {
@@ -112,4 +136,19 @@ function* addresses(root: Node): Iterable<Address> {
 function* attribute(node: Node, name: string): Iterable<Address> {
   const jid = node.attr(name);
   if (jid !== undefined) yield { node, name, jid };
+}
+
+/** Whom forms name, such as a request for voice and the answer to it (section 7.13): the room goes by what the answer says. */
+function* inForms(root: Node): Iterable<Address> {
+  for (const form of root.children) {
+    if (form.ns !== NS.dataForms) continue;
+    for (const field of form.children) {
+      const node = field.attr('var') === 'muc#jid' ? field.child('value') : undefined;
+      if (node) yield { node, name: undefined, jid: node.text() };
+    }
+  }
+}
+
+function value(jid: string): string {
+  return `<value xmlns='${NS.dataForms}'>${escapeXml(jid)}</value>`;
 }

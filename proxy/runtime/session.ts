@@ -160,7 +160,8 @@ export class ClientSession implements SessionPort, CarrierPort {
     return !this.#isServerGone && !this.#legs.isOwn && this.#seat.carrier.rooms.size === 0;
   }
 
-  #fromClient(stanza: Stanza): void {
+  #fromClient(received: Stanza): void {
+    const stanza = this.#deps.faces.hide(received);
     this.#rate?.note(stanza.length, this.#deps.now());
     if (this.#isManaged && isManagement(stanza)) this.#manageClient(stanza);
     else if (this.#legs.begin('client', stanza)) {

@@ -24,6 +24,7 @@ export const NS = {
   hats: 'urn:xmpp:hats:0',
   mucUser: 'http://jabber.org/protocol/muc#user',
   mucAdmin: 'http://jabber.org/protocol/muc#admin',
+  dataForms: 'jabber:x:data',
   mucOwner: 'http://jabber.org/protocol/muc#owner',
   directInvite: 'jabber:x:conference',
   delay: 'urn:xmpp:delay',

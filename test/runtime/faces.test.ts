@@ -30,12 +30,17 @@ for (const [what, xml] of Object.entries({
   'an occupant': `<presence from='r@muc/al'><x xmlns='${MUC}#user'><item jid='@'/><status code='110'/></x></presence>`,
   'who did it': `<presence from='r@muc/bo'><x xmlns='${MUC}#user'><item jid='x@y/z'><actor jid='@'/></item></x></presence>`,
   'who invites': `<message from='r@muc'><x xmlns='${MUC}#user'><invite from='@'><reason>@@</reason></invite></x></message>`,
+  'who asks for voice': `<message from='r@muc'><x xmlns='jabber:x:data'><field var='muc#jid'><value>@</value></field></x></message>`,
   'a list': `<iq from='r@muc' type='result'><query xmlns='${MUC}#admin'><item jid='@'/><item jid='x@y/z'/></query></iq>`,
 })) {
   test(`${what} has the address of a device`, () => {
     const { show } = play();
-    const given = xml.replaceAll('@@', 'word of minimix-rooms-1').replaceAll("'@'", `'${STREAM}'`);
-    assert.is(show(given), given.replaceAll(STREAM, 'alice@localhost/o&apos;desk'));
+    const given = xml
+      .replaceAll('@@', 'word of minimix-rooms-1')
+      .replaceAll("'@'", `'${STREAM}'`)
+      .replaceAll('>@<', `>${STREAM}<`);
+    const wanted = given.replace('<value>', "<value xmlns='jabber:x:data'>");
+    assert.is(show(given), wanted.replaceAll(STREAM, 'alice@localhost/o&apos;desk'));
   });
 }
 
@@ -46,12 +51,32 @@ test('what is no address of a known stream stays as it came', () => {
     item('alice@localhost/desk'),
     `<message from='r@muc/al'><body>${STREAM}</body></message>`,
     `<message from='r@muc/al'><x xmlns='urn:other'><item jid='${STREAM}'/></x></message>`,
-    `<iq from='r@muc' type='result'><x xmlns='jabber:x:data'><field var='muc#jid'><value>${STREAM}</value></field></x></iq>`,
+    `<iq from='r@muc' type='result'><x xmlns='jabber:x:data'><field var='other'><value>${STREAM}</value></field></x></iq>`,
   ]) {
     assert.is(show(xml), xml);
   }
   const stanza = parseStanza(`<presence xmlns='jabber:client' from='r@muc/al'/>`);
   assert.is(faces.show(stanza, 'bob@localhost'), stanza);
+});
+
+test('whom a form names by a face is named by the stream, to that room', () => {
+  const { faces, state } = play();
+  const form = (jid: string, to = 'r@muc', name = 'muc#jid', value = '<value>'): string =>
+    `<message xmlns='jabber:client' to='${to}'><x xmlns='jabber:x:data'><field var='${name}'>${value}${jid}</value></field></x></message>`;
+  const hidden = (xml: string): string => faces.hide(parseStanza(xml)).bytes.toString();
+  const desk = 'alice@localhost/o&apos;desk';
+  assert.is(hidden(form(desk)), form(STREAM, 'r@muc', 'muc#jid', "<value xmlns='jabber:x:data'>"));
+  for (const xml of [
+    form('alice@localhost/phone'),
+    form('carol@localhost/desk'),
+    form(desk, ''),
+    form(desk, 'r@muc', 'other'),
+    `<message xmlns='jabber:client' to='r@muc'><body>muc#jid ${desk}</body></message>`,
+  ]) {
+    assert.is(hidden(xml), xml);
+  }
+  state.face = absent;
+  assert.is(hidden(form(desk)), form(desk));
 });
 
 test("the account's own streams are for its own rules", () => {

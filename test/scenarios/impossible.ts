@@ -82,6 +82,7 @@ export const impossible = {
     servers: ['jabberd2'],
   },
   awayMembers: { reason: 'only Prosody shows members who are away', servers: ['ejabberd', 'jabberd2'] },
+  voice: { reason: 'mu-conference knows no requests for voice', servers: ['jabberd2'] },
   ownersListed: { reason: 'mu-conference does not list its owners among the moderators', servers: ['jabberd2'] },
   clientAddress: { reason: 'jabberd2 takes no word for where a client comes from', servers: ['jabberd2'] },
   expulsion: {

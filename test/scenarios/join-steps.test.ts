@@ -53,6 +53,36 @@ scenario(
 );
 
 scenario(
+  'J2',
+  'a private word and a notice of changes before the answer is complete reach each device, behind its answer and in their order',
+  async ({ login, carrierPeer }) => {
+    const [phone, desk] = [await login(), await login()];
+    phone.send(joinPresence(address, { id: 'phone' }));
+    const peer = await carrierPeer();
+    const join = await peer.pick(isJoin);
+    const fence = await peer.pick(ask);
+    desk.send(joinPresence(address, { id: 'desk' }));
+    await desk.ping();
+    answerJoin(peer, join);
+    const changed = `<x xmlns='${ns.mucUser}'><status code='104'/></x>`;
+    peer.send(`<message type='groupchat' from='${room}' to='${peer.jid}' id='changed'>${changed}</message>`);
+    peer.send(said(peer, 'live'));
+    peer.send(`<message type='chat' id='hello' from='${room}/bo' to='${peer.jid}'><body>welcome</body></message>`);
+    await phone.expectNothing();
+    result(peer, fence);
+    for (const [id, session] of Object.entries({ phone, desk })) {
+      await session.expect(`<presence from='${address}' id='${id}'/>`);
+      await session.expect(`<message type='groupchat'><subject/></message>`);
+      for (const one of ['changed', 'live', 'hello']) {
+        const next = await session.expect((element: Element) => element.name === 'message');
+        assert.is(next.id, one);
+      }
+      await session.expectNothing();
+    }
+  },
+);
+
+scenario(
   'J4',
   'what a room gives as history is given to each session, however long ago it was said',
   async ({ login, carrierPeer }) => {

@@ -55,10 +55,43 @@ scenario('J8', 'who is invited is told of a device', async ({ room, login }) => 
   const bob = await login('bob');
   const invitation = `<x xmlns='${ns.mucUser}'><invite to='${bob.bareJid}'><reason>come</reason></invite></x>`;
   desk.send(`<message id='inv' to='${room}'>${invitation}</message>`);
-  const told = await bob.pick(`<message from='${room}'><x xmlns='${ns.mucUser}'><invite/></x></message>`);
+  const isInvited = (one: Element) => one.from === room && one.at('x', 'invite') !== undefined;
+  const told = await bob.pick(Object.assign(isInvited, { wanted: 'the invitation' }));
   const from = told.at('x', 'invite')?.attrs.from ?? '';
   // Some services tell the account alone, some the nick.
   assert.ok([desk.jid, desk.bareJid, `${room}/al`].includes(from), from);
 });
+
+scenario(
+  'J8',
+  'voice is given to the device that a moderator sees asking for it',
+  async ({ room, login }) => {
+    const owner = await login('bob');
+    await createRoom(owner, `${room}/bo`, { moderatedroom: '1' });
+    const desk = await login('alice', { device: 'desk' });
+    await joinRoom(desk, `${room}/al`);
+    const mute = `<query xmlns='${ns.mucAdmin}'><item nick='al' role='visitor'/></query>`;
+    await owner.iq(`<iq type='set' to='${room}'>${mute}</iq>`);
+    await desk.pick(`<presence from='${room}/al'><x xmlns='${ns.mucUser}'><item role='visitor'/></x></presence>`);
+    const form = (fields: Record<string, string>) =>
+      `<message to='${room}'><x xmlns='${ns.data}' type='submit'>${Object.entries(fields)
+        .map(([name, text]) => `<field var='${name}'><value>${text}</value></field>`)
+        .join('')}</x></message>`;
+    const wish = { FORM_TYPE: 'http://jabber.org/protocol/muc#request', 'muc#role': 'participant' };
+    desk.send(form(wish));
+    const isAsked = (one: Element) => one.child('x', ns.data)?.attrs.type === 'form';
+    const asked = await owner.pick(Object.assign(isAsked, { wanted: 'the request' }));
+    const told = (name: string): string =>
+      asked
+        .child('x', ns.data)
+        ?.elements.find((field) => field.attrs.var === name)
+        ?.child('value')?.text ?? '';
+    assert.is(told('muc#jid'), desk.jid);
+    const whom = { 'muc#jid': told('muc#jid'), 'muc#roomnick': told('muc#roomnick') };
+    owner.send(form({ ...wish, ...whom, 'muc#request_allow': 'true' }));
+    await desk.pick(`<presence from='${room}/al'><x xmlns='${ns.mucUser}'><item role='participant'/></x></presence>`);
+  },
+  { except: ['voice'] },
+);
 
 scenario.run();

@@ -17,7 +17,6 @@ import {
   keyOfNick,
   nickOf,
   noteAnswered,
-  noteConfigChange,
   noteRoomCodes,
   recordOccupancy,
   serviceOf,
@@ -31,7 +30,8 @@ import { autojoined, autojoinFailed, isPassing } from './autojoin.ts';
 import { flushBehind } from './behind.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { takeCursor } from './cursor.ts';
-import { isKept, isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
+import { isEarly, keepEarly, tellEarly } from './early.ts';
+import { isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { enter, presentationOf, sendFence, startJoin } from './join.ts';
 import { leaveRoom } from './leave.ts';
@@ -99,8 +99,11 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
   const { out, now } = turn;
   const { texts } = turn.state.services;
   if (stanza.name === 'presence') {
+    const { self } = attempt;
     if (joinPresence(turn, room, attempt, stanza) === 'refused') refused(turn, room, stanza);
-    else if (attempt.self && attempt.isFenceSpent) fenceAgain(turn, room, attempt);
+    else if (self && self !== attempt.self) attempt.early.length = 0;
+    if (room.attempt !== attempt) return;
+    if (attempt.self && attempt.isFenceSpent) fenceAgain(turn, room, attempt);
     return;
   }
   if (stanza.name === 'iq') {
@@ -119,10 +122,14 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
       out.drop('left-room');
       return;
     }
-    if (isSubject(stanza)) noteSubject(room, stanza, undefined);
+    if (isEarly(attempt, room, stanza)) keepEarly(turn, attempt, room, stanza);
+    else if (isSubject(stanza)) noteSubject(room, stanza, undefined);
     else if (isNotice(stanza)) attempt.notices.push(detach(stanza));
-    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, { isAnswer: true, texts });
-    else noteConfigChange(room.codes, stanza);
+    else room.log.add(stanza, now, { isAnswer: true, texts });
+    return;
+  }
+  if (isEarly(attempt, room, stanza) && stanza.type !== 'error') {
+    keepEarly(turn, attempt, room, stanza);
     return;
   }
   // Anything else before the self-presence is for the one who joins: a captcha challenge (XEP-0158), a refusal in words.
@@ -217,6 +224,7 @@ function settle(turn: Turn, room: Occupancy): void {
     const cursor = takeCursor(session, room);
     replay(turn, room, session, { join: wait.stanza, asked: wait.nick, isCreator, notices, liveFrom, cursor });
   }
+  tellEarly(turn, room, attempt);
   bringUpToDate(turn, room);
   showIfMore(turn, room);
   for (const wait of waiting) flushBehind(turn, room, wait);

@@ -112,6 +112,7 @@ export function startJoin(turn: Turn, room: Occupancy): void {
     created: false,
     roster: room.roster,
     notices: [],
+    early: [],
   };
   sendJoin(turn, room, carrier, room.attempt.joinId, waiting);
   sendFence(turn, room, carrier, room.attempt.fenceId);

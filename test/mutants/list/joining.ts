@@ -203,8 +203,8 @@ export const joining: readonly Mutant[] = [
   {
     name: 'nothing that is said before the first answer is complete is kept',
     file: 'core/rules/join-answer.ts',
-    find: "    else if (stanza.root.child('body') || isKept(stanza)) room.log.add(stanza, now, { isAnswer: true, texts });\n",
-    put: '    else if (now < 0) room.log.add(stanza, now, { isAnswer: true, texts });\n',
+    find: '    else room.log.add(stanza, now, { isAnswer: true, texts });\n',
+    put: '',
     kills: { 'join-answer': ['J2 a session gets'], 'join-steps': ['J2 what is said', 'J4'] },
   },
   {

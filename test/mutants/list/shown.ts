@@ -20,8 +20,8 @@ export const shown: readonly Mutant[] = [
   {
     name: 'rooms show account streams to the clients of other accounts',
     file: 'runtime/faces.ts',
-    find: 'return isChanged ? parseStanza(edit.toBuffer(), stanza.declarations) : stanza;',
-    put: 'return isChanged ? stanza : stanza;',
+    find: 'if (name !== undefined) edit.setAttr(node, name, shown);',
+    put: 'if (name !== undefined) edit.removeAttr(node, `${name}s`);',
     cells: 'account,tcp',
     kills: { 'shown-addresses': ['J8 a room that shows addresses'] },
   },
@@ -48,5 +48,20 @@ export const shown: readonly Mutant[] = [
     put: 'return { jid: undefined, isIn: first !== undefined };',
     cells: 'account,tcp',
     kills: { 'shown-addresses': ['J8 a room that shows addresses'] },
+  },
+  {
+    name: 'forms name devices to rooms',
+    file: 'runtime/faces.ts',
+    find: "if (this.#known.size === 0 || stanza.name !== 'message' || !stanza.bytes.includes(FORM_MARK)) return stanza;",
+    put: 'if (this.#known.size >= 0) return stanza;',
+    cells: 'account,tcp',
+    kills: { 'shown-addresses': ['J8 voice is given'] },
+  },
+  {
+    name: 'what cannot be had from the log is lost before the answer is complete',
+    file: 'core/rules/join-answer.ts',
+    find: '  tellEarly(turn, room, attempt);\n',
+    put: '',
+    kills: { 'join-steps': ['J2 a private word'] },
   },
 ];

@@ -1,0 +1,42 @@
+/**
+ * What a room says when it has let the account in, and the answer to the join is not known to be complete: it is no part of that answer, and each
+ * session that waits is told of it right behind its own (XEP-0045 section 7.1).
+ */
+
+import type { Stanza } from '../../xml/stanza.ts';
+import { detach, noteConfigChange } from '../occupancy.ts';
+import { delayStamp } from '../stanza-log.ts';
+import type { EntryAttempt, Occupancy, Turn } from '../state.ts';
+import { groupchat, isKept, isNotice, isSubject } from './groupchat.ts';
+import { message } from './private-message.ts';
+
+/** More of them are dropped: rooms answer in one go, or a human has just been let in. */
+const MOST_EARLY = 200;
+
+/**
+ * Whether the message is live, and cannot be had from the log: a notice of changes, a chat state, what is private. What is said behind such a
+ * message keeps its place.
+ */
+export function isEarly({ self, early }: EntryAttempt, room: Occupancy, stanza: Stanza): boolean {
+  if (!self) return false;
+  if (stanza.type !== 'groupchat') return true;
+  if (delayStamp(stanza) !== undefined || isNotice(stanza)) return false;
+  // The first subject ends the answer (section 7.2.15).
+  if (isSubject(stanza)) return early.length > 0 && room.subject !== undefined;
+  return early.length > 0 || !isKept(stanza);
+}
+
+/** A change of what codes tell shows in the self-presence too, which is still to come. */
+export function keepEarly({ out }: Turn, { early }: EntryAttempt, room: Occupancy, stanza: Stanza): void {
+  if (stanza.type === 'groupchat') noteConfigChange(room.codes, stanza);
+  if (early.length < MOST_EARLY) early.push(detach(stanza));
+  else out.drop('queue-full');
+}
+
+/** To be called when all that waited have been answered. */
+export function tellEarly(turn: Turn, room: Occupancy, { carrier, early }: EntryAttempt): void {
+  for (const stanza of early) {
+    if (stanza.type === 'groupchat') groupchat(turn, room, carrier, stanza);
+    else message(turn, room, carrier, stanza);
+  }
+}
