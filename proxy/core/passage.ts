@@ -76,8 +76,10 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
   const places = new RoomSet();
   for (const key of new Set([...known.rooms, ...carrier.rooms])) {
     const room = source.rooms.get(key);
-    const isInside = room?.phase === 'joined' && room.members.has(id);
-    if (!room || !(isInside || occupies(carrier, key))) continue;
+    // A room that has ended is kept for what is still said of it, and has no place for anybody.
+    if (!room || room.phase === 'ended') continue;
+    const isInside = room.phase === 'joined' && room.members.has(id);
+    if (!isInside && !occupies(carrier, key)) continue;
     const part = partOf(room, known, carrier);
     rooms.push(part);
     if (part.members.size > 0) joined.add(key);

@@ -250,7 +250,8 @@ export class SessionLegs {
     if (!isManagement(stanza)) return 'not-management';
     const managed = this.#managed;
     if (side === 'client' && stanza.name === 'enable') return this.#enable(stanza);
-    if (side === 'server' && managed && (stanza.name === 'enabled' || stanza.name === 'failed')) {
+    // Only while the client's `<enable/>` is unanswered: a connection that another has taken over refuses what still comes on it.
+    if (side === 'server' && managed && !managed.isEnabled && (stanza.name === 'enabled' || stanza.name === 'failed')) {
       if (stanza.name === 'enabled') this.client.send(managed.enabled(stanza));
       else {
         this.#managed = undefined;
@@ -344,6 +345,8 @@ export class SessionLegs {
 
   /** `<resume/>` for the server on a new connection; undefined: there is nothing to resume. */
   prepareResume(h: number): string | undefined {
+    // The old connection is about to be no stream of the session's any more.
+    this.#postponed?.clear();
     return this.#managed?.prepareResume(h);
   }
 

@@ -58,6 +58,18 @@ function departed(id = 's1' as SessionId) {
   return { world, record, text: writeRecord(record, world.now) };
 }
 
+test('L5 a session that was removed from a room takes no place in it along', () => {
+  const world = new World();
+  const id = world.bind();
+  world.join(id);
+  world.settle();
+  world.kick();
+  world.settle();
+  const passage = passageOf(world.state, id, unfinishedOf(world.state, id));
+  assert.equal(passage?.rooms, []);
+  assert.is(passage?.carrier.rooms.size, 0);
+});
+
 test('a record is read as it was written', () => {
   const { record, text, world } = departed();
   const read = readRecord(text, settings);

@@ -38,6 +38,8 @@ scenario(
       await party.enable(phone.client, 'phone');
       await party.writes(party.jid);
       await phone.client.pick(`<message type='chat'/>`);
+      // What it has acknowledged has come as far as the ping.
+      await phone.client.ping();
       await party.note('awake');
       await party.cut(phone);
       await party.note('asleep');
