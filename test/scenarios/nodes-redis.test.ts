@@ -46,7 +46,12 @@ async function each(proxies: readonly TestProxy[], what: string, status: number,
   for (const { app } of proxies) {
     const url = `http://127.0.0.1:${app.httpAddress?.port}`;
     await until(`readyz and metrics tell that ${what}`, async () => {
-      const [ready, metrics] = await Promise.all([fetch(`${url}/readyz`), fetch(`${url}/metrics`)]);
+      // A connection that was kept may be closed just as it is used again.
+      const headers = { connection: 'close' };
+      const [ready, metrics] = await Promise.all([
+        fetch(`${url}/readyz`, { headers }),
+        fetch(`${url}/metrics`, { headers }),
+      ]);
       return ready.status === status && new RegExp(`^minimix_redis_up ${up}$`, 'm').test(await metrics.text());
     });
   }
