@@ -52,13 +52,13 @@ function idOf(entry: LogEntry): string | undefined {
 }
 
 /** A message of an archived room as sessions are given it; `isLogged`: it is about to go into the log. */
-export function marked(room: Occupancy, stanza: Stanza, isLogged: boolean, now: number): Stanza {
+export function marked(room: Occupancy, stanza: Stanza, isLogged: boolean): Stanza {
   if (!room.archive) return stanza;
-  return markedFor(room.log, room.archive, stanza, isLogged, now);
+  return markedFor(room.log, room.archive, stanza, isLogged);
 }
 
 /** All that is in the log has an id, and no two have the same. */
-export function markLog({ log, archive }: Occupancy, now: number): void {
+export function markLog({ log, archive }: Occupancy): void {
   if (!archive) return;
   const seen = new Set<string>();
   log.rewrite((entry) => {
@@ -68,10 +68,12 @@ export function markLog({ log, archive }: Occupancy, now: number): void {
       seen.add(id);
       return undefined;
     }
-    const said = markedFor(log, archive, stanza, true, now);
+    const said = markedFor(log, archive, stanza, true);
     const given = stanzaIdOf(said);
     if (given !== undefined) seen.add(given);
-    return said === stanza ? undefined : { ...entry, text: Buffer.from(said.bytes), memo: { id: given } };
+    return said === stanza
+      ? undefined
+      : { ...entry, text: Buffer.from(said.bytes), memo: { id: given }, names: undefined };
   });
 }
 
@@ -80,7 +82,7 @@ function isOurs(id: string, stanza: Stanza): boolean {
   return id.startsWith(OWN_ARCHIVE + shorten(messageKey(stanza)));
 }
 
-function markedFor(log: StanzaLog, { hasIds }: OwnArchive, stanza: Stanza, isLogged: boolean, now: number): Stanza {
+function markedFor(log: StanzaLog, { hasIds }: OwnArchive, stanza: Stanza, isLogged: boolean): Stanza {
   if (hasIds && roomStanzaId(stanza) !== undefined) return stanza;
   const foreign = stanza.root.children.filter((child) => isOfRoom(child, stanza));
   if (foreign.length === 0 && !isLogged) return stanza;
@@ -88,7 +90,7 @@ function markedFor(log: StanzaLog, { hasIds }: OwnArchive, stanza: Stanza, isLog
   // Where the room gives none, occupants have written them.
   for (const child of foreign) edit.remove(child);
   if (isLogged) {
-    const id = freshArchiveId(log, stanza, now);
+    const id = freshArchiveId(log, stanza);
     const by = escapeXml(bareOf(stanza.from ?? ''));
     edit.append(stanza.root, `<stanza-id xmlns='${NS.stanzaId}' by='${by}' id='${id}'/>`);
   }
@@ -100,10 +102,9 @@ function isOfRoom(child: Stanza['root'], { from = '' }: Stanza): boolean {
 }
 
 /** Not yet in the log: of messages that are alike each has its own. */
-function freshArchiveId(log: StanzaLog, stanza: Stanza, now: number): string {
+function freshArchiveId(log: StanzaLog, stanza: Stanza): string {
   const start = OWN_ARCHIVE + shorten(messageKey(stanza));
-  const entries = log.entries(now);
   let id = start;
-  for (let number = 2; entries.some((entry) => idOf(entry) === id); number += 1) id = `${start}-${number}`;
+  for (let number = 2; log.some((entry) => idOf(entry) === id); number += 1) id = `${start}-${number}`;
   return id;
 }

@@ -16,6 +16,8 @@ export interface LogEntry {
   readonly keys?: { readonly content: string; readonly message: string } | undefined;
   /** Its id in an archive (archive.ts), once somebody has read it. */
   memo?: { readonly id: string | undefined } | undefined;
+  /** By what others may refer to it, once somebody has looked for it (retraction.ts). */
+  names?: readonly string[] | undefined;
 }
 
 /** The stanza of an entry, to be forked. */

@@ -245,8 +245,11 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
     out.clearTimer(`${timer} ${room.key}`);
   if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });
   // A room that could not be joined may be joined later, and go on from what was heard before.
-  const wasInside = room.phase === 'joined' || room.phase === 'leaving';
-  if (wasInside && turn.state.settings.keepsLogs) out.push({ kind: 'forget-log', room: room.key });
+  const { keepsLogs } = turn.state.settings;
+  const wasInside = (room.phase === 'joined' || room.phase === 'leaving') && room.past === undefined;
+  if (wasInside && keepsLogs) out.push({ kind: 'forget-log', room: room.key });
+  // What has been read is there still, and comes again with the next join.
+  else if (typeof room.past === 'object') room.kept.length = 0;
   room.past = undefined;
   room.phase = 'ended';
   room.carrier = undefined;

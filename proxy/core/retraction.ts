@@ -39,6 +39,13 @@ export function retractionOf(stanza: Stanza): Retraction | undefined {
 
 const IDS: ReadonlySet<string> = new Set(['origin-id', 'stanza-id']);
 
+/** By what others may refer to a message: its ids, and that of the one which it corrects. */
+export function namesOf(said: Stanza): readonly string[] {
+  const ids = said.root.children.filter(({ ns, name }) => ns === NS.stanzaId && IDS.has(name));
+  const names = [said.id, ...ids.map((one) => one.attr('id')), said.root.child('replace', NS.correct)?.attr('id')];
+  return names.filter((name) => name !== undefined);
+}
+
 /** What a retraction finds: it is the message meant, and `isOwn` tells whether it comes from the same occupant. */
 export function isTarget(said: Stanza, { target, moderated }: Retraction, isOwn: () => boolean): boolean {
   if (moderated) return roomStanzaId(said) === target;

@@ -8,7 +8,7 @@ import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { entryContentKey, entryStanza, type LogEntry } from './log-entry.ts';
 import { contentKey } from './message-key.ts';
-import { corrects, isSameOccupant, isTarget, type Retraction, retractionOf, tombstone } from './retraction.ts';
+import { corrects, isSameOccupant, isTarget, namesOf, type Retraction, retractionOf, tombstone } from './retraction.ts';
 import type { TextPool } from './text-pool.ts';
 
 export interface LogLimits {
@@ -119,6 +119,15 @@ export class StanzaLog {
   wasAdded(stanza: Stanza, now: number): boolean {
     const key = contentKey(stanza);
     return this.#passed.has(key) || this.entries(now).some((entry) => entryContentKey(entry) === key);
+  }
+
+  /** Whether one of the entries is such a one; also while they are rewritten, when none may go. */
+  some(isSuch: (entry: LogEntry) => boolean): boolean {
+    for (let index = this.#head; index < this.#entries.length; index += 1) {
+      const entry = this.#entries[index];
+      if (entry && isSuch(entry)) return true;
+    }
+    return false;
   }
 
   /** Oldest first; entries that were heard too long ago are gone. */
@@ -240,7 +249,10 @@ export class StanzaLog {
     const first = this.#added - this.size;
     for (let index = this.#entries.length - 1; index >= this.#head; index -= 1) {
       const entry = this.#entries[index];
-      if (entry?.text.includes(written)) yield { entry, said: entryStanza(entry), place: first + index - this.#head };
+      // Whatever is looked for, each entry is read for that once at most.
+      if (!entry?.text.includes(written)) continue;
+      entry.names ??= namesOf(entryStanza(entry));
+      if (entry.names.includes(word)) yield { entry, said: entryStanza(entry), place: first + index - this.#head };
     }
   }
 
@@ -252,6 +264,11 @@ export class StanzaLog {
       if (this.#rewritten.size > 0) this.#rewritten.delete(this.#added - this.size);
       this.#head += 1;
       this.#pass(entry);
+    }
+    // Nothing is left that was said before.
+    for (const [from, place] of this.#freed) {
+      if (place > this.#added - this.size) break;
+      this.#freed.delete(from);
     }
     if (this.#head > 64 && this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);

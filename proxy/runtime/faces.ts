@@ -3,7 +3,7 @@
  * room says about its occupants is replaced by that of a device (`core/face.ts`). What people write is left alone.
  */
 import { type Face, NO_FACE } from '../core/face.ts';
-import { type BareKey, bareKey } from '../xml/address.ts';
+import { type BareKey, bareKey, resourceOf } from '../xml/address.ts';
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import type { Node } from '../xml/spans.ts';
@@ -72,6 +72,8 @@ export class Faces {
     if (this.#known.size === 0 || !stanza.bytes.includes(MARK)) return stanza;
     const room = bareKey(stanza.from ?? '');
     if (room === undefined || room === bareKey(own)) return stanza;
+    // What an occupant has written.
+    if (stanza.name === 'message' && resourceOf(stanza.from ?? '') !== '') return stanza;
     const edit = new Edit(stanza);
     let isChanged = false;
     for (const { node, name, jid } of [...addresses(stanza.root), ...inForms(stanza.root)]) {
@@ -88,7 +90,8 @@ export class Faces {
   hide(stanza: Stanza): Stanza {
     if (this.#known.size === 0 || stanza.name !== 'message' || !stanza.bytes.includes(FORM_MARK)) return stanza;
     const room = bareKey(stanza.to ?? '');
-    if (room === undefined) return stanza;
+    // What is for occupants to read would tell them who is there.
+    if (room === undefined || stanza.type === 'groupchat' || resourceOf(stanza.to ?? '') !== '') return stanza;
     const edit = new Edit(stanza);
     let isChanged = false;
     for (const { node, jid } of inForms(stanza.root)) {

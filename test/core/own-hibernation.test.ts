@@ -276,6 +276,35 @@ test('invitations are kept without a body', () => {
   assert.equal(delayed(world, b), ['mediated', 'direct']);
 });
 
+test('so are messages without a text, such as encrypted ones and receipts, of which senders are told nothing', () => {
+  const world = new World();
+  const a = world.bind();
+  const secret = `<message from='bob@test/x' to='${BARE}/r1' type='chat' id='e'><encrypted xmlns='urn:xmpp:omemo:2'/></message>`;
+  const receipt = `<message from='bob@test/x' to='${BARE}/r1' id='r'><received xmlns='urn:xmpp:receipts' id='1'/></message>`;
+  const typing = `<message from='bob@test/x' to='${BARE}/r1' type='chat' id='t'><composing xmlns='${NS.chatStates}'/></message>`;
+  giveUp(world, a, [secret, receipt, typing]);
+  const b = world.bind();
+  assert.equal(delayed(world, b), ['e', 'r']);
+  giveUp(world, b, [secret], true);
+  assert.equal(errors(world), []);
+});
+
+test('what is asked under an id that no client makes is not answered on a stream that others depend on', () => {
+  const world = new World();
+  const a = world.bind();
+  world.join(a);
+  world.settle();
+  const { carrier } = world.client(a);
+  for (const length of [1024, 1025]) {
+    const id = "'".repeat(length).replaceAll("'", '&apos;');
+    const stanza = parseStanza(
+      `<iq from='${ROOM}/bob' to='${BARE}/r1' type='get' id='${id}'><query xmlns='urn:x'/></iq>`,
+    );
+    world.input({ kind: 'carrier-stanza', carrier, stanza });
+  }
+  assert.is(world.state.inbound.size, 1);
+});
+
 test('a private message that a joined sibling has got too is not given to it again', () => {
   const world = new World();
   const [a, b] = [world.bind(), world.bind()];

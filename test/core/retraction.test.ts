@@ -26,6 +26,24 @@ function bodies(log: StanzaLog): (string | undefined)[] {
   return log.entries(1).map((entry) => entryStanza(entry).root.child('body')?.text());
 }
 
+test('each entry is read once, whatever is looked for', () => {
+  const log = new StanzaLog({ ...limits, stanzas: 1000 });
+  for (let number = 0; number < 1000; number += 1) log.add(message('bob', `m${number}`, '<body>m</body>'), 1);
+  log.add(message('eve', 'r', retract('m')), 1);
+  const before = log.entries(1).map(({ names }) => names);
+  assert.is(before.filter((names) => names !== undefined).length, 999);
+  log.add(message('eve', 's', retract('nothing of the kind m')), 1);
+  assert.is(log.entries(1)[0]?.names, before[1]);
+});
+
+test('who gives up a nick has said what was said under it', () => {
+  const log = new StanzaLog(limits);
+  log.add(message('bob', '1', '<body>one</body>'), 1);
+  log.free(`${ROOM}/bob`);
+  log.add(message('bob', '2', retract('1')), 1);
+  assert.equal(bodies(log), ['one', undefined]);
+});
+
 test('who may take what back', () => {
   const old = (inner: string): string => `<apply-to xmlns='${NS.fasten}' id='sid'>${inner}</apply-to>`;
   const oldRetract = `<retract xmlns='${NS.retractOld}'/>`;

@@ -79,6 +79,17 @@ test('whom a form names by a face is named by the stream, to that room', () => {
   assert.is(hidden(form(desk)), form(desk));
 });
 
+test('what is for occupants to read tells nobody who is there', () => {
+  const { faces, show } = play();
+  const form = `<x xmlns='jabber:x:data' type='submit'><field var='muc#jid'><value>${present.jid}</value></field></x>`;
+  for (const attributes of ["type='groupchat' to='r@muc'", "type='chat' to='r@muc/eve'", "to='r@muc/eve'"]) {
+    const sent = parseStanza(`<message xmlns='jabber:client' ${attributes}>${form}</message>`);
+    assert.is(faces.hide(sent), sent);
+  }
+  const written = `<message from='r@muc/eve'>${form.replace(present.jid ?? '', STREAM)}</message>`;
+  assert.is(show(written), written);
+});
+
 test("the account's own streams are for its own rules", () => {
   const { show } = play();
   assert.is(show(item(STREAM), 'Alice@localhost'), item(STREAM));

@@ -22,14 +22,14 @@ const MOST_PAGE_BYTES = 256 * 1024;
 
 /** The room has said what it is and can do. A refusal to say so changes nothing. */
 export function noteRoomInfo(turn: Turn, room: Occupancy, info: Stanza): void {
-  const { state, now } = turn;
+  const { state } = turn;
   if (!state.settings.archive || info.type !== 'result') return;
   if (!info.root.child('query', NS.discoInfo)) return;
   const { archive } = room;
   room.archive = archiveFor(info);
   const isSame = archive?.hasIds === room.archive?.hasIds;
   if (isSame) return;
-  markLog(room, now);
+  markLog(room);
   noteLogged(turn, room);
 }
 

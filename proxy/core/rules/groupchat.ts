@@ -29,7 +29,7 @@ export function sendGroupchat(turn: Turn, room: Occupancy, session: Session, sta
 
 /** The room says something. */
 export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
-  const { out, now } = turn;
+  const { out } = turn;
   if (room.overlap && !room.overlap.isNew(carrier, stanza)) {
     out.drop('overlap');
     return;
@@ -37,7 +37,7 @@ export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanz
   noteReflected(room, stanza);
   const isSubjectChange = isSubject(stanza);
   const isLogged = !isSubjectChange && isKept(stanza);
-  say(turn, room, marked(room, stanza, isLogged, now), isSubjectChange, isLogged);
+  say(turn, room, marked(room, stanza, isLogged), isSubjectChange, isLogged);
 }
 
 function say(turn: Turn, room: Occupancy, stanza: Stanza, isSubjectChange: boolean, isLogged: boolean): void {

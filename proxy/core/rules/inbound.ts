@@ -24,6 +24,10 @@ export function inbound(
   session = mostActive(turn.state, room),
 ): void {
   const { state, out } = turn;
+  if (!isAnswerable(stanza)) {
+    out.drop('oversize');
+    return;
+  }
   // COMPAT: mu-conference sends a self-ping (XEP-0410) back to the occupant who sent it: that it arrives is the answer.
   const isOwnId = state.requests.has(stanza.id ?? '') || (stanza.id !== undefined && stanza.id === room.ping?.id);
   const isSelfPing = isOwnId && stanza.root.child('ping', NS.ping) !== undefined;
@@ -74,6 +78,14 @@ export function inboundOver(turn: Turn, session: SessionId, room?: Occupancy): v
   for (const [key, pending] of [...turn.state.inbound]) {
     if (pending.session === session && (!room || pending.room === room.key)) inboundUnanswered(turn, key);
   }
+}
+
+/** A longer id than any client makes, which its sender's server may have lengthened on the way: the answer would bear it, and could be too big for the stream. */
+const MOST_ID = 1024;
+
+/** Whether an answer with the stanza's id can go on a stream that others depend on. */
+export function isAnswerable({ id }: Stanza): boolean {
+  return id === undefined || id.length <= MOST_ID;
 }
 
 /** What the proxy answers in the account's name: a ping is alive (XEP-0199), all else is not to be had. */

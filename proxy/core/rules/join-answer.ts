@@ -101,7 +101,9 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
   if (stanza.name === 'presence') {
     const { self } = attempt;
     if (joinPresence(turn, room, attempt, stanza) === 'refused') refused(turn, room, stanza);
-    else if (self && self !== attempt.self) attempt.early.length = 0;
+    // No room repeats what is private.
+    else if (self && self !== attempt.self)
+      attempt.early.splice(0, attempt.early.length, ...attempt.early.filter(({ type }) => type !== 'groupchat'));
     if (room.attempt !== attempt) return;
     if (attempt.self && attempt.isFenceSpent) fenceAgain(turn, room, attempt);
     return;
@@ -204,7 +206,7 @@ function settle(turn: Turn, room: Occupancy): void {
   room.phase = 'joined';
   const live = countLive(room, now);
   adoptPast(turn, room, attempt.created);
-  markLog(room, now);
+  markLog(room);
   noteLogged(turn, room);
   autojoined(turn, room);
   room.heardAt = now;

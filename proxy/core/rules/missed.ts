@@ -78,7 +78,7 @@ export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stan
     return;
   }
   // It is known as it went into the log: without ids that occupants have written into a room that gives none.
-  const said = marked(room, stanza, false, turn.now);
+  const said = marked(room, stanza, false);
   if (stanza.type === 'groupchat' && room.log.wasAdded(said, turn.now)) return;
   pass(turn, room, carrier, stanza);
 }

@@ -11,6 +11,7 @@ import { readdress } from '../../xml/edit.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { freeIfDone, hasOtherCarrier, suspend } from '../carriers.ts';
 import type { AccountState, Carrier, Occupancy, Session, Turn } from '../state.ts';
+import { isAnswerable } from './inbound.ts';
 import { reconcile } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
 import { abandonRooms, retire } from './retire.ts';
@@ -92,8 +93,9 @@ export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void
   const { out } = turn;
   if (stanza.name === 'message') keepLetter(turn, stanza);
   else if (stanza.name === 'presence') out.drop('carrier-presence');
-  else if (stanza.type === 'get' || stanza.type === 'set') out.toCarrier(carrier.id, refusal(stanza));
-  else out.drop('unmatched-iq');
+  else if (stanza.type !== 'get' && stanza.type !== 'set') out.drop('unmatched-iq');
+  else if (isAnswerable(stanza)) out.toCarrier(carrier.id, refusal(stanza));
+  else out.drop('oversize');
 }
 
 const REFUSED = { type: 'cancel', condition: 'service-unavailable' } as const;
@@ -107,7 +109,8 @@ function refusal(stanza: Stanza, error: Pick<StanzaErrorOptions, 'type' | 'condi
 export function parkedLeaves(turn: Turn, carrier: Carrier): void {
   if (hasOtherCarrier(turn.state, carrier.id)) return;
   for (const { stanza } of turn.state.kept.splice(0)) {
-    turn.out.toCarrier(carrier.id, refusal(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
+    if (isAnswerable(stanza))
+      turn.out.toCarrier(carrier.id, refusal(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
   }
 }
 

@@ -34,7 +34,7 @@ export function pastRead({ state, out, now }: Turn, read: Extract<Input, { kind:
   }
   if (room.phase !== 'joined' || past.length === 0) return undefined;
   room.log.precede(past, now, (entry) => entry.heardAt < now - UNCERTAIN_MS);
-  markLog(room, now);
+  markLog(room);
   out.push({ kind: 'store-log', room: key });
   return undefined;
 }

@@ -45,14 +45,6 @@ function isNews(turn: Turn, room: Occupancy, nick: string, stanza: Stanza): bool
   const known = room.roster.get(nick)?.presence;
   // Some rooms tell of members who are not there.
   if (!known) return stanza.type !== 'unavailable';
-  if (presenceDigest(known) !== presenceDigest(stanza))
-    console.error(
-      'DBG',
-      presenceDigest(known),
-      presenceDigest(stanza),
-      known.bytes.toString(),
-      stanza.bytes.toString(),
-    );
   return presenceDigest(known) !== presenceDigest(stanza);
 }
 

@@ -70,6 +70,7 @@ function forkOther({ state, out }: Turn, room: Occupancy, stanza: Stanza): void 
 
 function selfUnavailable(turn: Turn, room: Occupancy, stanza: Stanza): void {
   if (statusCodes(stanza).includes('303')) {
+    room.log.free(stanza.from ?? '');
     forkSelf(turn, room, stanza);
     const item = stanza.root.child('x', NS.mucUser)?.child('item');
     setNick(turn, room, item?.attr('nick') ?? room.nick);

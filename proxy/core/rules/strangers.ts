@@ -8,7 +8,7 @@ import { isWorthKeeping } from '../letter.ts';
 import { detach } from '../occupancy.ts';
 import { delayed } from '../replay.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
-import { answerForAbsent } from './inbound.ts';
+import { answerForAbsent, isAnswerable } from './inbound.ts';
 
 /** Messages kept for a session to come, and their bytes; beyond this many the oldest goes. */
 const MOST_KEPT = 100;
@@ -17,8 +17,9 @@ const MOST_KEPT_BYTES = 256 * 1024;
 export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
   const { out } = turn;
   if (stanza.name === 'iq') {
-    if (stanza.type === 'get' || stanza.type === 'set') out.toCarrier(carrier, answerForAbsent(stanza));
-    else out.drop('unmatched-iq');
+    if (stanza.type !== 'get' && stanza.type !== 'set') out.drop('unmatched-iq');
+    else if (isAnswerable(stanza)) out.toCarrier(carrier, answerForAbsent(stanza));
+    else out.drop('oversize');
     return;
   }
   if (stanza.root.children.some((child) => child.ns === NS.carbons)) {

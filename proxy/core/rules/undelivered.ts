@@ -11,8 +11,9 @@ import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { hasOtherCarrier } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { keepPrivate } from '../kept.ts';
-import { isLetter } from '../letter.ts';
+import { isLetter, isWorthKeeping } from '../letter.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
+import { isAnswerable } from './inbound.ts';
 import { keep, withDelay } from './strangers.ts';
 
 type Undelivered = Extract<Input, { kind: 'session-undelivered' }>;
@@ -21,8 +22,13 @@ type Undelivered = Extract<Input, { kind: 'session-undelivered' }>;
 export function undelivered(turn: Turn, session: Session, input: Undelivered): void {
   for (const stanza of input.stanzas) {
     if (stanza.name === 'iq') refuse(turn, session, stanza);
-    else if (stanza.name === 'message' && isLetter(stanza)) passOn(turn, session, stanza, input);
+    else if (stanza.name === 'message' && isWanted(turn, stanza)) passOn(turn, session, stanza, input);
   }
+}
+
+/** Encrypted messages and receipts have no text of their own. What a room has given to no session may be its own word. */
+function isWanted(turn: Turn, stanza: Stanza): boolean {
+  return isLetter(stanza) || (isWorthKeeping(stanza) && !roomOf(turn, stanza));
 }
 
 function passOn(turn: Turn, session: Session, stanza: Stanza, { isFinal, mayPark = false }: Undelivered): void {
@@ -48,7 +54,7 @@ function isShared(room: Occupancy, session: Session): boolean {
 
 /** Its sender learns that nobody has got it. A room would throw the account out for that (M10). */
 function bounce(turn: Turn, session: Session, stanza: Stanza): void {
-  if (roomOf(turn, stanza)) turn.out.drop('no-session');
+  if (roomOf(turn, stanza) || !isLetter(stanza)) turn.out.drop('no-session');
   else answer(turn, session, stanza, 'recipient-unavailable');
 }
 
@@ -63,7 +69,7 @@ function answer(turn: Turn, session: Session, stanza: Stanza, condition: StanzaC
   const { state, out } = turn;
   const { from } = stanza;
   if (from === undefined || (resourceOf(from) === '' && accountKey(from) === accountKey(state.bare))) return;
-  if (!state.carriers.has(session.carrier)) {
+  if (!state.carriers.has(session.carrier) || !isAnswerable(stanza)) {
     out.drop('no-session');
     return;
   }

@@ -42,8 +42,8 @@ export const archive: readonly Mutant[] = [
   {
     name: 'messages that are alike have one id',
     file: 'core/archive.ts',
-    find: 'entries.some((entry) => idOf(entry) === id)',
-    put: 'entries.length < 0',
+    find: 'log.some((entry) => idOf(entry) === id)',
+    put: 'log.size < 0',
     kills: { archive: ['J12 messages of such a room carry ids'] },
   },
   {
@@ -86,8 +86,8 @@ export const archive: readonly Mutant[] = [
   {
     name: 'logs of rooms that were left stay in the store',
     file: 'core/occupancy.ts',
-    find: 'if (wasInside && turn.state.settings.keepsLogs) out.push',
-    put: 'if (wasInside && turn.state.settings.graceMs < 0) out.push',
+    find: 'if (wasInside && keepsLogs) out.push',
+    put: 'if (wasInside && keepsLogs && room.nick === undefined) out.push',
     kills: { 'log-store': ['M6 a room that the account leaves'] },
   },
 ];

@@ -116,8 +116,8 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'what strangers ask a held stream is not answered',
     file: 'core/rules/strangers.ts',
-    find: "    if (stanza.type === 'get' || stanza.type === 'set') out.toCarrier(carrier, answerForAbsent(stanza));\n    else",
-    put: "    if (stanza.type !== 'get' && stanza.type !== 'set')",
+    find: '    else if (isAnswerable(stanza)) out.toCarrier(carrier, answerForAbsent(stanza));\n',
+    put: '',
     kills: { 'handover-order': ['L3 a stream that is held'] },
   },
   {
