@@ -2,7 +2,7 @@
  * Requests of the room's side to the account (XEP-0045 section 17.4): the most active joined session answers, else the proxy,
  * so that the occupant is taken for no ghost.
  */
-import { stanzaError } from '../../xml/build.ts';
+import { type StanzaErrorOptions, stanzaError } from '../../xml/build.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import { emptied, parseStanza, type Stanza } from '../../xml/stanza.ts';
@@ -100,7 +100,10 @@ export function answerForAbsent(stanza: Stanza): string | Buffer {
     for (const child of root.children) edit.remove(child);
     return edit.toBuffer();
   }
-  // `from` must not stand on what goes to a carrier.
-  const error = stanzaError(stanza, { type: 'cancel', condition: 'service-unavailable' });
-  return readdress(parseStanza(error), { from: null });
+  return refusalOn(stanza, { type: 'cancel', condition: 'service-unavailable' });
+}
+
+/** An error for whoever has sent the stanza, to go on the carrier that it came on: `from` must not stand there. */
+export function refusalOn(stanza: Stanza, error: Pick<StanzaErrorOptions, 'type' | 'condition'>): Buffer {
+  return readdress(parseStanza(stanzaError(stanza, error)), { from: null });
 }

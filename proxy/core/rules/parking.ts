@@ -6,12 +6,10 @@
  * What reaches it from others than its rooms was meant for the client: messages are kept for the next session, requests are refused. Presence
  * is told to the next session by the server, subscription requests too: servers keep these until they are answered (RFC 6121 section 3.1.3).
  */
-import { type StanzaErrorOptions, stanzaError } from '../../xml/build.ts';
-import { readdress } from '../../xml/edit.ts';
-import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import type { Stanza } from '../../xml/stanza.ts';
 import { freeIfDone, hasOtherCarrier, suspend } from '../carriers.ts';
 import type { AccountState, Carrier, Occupancy, Session, Turn } from '../state.ts';
-import { isAnswerable } from './inbound.ts';
+import { isAnswerable, refusalOn } from './inbound.ts';
 import { reconcile } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
 import { abandonRooms, retire } from './retire.ts';
@@ -53,7 +51,7 @@ export function tendParked(turn: Turn): void {
     if (!session.isBeforeParking) continue;
     if (canTakeOver(state) || state.carriers.get(session.carrier)?.rooms.size === 0) sleepAtServer(turn, session);
   }
-  for (const carrier of [...state.carriers.values()]) {
+  for (const carrier of state.carriers.values()) {
     if (!carrier.isParked) continue;
     if (carrier.status === 'ready' && canTakeOver(state)) retire(turn, carrier);
     if (carrier.rooms.size > 0 || !state.carriers.has(carrier.id)) continue;
@@ -94,15 +92,9 @@ export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void
   if (stanza.name === 'message') keepLetter(turn, stanza);
   else if (stanza.name === 'presence') out.drop('carrier-presence');
   else if (stanza.type !== 'get' && stanza.type !== 'set') out.drop('unmatched-iq');
-  else if (isAnswerable(stanza)) out.toCarrier(carrier.id, refusal(stanza));
+  else if (isAnswerable(stanza))
+    out.toCarrier(carrier.id, refusalOn(stanza, { type: 'cancel', condition: 'service-unavailable' }));
   else out.drop('oversize');
-}
-
-const REFUSED = { type: 'cancel', condition: 'service-unavailable' } as const;
-
-/** `from` must not stand on what goes to a carrier. */
-function refusal(stanza: Stanza, error: Pick<StanzaErrorOptions, 'type' | 'condition'> = REFUSED): Buffer {
-  return readdress(parseStanza(stanzaError(stanza, error)), { from: null });
 }
 
 /** The node is about to stop, and nobody else is there: who has written to the client learns that nobody has got it. */
@@ -110,7 +102,7 @@ export function parkedLeaves(turn: Turn, carrier: Carrier): void {
   if (hasOtherCarrier(turn.state, carrier.id)) return;
   for (const { stanza } of turn.state.kept.splice(0)) {
     if (isAnswerable(stanza))
-      turn.out.toCarrier(carrier.id, refusal(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
+      turn.out.toCarrier(carrier.id, refusalOn(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
   }
 }
 

@@ -1,19 +1,17 @@
 /**
- * The end of a session that the proxy has kept by itself (the server has no XEP-0198): what its client never acknowledged is not
- * lost. To the server it was delivered long ago, so nobody else sees to it. Messages go to another session, or are kept for the
+ * The end of a session that the proxy has kept by itself (the server has no XEP-0198), or whose stream is parked: what its client never
+ * acknowledged is not lost. To the server it was delivered long ago, so nobody else sees to it. Messages go to another session, or are kept for the
  * next one, or their senders are told; requests are refused. What rooms say is in their logs, presence is told anew.
  */
 import { accountKey, bareKey, resourceOf } from '../../xml/address.ts';
-import { stanzaError } from '../../xml/build.ts';
-import { readdress } from '../../xml/edit.ts';
 import type { StanzaCondition } from '../../xml/names.ts';
-import { parseStanza, type Stanza } from '../../xml/stanza.ts';
+import type { Stanza } from '../../xml/stanza.ts';
 import { hasOtherCarrier } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { keepPrivate } from '../kept.ts';
 import { isLetter, isWorthKeeping } from '../letter.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
-import { isAnswerable } from './inbound.ts';
+import { isAnswerable, refusalOn } from './inbound.ts';
 import { keep, withDelay } from './strangers.ts';
 
 type Undelivered = Extract<Input, { kind: 'session-undelivered' }>;
@@ -74,8 +72,7 @@ function answer(turn: Turn, session: Session, stanza: Stanza, condition: StanzaC
     return;
   }
   const type = condition === 'recipient-unavailable' ? 'wait' : 'cancel';
-  // `from` must not stand on what goes to a carrier.
-  out.toCarrier(session.carrier, readdress(parseStanza(stanzaError(stanza, { type, condition })), { from: null }));
+  out.toCarrier(session.carrier, refusalOn(stanza, { type, condition }));
 }
 
 function roomOf({ state }: Turn, { from }: Stanza): Occupancy | undefined {

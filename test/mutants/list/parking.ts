@@ -84,7 +84,7 @@ export const parking: readonly Mutant[] = [
   {
     name: 'what is asked of a parked stream has no answer',
     file: 'core/rules/parking.ts',
-    find: 'out.toCarrier(carrier.id, refusal(stanza));',
+    find: "out.toCarrier(carrier.id, refusalOn(stanza, { type: 'cancel', condition: 'service-unavailable' }));",
     put: "out.drop('unmatched-iq');",
     kills: { 'parking-contacts': ['L3 what is asked'] },
   },
