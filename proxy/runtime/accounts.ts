@@ -209,9 +209,9 @@ export class Accounts {
     let { passage } = record;
     const session: ClientSession = new ClientSession(bound, asked, account, this.#deps, events, {
       record,
-      enter: (one) => {
+      enter: (one, carrier) => {
         passage = renamed(passage, one.id, one.carrierId);
-        return account.restoreSession(one, passage, one);
+        return account.restoreSession(one, passage, carrier);
       },
     });
     this.#sessions.add(session);

@@ -12,7 +12,7 @@ export type NewSession = Pick<BoundSession, 'jid' | 'asked' | 'client' | 'server
 export interface Returning {
   readonly record: SessionRecord;
   /** Brings it into its account, under the names that it has here. */
-  enter(session: SessionPort & CarrierPort & { readonly carrierId: CarrierId }): Seat;
+  enter(session: SessionPort & { readonly carrierId: CarrierId }, carrier: CarrierPort): Seat;
 }
 
 /** A session that goes on elsewhere. */

@@ -4,29 +4,31 @@
  */
 import type { CarrierId, SessionId } from '../core/state.ts';
 import type { Seat } from '../core/view.ts';
-import { type Leg, type LegHandler, SILENT, type StreamErrorToSend } from '../net/leg.ts';
+import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { HotCounters } from '../ops/metrics.ts';
 import { bareOf } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Declarations, Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
+import { Attendance } from './attendance.ts';
 import { guard } from './carrier-guard.ts';
 import { ClientState } from './client-state.ts';
 import type { AccountDeps } from './deps.ts';
 import { deviceOf } from './device.ts';
 import { hasManagement, isManagement, ownTerms, tooHigh, unexpected } from './managed-stream.ts';
 import type { Outlet } from './outlet.ts';
-import { type Going, ParkingPlace } from './parking.ts';
-import type { CarrierPort, SessionPort } from './ports.ts';
+import { ParkingPlace } from './parking.ts';
+import type { SessionPort } from './ports.ts';
 import { Progress } from './progress.ts';
+import { SessionCarrier } from './session-carrier.ts';
+import { type Ending, SessionEnds } from './session-ends.ts';
 import { Hibernation, type SessionEvents, type Sleeper } from './session-hibernation.ts';
 import { type LegSide, type Managed, SessionLegs } from './session-legs.ts';
-import { SessionRate } from './session-rate.ts';
 import { type RouteView, routeDown, routeUp } from './session-routes.ts';
 import { type NewSession, type Returning, type Transfer, withPrefix } from './session-transfer.ts';
 
-export class ClientSession implements SessionPort, CarrierPort {
+export class ClientSession implements SessionPort {
   readonly id: SessionId;
   readonly carrierId: CarrierId;
   readonly jid: string;
@@ -40,7 +42,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly #hot: HotCounters;
   readonly #log: Log;
   readonly #parking: ParkingPlace;
-  #rate: SessionRate | undefined;
+  readonly #attendance: Attendance;
   readonly #events: SessionEvents;
   /** Stream management is offered to this client. */
   readonly #isManaged: boolean;
@@ -50,14 +52,7 @@ export class ClientSession implements SessionPort, CarrierPort {
   readonly #view: RouteView;
   readonly #clientState: ClientState;
   readonly #progress: Progress | undefined;
-  /** As it is counted. */
-  #transport: Leg['kind'];
-  #isClientGone = false;
-  #isServerGone = false;
-  /** The client closed its stream in order: so is the server's. */
-  #isOrderly = false;
-  /** What the client broke, which its stream at the server ends with too (S8). */
-  #broken: StreamErrorToSend | undefined;
+  readonly #ends: SessionEnds;
 
   /** `returning`: it has been another node's. It has no connections until it is resumed over those of `bound`. */
   constructor(
@@ -75,19 +70,23 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.bare = bareOf(bound.jid);
     const own = returning ? undefined : ownTerms(bound, deps);
     this.#parking = new ParkingPlace(deps.parking, bound.mechanism);
-    const staying = { mayStay: () => this.#isWorthStaying && this.#parking.mayPark, bare: this.bare, now: deps.now };
+    const mayStay = (): boolean => this.#ends.isWorthStaying && this.#parking.mayPark;
+    const staying = { mayStay, bare: this.bare, now: deps.now };
     this.#legs = new SessionLegs(bound.client, bound.server, () => this.hibernation.mindQueue(), own, staying);
     this.#account = account;
-    this.#transport = bound.client.kind;
     this.#deps = deps;
     this.#hot = deps.metrics.hot;
     this.#events = events;
     this.#isManaged = deps.offerStreamManagement && (own !== undefined || hasManagement(bound.features));
     this.#log = deps.log.child({ session: this.id, client: bound.client.id, server: bound.server.id });
-    this.#rate = SessionRate.create(deps.config.rate, this.client);
+    this.#attendance = new Attendance(bound.client, deps);
+    const ending = this.#ending();
+    this.#ends = new SessionEnds(ending);
+    const relayDownstream = (stanza: Stanza): void => this.relayDownstream(stanza);
     this.device = returning ? returning.record.device : deviceOf(bound.asked);
     if (returning) this.#legs.restore(returning.record.legs);
-    const seat = returning?.enter(this) ?? account.addSession(this, this.carrierId, this, this.device);
+    const carrier = new SessionCarrier({ ...ending, ends: this.#ends, token: deps.token, relayDownstream });
+    const seat = returning?.enter(this, carrier) ?? account.addSession(this, this.carrierId, carrier, this.device);
     this.#seat = seat;
     const idPrefixes = returning?.record.idPrefixes ?? [];
     this.#view = { seat, exclude: deps.config.exclude, idPrefixes };
@@ -96,12 +95,10 @@ export class ClientSession implements SessionPort, CarrierPort {
     this.#clientState = new ClientState({ id: this.id, seat, account, legs: this.#legs, relay, shown });
     this.hibernation = new Hibernation(this.#sleeper());
     this.#progress = deps.isShared ? new Progress(this, account, this.#legs) : undefined;
-    deps.metrics.sessions.inc({ transport: this.#transport });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
     if (returning) {
       // They are its own when it is resumed over them.
-      bound.client.handler = SILENT;
-      bound.server.handler = SILENT;
+      for (const leg of [bound.client, bound.server]) leg.handler = SILENT;
     }
     this.#log.info(
       { jid: this.jid, mechanism: bound.mechanism, transport: this.client.kind, address: this.client.remoteAddress },
@@ -132,37 +129,16 @@ export class ClientSession implements SessionPort, CarrierPort {
     return {
       header: () => {},
       stanza: (stanza) => this.#fromClient(stanza),
-      end: () => {
-        this.#isOrderly = true;
-        if (this.#isHeardOut) this.#server.end();
-        else {
-          this.client.end();
-          this.#clientGone('closed', 'logout');
-        }
-      },
-      violation: (violation) => {
-        this.#broken = violation;
-        this.#clientGone(violation.condition);
-      },
-      closed: (error) => {
-        if (this.#isOrderly) this.#clientGone('closed', 'logout');
-        else this.hibernation.clientDropped(error?.message ?? 'dropped');
-      },
+      end: () => this.#ends.closedByClient(),
+      violation: (violation) => this.#ends.violated(violation),
+      closed: (error) => this.#ends.disconnected(error),
       drain: () => this.#legs.clientTakes(),
     };
   }
 
-  /**
-   * The client has closed its stream: what it is owed comes before the server's own end (RFC 6120 section 4.4). A stream that carries rooms
-   * has to be kept for them, and one that is the proxy's to keep goes on for the account.
-   */
-  get #isHeardOut(): boolean {
-    return !this.#isServerGone && !this.#legs.isOwn && this.#seat.carrier.rooms.size === 0;
-  }
-
   #fromClient(received: Stanza): void {
     const stanza = this.#deps.faces.hide(received);
-    this.#rate?.note(stanza.length, this.#deps.now());
+    this.#attendance.note(stanza.length);
     if (this.#isManaged && isManagement(stanza)) this.#manageClient(stanza);
     else if (this.#legs.begin('client', stanza)) {
       this.#route(stanza);
@@ -179,7 +155,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (result === 'unexpected') this.client.send(unexpected(stanza));
     else if (result === 'too-high') {
       this.client.error(tooHigh(stanza));
-      this.#clientGone('handled-count-too-high');
+      this.#ends.clientGone('handled-count-too-high');
     }
   }
 
@@ -190,7 +166,7 @@ export class ClientSession implements SessionPort, CarrierPort {
         this.relayUpstream(stanza);
         return;
       case 'account':
-        this.#rate?.noteRoomStanza(this.#deps.now());
+        this.#attendance.noteRoomStanza();
         this.#account.input({ kind: 'session-stanza', session: this.id, stanza });
         return;
       case 'broadcast':
@@ -212,7 +188,7 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   /** On the session's own stream, byte for byte; guarded while siblings' rooms hang on that stream (M9a). */
   relayUpstream(stanza: Stanza): void {
-    if (this.#isServerGone) return;
+    if (this.#ends.isServerGone) return;
     if (this.#seat.carrier.rooms.size > 0) {
       const verdict = guard(stanza, this.jid, this.#seat.account.settings.carrierStanzaBytes);
       if (verdict.kind !== 'pass') {
@@ -230,9 +206,9 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (verdict.kind === 'rewrite') this.outlet.send(this, verdict.xml);
     else if (verdict.kind === 'answer') this.#legs.send(verdict.xml);
     else if (verdict.kind === 'end') {
-      this.#broken = { condition: verdict.condition, text: verdict.text };
-      this.client.error(this.#broken);
-      this.#clientGone(verdict.condition);
+      const { condition, text } = verdict;
+      this.client.error({ condition, text });
+      this.#ends.violated({ condition, text });
     }
   }
 
@@ -245,9 +221,9 @@ export class ClientSession implements SessionPort, CarrierPort {
       end: () => {
         this.#server.end();
         if (this.hibernation.isBeingResumed) this.hibernation.serverDropped();
-        else this.#serverGone(true);
+        else this.#ends.serverGone(true);
       },
-      violation: () => this.#serverGone(false),
+      violation: () => this.#ends.serverGone(false),
       closed: () => this.hibernation.serverDropped(),
       drain: () => {
         this.outlet.drain();
@@ -280,7 +256,7 @@ export class ClientSession implements SessionPort, CarrierPort {
       if (stanza.ns === NS.client && stanza.name === 'message') this.#account.input({ kind: 'late-letter', stanza });
       return;
     }
-    const route = routeDown(stanza, this.#view, this.#isClientGone);
+    const route = routeDown(stanza, this.#view, this.#ends.isClientGone);
     if (route === 'account') {
       this.#account.input({ kind: 'carrier-stanza', carrier: this.carrierId, stanza });
     } else if (route === 'relay') {
@@ -299,7 +275,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     if (!this.hibernation.isLastWord(stanza)) this.relayDownstream(stanza);
     if (this.hibernation.isBeingResumed) return;
     this.#server.end();
-    this.#serverGone(true);
+    this.#ends.serverGone(true);
   }
 
   relayDownstream(stanza: Stanza): void {
@@ -313,32 +289,20 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   // Ends.
 
-  /** The client has gone, for whatever reason. The upstream stream stays as long as rooms hang on it. */
-  #clientGone(reason: string, how: Going = 'ended'): void {
-    if (this.#isClientGone) return;
-    this.#isClientGone = true;
-    this.hibernation.end();
-    this.#legs.end();
-    if (this.#legs.isSuspended) this.#loseServer();
-    this.#rate?.stop();
-    this.#deps.metrics.sessions.dec({ transport: this.#transport });
-    this.#log.info({ reason }, 'session over');
-    this.#server.resume('client');
-    this.#clientState.passHeld();
-    const mayPark = this.#mayPark(how);
-    const unseen = this.hibernation.leaveBehind(how === 'shutdown', mayPark);
-    this.#account.removeSession(this, { unseen, mayPark });
-    if (this.#isServerGone) this.#events.over();
-  }
-
-  /** Its stream carries rooms, and the server pushes for nothing that it would take for delivered then (XEP-0357). */
-  get #isWorthStaying(): boolean {
-    const { session, carrier } = this.#seat;
-    return carrier.rooms.size > 0 && session.push === undefined;
-  }
-
-  #mayPark(how: Going): boolean {
-    return !this.#isServerGone && this.#isWorthStaying && this.#legs.canStay && this.#parking.admits(how);
+  #ending(): Ending {
+    return {
+      port: this,
+      carrierId: this.carrierId,
+      account: this.#account,
+      legs: this.#legs,
+      parking: this.#parking,
+      events: this.#events,
+      log: this.#log,
+      seat: () => this.#seat,
+      clientState: () => this.#clientState,
+      hibernation: () => this.hibernation,
+      attendance: this.#attendance,
+    };
   }
 
   #sleeper(): Sleeper {
@@ -348,67 +312,35 @@ export class ClientSession implements SessionPort, CarrierPort {
       account: this.#account,
       log: this.#log,
       metrics: this.#deps.metrics,
-      isOver: () => this.#isClientGone || this.#isServerGone,
-      mayPark: () => this.#mayPark('dropped'),
+      isOver: () => this.#ends.isClientGone || this.#ends.isServerGone,
+      mayPark: () => this.#ends.mayPark('dropped'),
       asleep: () => {
         this.#clientState.passHeld();
-        this.#rate?.stop();
+        this.#attendance.rest();
         this.#server.resume('client');
       },
       leaves: () => this.#clientState.passWithheld(),
       awake: () => {
         if (this.#legs.isOwn) this.#clientState.wake();
         this.#clientState.resumed();
-        this.#rate?.stop();
-        this.#rate = SessionRate.create(this.#deps.config.rate, this.client);
-        this.#deps.metrics.sessions.dec({ transport: this.#transport });
-        this.#transport = this.client.kind;
-        this.#deps.metrics.sessions.inc({ transport: this.#transport });
+        this.#attendance.return(this.client);
       },
-      gone: (reason) => this.#clientGone(reason, 'dropped'),
-      lost: () => this.#serverGone(false),
+      gone: (reason) => this.#ends.clientGone(reason, 'dropped'),
+      lost: () => this.#ends.serverGone(false),
       broken: () => {
-        this.#loseServer();
-        this.#clientGone('resumption failed');
+        this.#ends.loseServer();
+        this.#ends.clientGone('resumption failed');
       },
     };
   }
 
-  #loseServer(): void {
-    if (this.#isServerGone) return;
-    this.#isServerGone = true;
-    this.#parking.free();
-    this.#account.loseCarrier(this.carrierId, false, this.#legs.lost());
-  }
-
-  #serverGone(isOrderly: boolean): void {
-    if (this.#isServerGone) return;
-    this.#loseServer();
-    if (this.#isClientGone) {
-      this.#events.over();
-      return;
-    }
-    // Without a closing tag, as the server left us: the client sees a broken connection, not a logout (S8).
-    if (isOrderly || this.#isOrderly) this.client.end();
-    else this.client.destroy();
-    this.#clientGone('server gone');
-  }
-
-  /** Another connection of the same client has taken its place (RFC 6120 section 7.7.2.2). */
   replace(): void {
-    this.client.error({ condition: 'conflict', text: 'Replaced by new connection' });
-    this.#clientGone('replaced');
+    this.#ends.replaced();
   }
 
   /** The proxy shuts down. */
   shutDown(): void {
-    // What the rooms, and those who have written to its client, are owed is said first.
-    if (this.#parking.isTaken)
-      this.#account.input({ kind: 'carriers-leave', carriers: [this.carrierId], mayOpen: false });
-    this.client.error({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
-    this.#isOrderly = true;
-    this.#clientGone('shutdown', 'shutdown');
-    if (!this.#isServerGone) this.#server.end();
+    this.#ends.shutDown();
   }
 
   /** The session is to go on elsewhere; undefined: nobody could resume it. The record is to be written before anything else happens. */
@@ -419,14 +351,7 @@ export class ClientSession implements SessionPort, CarrierPort {
     const { shown } = this.#clientState;
     const idPrefixes = withPrefix(this.#view.idPrefixes, this.#seat.account.idPrefix);
     const record = { ...transfer, jid, asked, device, shown, idPrefixes };
-    return { record, leave: () => this.#goesElsewhere(), cut: () => this.client.destroy() };
-  }
-
-  /** What its streams had and have not passed on goes with the session, and is nobody's here. */
-  #goesElsewhere(): void {
-    this.#isServerGone = true;
-    this.#clientGone('goes on elsewhere');
-    this.#account.loseCarrier(this.carrierId);
+    return { record, leave: () => this.#ends.goesElsewhere(), cut: () => this.client.destroy() };
   }
 
   // As a receiver.
@@ -461,42 +386,6 @@ export class ClientSession implements SessionPort, CarrierPort {
 
   fallBehind(): void {
     this.hibernation.expire();
-  }
-
-  // As a carrier.
-
-  suspend(): void {
-    this.#legs.suspend();
-  }
-
-  wake(): void {
-    // Whoever carries rooms must be read, and must hear all at once.
-    this.#server.resume('client');
-    // A room that was waiting for a stream takes this one before the session is complete.
-    this.#clientState?.wake();
-  }
-
-  hold(): void {
-    this.#clientState.hold(this.#deps.token());
-  }
-
-  park(): void {
-    this.#clientState.park(this.#isClientGone ? this.#deps.token() : undefined);
-    if (!this.#isClientGone) return;
-    this.#parking.park();
-    this.#log.info({}, 'stream parked');
-  }
-
-  free(): void {
-    this.#parking.free();
-    // What the server has not been told was handled it would give back to its senders.
-    if (this.#parking.isTaken) this.#legs.settle();
-    this.#clientState.passWithheld();
-    if (!this.#isClientGone || this.#isServerGone) return;
-    if (this.#broken) this.#server.error(this.#broken);
-    // For the server one that was kept here has never dropped.
-    else if (this.#isOrderly || this.#legs.isOwn || this.#parking.isTaken) this.#server.end();
-    else this.#server.destroy();
   }
 
   // As a source for other carriers.

@@ -42,7 +42,7 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'a device that floods is read as fast as it sends',
     file: 'runtime/session.ts',
-    find: '        this.#rate?.noteRoomStanza(this.#deps.now());\n',
+    find: '        this.#attendance.noteRoomStanza();\n',
     put: '',
     kills: { isolation: ['M9a a flood'] },
   },

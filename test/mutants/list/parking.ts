@@ -55,9 +55,9 @@ export const parking: readonly Mutant[] = [
   },
   {
     name: 'a stop leaves parked streams as they are',
-    file: 'runtime/session.ts',
-    find: '    if (!this.#isServerGone) this.#server.end();\n  }\n\n  /** The session is to go on elsewhere;',
-    put: '    if (!this.#isServerGone && !this.#parking.isTaken) this.#server.end();\n  }\n\n  /** The session is to go on elsewhere;',
+    file: 'runtime/session-ends.ts',
+    find: '    if (!this.#isServerGone) legs.server.end();\n  }\n\n  /** What its streams had',
+    put: '    if (!this.#isServerGone && !parking.isTaken) legs.server.end();\n  }\n\n  /** What its streams had',
     and: [
       {
         file: 'core/rules/carrier-events.ts',
@@ -139,7 +139,7 @@ export const parking: readonly Mutant[] = [
   },
   {
     name: 'a session that the server pushes for is parked like others',
-    file: 'runtime/session.ts',
+    file: 'runtime/session-ends.ts',
     find: '    return carrier.rooms.size > 0 && session.push === undefined;\n',
     put: '    return carrier.rooms.size > 0 || session.push !== undefined;\n',
     and: [

@@ -11,9 +11,9 @@ export const sleeping: readonly Mutant[] = [
   },
   {
     name: 'the stream of a client that has logged out stays',
-    file: 'runtime/session.ts',
-    find: '    else if (this.#isOrderly || this.#legs.isOwn || this.#parking.isTaken) this.#server.end();\n',
-    put: '    else if (this.#isOrderly || this.#legs.isOwn || this.#parking.isTaken) return;\n',
+    file: 'runtime/session-ends.ts',
+    find: '    else if (this.#isOrderly || legs.isOwn || parking.isTaken) legs.server.end();\n',
+    put: '    else if (this.#isOrderly || legs.isOwn || parking.isTaken) return;\n',
     kills: { push: ['S9 an account with no device'] },
   },
   {

@@ -102,9 +102,9 @@ export const streams: readonly Mutant[] = [
   },
   {
     name: 'what a client breaks is not told to the server',
-    file: 'runtime/session.ts',
-    find: '    if (this.#broken) this.#server.error(this.#broken);\n',
-    put: '    if (this.#broken) this.#server.end();\n',
+    file: 'runtime/session-ends.ts',
+    find: '    if (this.#broken) legs.server.error(this.#broken);\n',
+    put: '    if (this.#broken) legs.server.end();\n',
     kills: { 'stream-peers': ['S8 bad XML of a client'] },
   },
   {
@@ -133,9 +133,9 @@ export const streams: readonly Mutant[] = [
   },
   {
     name: "a client's loss is not told to the server",
-    file: 'runtime/session.ts',
-    find: '|| this.#parking.isTaken) this.#server.end();\n    else this.#server.destroy();\n',
-    put: '|| this.#parking.isTaken) this.#server.end();\n',
+    file: 'runtime/session-ends.ts',
+    find: '|| parking.isTaken) legs.server.end();\n    else legs.server.destroy();\n',
+    put: '|| parking.isTaken) legs.server.end();\n',
     kills: { 'stream-ends': ["S8 a client's close"] },
   },
   {
@@ -147,16 +147,16 @@ export const streams: readonly Mutant[] = [
   },
   {
     name: "a server's loss looks like a close in good order",
-    file: 'runtime/session.ts',
-    find: '    if (isOrderly || this.#isOrderly) this.client.end();\n    else this.client.destroy();\n',
-    put: '    this.client.end();\n',
+    file: 'runtime/session-ends.ts',
+    find: '    if (isOrderly || this.#isOrderly) client.end();\n    else client.destroy();\n',
+    put: '    client.end();\n',
     kills: { 'stream-peers': ['S8 a server that closes'] },
   },
   {
     name: "a server's close looks like a loss",
-    file: 'runtime/session.ts',
-    find: '    if (isOrderly || this.#isOrderly) this.client.end();\n    else this.client.destroy();\n',
-    put: '    this.client.destroy();\n',
+    file: 'runtime/session-ends.ts',
+    find: '    if (isOrderly || this.#isOrderly) client.end();\n    else client.destroy();\n',
+    put: '    client.destroy();\n',
     kills: { 'stream-peers': ['S8 a server that closes'] },
   },
   {
@@ -220,9 +220,9 @@ export const streams: readonly Mutant[] = [
   },
   {
     name: 'SIGTERM closes streams without telling why',
-    file: 'runtime/session.ts',
-    find: "    this.client.error({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });\n",
-    put: '    this.client.end();\n',
+    file: 'runtime/session-ends.ts',
+    find: "    legs.client.error({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });\n",
+    put: '    legs.client.end();\n',
     kills: { 'input-program': ['SIGTERM'] },
   },
   {
@@ -234,9 +234,9 @@ export const streams: readonly Mutant[] = [
   },
   {
     name: 'a client that closes its stream is owed nothing any more',
-    file: 'runtime/session.ts',
-    find: '        if (this.#isHeardOut) this.#server.end();\n        else {\n',
-    put: '        if (!this.#isOrderly) this.#server.end();\n        else {\n',
+    file: 'runtime/session-ends.ts',
+    find: '    if (this.#isHeardOut) legs.server.end();\n    else {\n',
+    put: '    if (!this.#isOrderly) legs.server.end();\n    else {\n',
     kills: { 'stream-ends': ['S8 what a client has asked'] },
   },
 ];
