@@ -3,7 +3,7 @@
 import { affiliate, nickOf } from './support/joining.ts';
 import { assert, type Client, createRoom, type Element, joinRoom, ns, scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('acts');
+const scenario = scenarios('acts', { together: 3 });
 
 /** Items of a list of occupants, or of a presence. */
 const items = (element: Element | undefined) => element?.elements.filter((one) => one.name === 'item') ?? [];

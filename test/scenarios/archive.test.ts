@@ -12,7 +12,7 @@ import {
   scenarios,
 } from './support/scenario.ts';
 
-const scenario = scenarios('archive');
+const scenario = scenarios('archive', { together: 3 });
 const mam = 'urn:xmpp:mam:2';
 const sid = 'urn:xmpp:sid:0';
 const rsm = 'http://jabber.org/protocol/rsm';

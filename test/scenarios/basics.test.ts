@@ -1,7 +1,7 @@
 /** The plainest promises: a client behind the proxy is a client, and two of one account are one occupant. */
 import { assert, createRoom, joinRoom, leaveRoom, sayInRoom, scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('basics');
+const scenario = scenarios('basics', { together: 3 });
 
 scenario('S3', 'messages between a client behind the proxy and one at the server arrive both ways', async (scene) => {
   const alice = await scene.login('alice');

@@ -2,7 +2,7 @@
 import { assert, type Client, createRoom, joinPresence, joinRoom, ns, scenarios } from './support/scenario.ts';
 import { untilSettled } from './support/witness.ts';
 
-const scenario = scenarios('captcha', { except: ['captcha'] });
+const scenario = scenarios('captcha', { together: 3, except: ['captcha'] });
 
 const captcha = 'urn:xmpp:captcha';
 

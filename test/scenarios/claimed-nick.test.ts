@@ -2,7 +2,7 @@
 import { assert, type Client, joinRoom, type Scene, scenarios } from './support/scenario.ts';
 import { heardOnce, until, untilSettled, watch } from './support/witness.ts';
 
-const scenario = scenarios('claimed-nick', { limitMs: 60_000 });
+const scenario = scenarios('claimed-nick', { limitMs: 60_000, together: 3 });
 
 async function twoJoined(scene: Scene, role: string, nick: string): Promise<[Client, Client]> {
   const one = await scene.login(role, { device: 'one' });

@@ -2,7 +2,7 @@
 import { assert, type Client, createRoom, joinRoom, leaveRoom, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, said, until, untilSettled, watch } from './support/witness.ts';
 
-const scenario = scenarios('direct-device');
+const scenario = scenarios('direct-device', { together: 3 });
 const user = (inner: string) => `<x xmlns='http://jabber.org/protocol/muc#user'>${inner}</x>`;
 
 scenario('S3', 'two sessions on different transports share the room', async (scene) => {

@@ -9,7 +9,7 @@ import { type ConfigFile, startProxy, type TestProxy } from '../support/proxy.ts
 import { assert, type Client, joinRoom, login, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { until } from './support/witness.ts';
 
-const scenario = scenarios('edge', { limitMs: 60_000, start });
+const scenario = scenarios('edge', { limitMs: 60_000, together: 3, start });
 
 const CLIENT = '203.0.113.7';
 const balancers = ['127.0.0.1'];

@@ -3,7 +3,7 @@ import { befriend } from './support/contacts.ts';
 import { assert, type Client, type Element, joinRoom, type Scene, scenarios } from './support/scenario.ts';
 import { untilSettled, watch } from './support/witness.ts';
 
-const scenario = scenarios('farewell');
+const scenario = scenarios('farewell', { together: 3 });
 
 scenario(
   'L3',

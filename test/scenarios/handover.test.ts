@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import { assert, type Client, joinRoom, leaveRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, said, until, untilSettled, watch } from './support/witness.ts';
 
-const scenario = scenarios('handover');
+const scenario = scenarios('handover', { together: 3 });
 
 /** What the room sees of a carrier that goes: nothing, where the service lets an account share its nick. */
 function seenOfHandover(scene: Scene): string[] {

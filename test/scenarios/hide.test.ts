@@ -2,7 +2,7 @@
 import { assert, joinRoom, leaveRoom, sayInRoom, scenarios } from './support/scenario.ts';
 import { watch } from './support/witness.ts';
 
-const scenario = scenarios('hide');
+const scenario = scenarios('hide', { together: 3 });
 
 scenario(
   'L2',

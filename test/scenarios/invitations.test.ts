@@ -3,7 +3,7 @@ import { asWithoutProxy } from './support/compare.ts';
 import { assert, createRoom, joinRoom, ns, scenarios } from './support/scenario.ts';
 import { watch } from './support/witness.ts';
 
-const scenario = scenarios('invitations');
+const scenario = scenarios('invitations', { together: 3 });
 
 const direct = 'jabber:x:conference';
 

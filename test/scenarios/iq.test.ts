@@ -11,7 +11,7 @@ import {
 } from './support/scenario.ts';
 import { until, untilSettled, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('iq');
+const scenario = scenarios('iq', { together: 3 });
 const ping = `<ping xmlns='urn:xmpp:ping'/>`;
 const version = `<query xmlns='jabber:iq:version'/>`;
 const mam = 'urn:xmpp:mam:2';

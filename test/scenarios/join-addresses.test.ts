@@ -2,7 +2,7 @@
 import { nickOf, nothingHappens, past, roster, seesArrival } from './support/joining.ts';
 import { assert, createRoom, joinRoom, leaveRoom, ns, sayInRoom, scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('join-addresses');
+const scenario = scenarios('join-addresses', { together: 3 });
 
 scenario(
   'J11',

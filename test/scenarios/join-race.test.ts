@@ -12,7 +12,7 @@ import {
   scenarios,
 } from './support/scenario.ts';
 
-const scenario = scenarios('join-race');
+const scenario = scenarios('join-race', { together: 3 });
 
 /** A room with two occupants, a subject and some history, seen by one of them. */
 async function livelyRoom({ room, direct }: Scene) {

@@ -11,7 +11,7 @@ import {
 } from './support/joining.ts';
 import { assert, configureRoom, createRoom, joinPresence, joinRoom, ns, scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('join-refused');
+const scenario = scenarios('join-refused', { together: 3 });
 
 scenario(
   'J7',

@@ -14,7 +14,7 @@ import {
 } from './support/scenario.ts';
 import { untilGone } from './support/witness.ts';
 
-const scenario = scenarios('join-rooms');
+const scenario = scenarios('join-rooms', { together: 3 });
 const owners = `<query xmlns='${ns.mucOwner}'`;
 
 function roleOf(presence: Element): string | undefined {

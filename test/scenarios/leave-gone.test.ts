@@ -2,7 +2,7 @@
 import { assert, type Client, joinRoom, leaveRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, said, until, untilSettled, watch } from './support/witness.ts';
 
-const scenario = scenarios('leave-gone');
+const scenario = scenarios('leave-gone', { together: 3 });
 
 /** The ways in which a client goes. */
 const ways: readonly { name: string; go: (client: Client) => unknown; isLogout?: boolean }[] = [

@@ -10,7 +10,7 @@ import {
   scenarios,
 } from './support/scenario.ts';
 
-const scenario = scenarios('log-retraction');
+const scenario = scenarios('log-retraction', { together: 3 });
 const sid = 'urn:xmpp:sid:0';
 const retract = 'urn:xmpp:message-retract:1';
 

@@ -13,7 +13,7 @@ import {
 } from './support/scenario.ts';
 import { until } from './support/witness.ts';
 
-const scenario = scenarios('log-store', { limitMs: 60_000, except: ['sameOnBoth'] });
+const scenario = scenarios('log-store', { limitMs: 60_000, together: 3, except: ['sameOnBoth'] });
 
 /** More than a room gives as history. */
 const said = Array.from({ length: 30 }, (_, index) => `word ${index}`);

@@ -2,7 +2,7 @@
 import { asWithoutProxy } from './support/compare.ts';
 import { assert, ns, scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('owners-configuration');
+const scenario = scenarios('owners-configuration', { together: 3 });
 
 const owner = (to: string, type: string, inner = '') =>
   `<iq type='${type}' to='${to}'><query xmlns='${ns.mucOwner}'>${inner}</query></iq>`;

@@ -2,7 +2,7 @@
 import { asWithoutProxy } from './support/compare.ts';
 import { assert, ns, scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('owners-people');
+const scenario = scenarios('owners-people', { together: 3 });
 
 const list = (to: string, attributes: string) =>
   `<iq type='get' to='${to}'><query xmlns='${ns.mucAdmin}'><item ${attributes}/></query></iq>`;

@@ -2,7 +2,7 @@
 import { asWithoutProxy } from './support/compare.ts';
 import { assert, ns, scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('owners-place');
+const scenario = scenarios('owners-place', { together: 3 });
 
 const register = 'jabber:iq:register';
 

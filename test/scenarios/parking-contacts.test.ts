@@ -4,7 +4,7 @@ import { comesBack, dropsParked, untilParked } from './support/parked.ts';
 import { assert, joinRoom, type Scene, scenarios } from './support/scenario.ts';
 import { until, watch } from './support/witness.ts';
 
-const scenario = scenarios('parking-contacts', { except: ['passwordKnown'] });
+const scenario = scenarios('parking-contacts', { together: 3, except: ['passwordKnown'] });
 
 scenario(
   'L3',

@@ -7,7 +7,7 @@ import { comesBack, dropsParked, untilParked } from './support/parked.ts';
 import { assert, joinRoom, leaveRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, said, until, untilSettled, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('parking', { except: ['passwordKnown'] });
+const scenario = scenarios('parking', { together: 3, except: ['passwordKnown'] });
 const except = ['sharedNick'] as const;
 
 scenario(

@@ -4,7 +4,7 @@ import { type Device, openDevice } from './support/device.ts';
 import { assert, type Client, type Element, joinRoom, type Scene, scenarios } from './support/scenario.ts';
 import { until, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('private-siblings');
+const scenario = scenarios('private-siblings', { together: 3 });
 
 const carbons = 'urn:xmpp:carbons:2';
 

@@ -13,7 +13,7 @@ import {
 } from './support/scenario.ts';
 import { said, until, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('resume-lag', { limitMs: 60_000 });
+const scenario = scenarios('resume-lag', { limitMs: 60_000, together: 3 });
 
 /** More than waits for one session, in fewer stanzas than a log keeps. */
 const LARGE = 'x'.repeat(4000);

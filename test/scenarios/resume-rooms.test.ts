@@ -15,7 +15,7 @@ import {
 } from './support/scenario.ts';
 import { said, until, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('resume-rooms', { limitMs: 30_000 });
+const scenario = scenarios('resume-rooms', { limitMs: 30_000, together: 3 });
 
 /** Ids of the occupants' messages with a body, in the order in which they came. */
 function spoken(heard: readonly Element[], room: string): string[] {

@@ -15,7 +15,7 @@ import {
   scenarios,
 } from './support/scenario.ts';
 
-const scenario = scenarios('room-presences');
+const scenario = scenarios('room-presences', { together: 3 });
 
 /** Alice's two devices through the proxy, and carol straight at the server, in bob's room. */
 async function gather({ room, login, direct }: Scene): Promise<Record<'bob' | 'carol' | 'phone' | 'desk', Client>> {

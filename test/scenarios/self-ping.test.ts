@@ -2,7 +2,7 @@
 import { assert, type Client, joinRoom, leaveRoom, type Scene, StanzaError, scenarios } from './support/scenario.ts';
 import { heardOnce, watch } from './support/witness.ts';
 
-const scenario = scenarios('self-ping');
+const scenario = scenarios('self-ping', { together: 3 });
 
 /** What a ping to the account's nick is answered with: `in`, or the condition of the error. */
 async function pinged(client: Client, room: string): Promise<string> {

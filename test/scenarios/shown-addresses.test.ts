@@ -10,7 +10,7 @@ import {
   scenarios,
 } from './support/scenario.ts';
 
-const scenario = scenarios('shown-addresses', { except: ['accountStream'] });
+const scenario = scenarios('shown-addresses', { together: 3, except: ['accountStream'] });
 
 function addressIn(presence: Element | undefined): string | undefined {
   return presence?.child('x', ns.mucUser)?.child('item')?.attrs.jid;
