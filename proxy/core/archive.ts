@@ -73,7 +73,7 @@ export function markLog({ log, archive }: Occupancy): void {
     if (given !== undefined) seen.add(given);
     return said === stanza
       ? undefined
-      : { ...entry, text: Buffer.from(said.bytes), memo: { id: given }, names: undefined };
+      : { ...entry, text: Buffer.from(said.bytes), memo: { id: given }, names: undefined, known: undefined };
   });
 }
 

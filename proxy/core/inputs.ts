@@ -122,13 +122,14 @@ export type Input =
   | { readonly kind: 'home-lost' }
   /**
    * What the store has of a room's log, and of private messages for a session to come, oldest first; empty where it has nothing,
-   * or cannot be asked.
+   * or cannot be asked. `isLate`: that was said before, and now it can.
    */
   | {
       readonly kind: 'log-read';
       readonly room: BareKey;
       readonly entries: readonly LogEntry[];
       readonly kept: readonly LogEntry[];
+      readonly isLate?: true;
     }
   /** The store has lost what was written about the account. */
   | { readonly kind: 'record' }

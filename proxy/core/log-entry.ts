@@ -14,6 +14,8 @@ export interface LogEntry {
   readonly delayed: boolean;
   /** By what it is known, where its text does not tell any more: it was taken back. */
   readonly keys?: { readonly content: string; readonly message: string } | undefined;
+  /** By what it is known, once somebody has asked: each text is read for that once at most. */
+  known?: { content?: string; message?: string } | undefined;
   /** Its id in an archive (archive.ts), once somebody has read it. */
   memo?: { readonly id: string | undefined } | undefined;
   /** By what others may refer to it, once somebody has looked for it (retraction.ts). */
@@ -27,10 +29,16 @@ export function entryStanza(entry: LogEntry): Stanza {
 
 /** As `contentKey` of the message as it was said. */
 export function entryContentKey(entry: LogEntry): string {
-  return entry.keys?.content ?? contentKey(entryStanza(entry));
+  if (entry.keys) return entry.keys.content;
+  entry.known ??= {};
+  entry.known.content ??= contentKey(entryStanza(entry));
+  return entry.known.content;
 }
 
 /** As `messageKey` of the message as it was said. */
 export function entryMessageKey(entry: LogEntry): string {
-  return entry.keys?.message ?? messageKey(entryStanza(entry));
+  if (entry.keys) return entry.keys.message;
+  entry.known ??= {};
+  entry.known.message ??= messageKey(entryStanza(entry));
+  return entry.known.message;
 }

@@ -84,7 +84,7 @@ export function tombstone(entry: LogEntry, retraction: Retraction, now: number):
   for (const child of said.root.children) if (!STAYING.has(child.ns)) edit.remove(child);
   edit.append(said.root, retractedElement(retraction, now));
   const keys = entry.keys ?? { content: contentKey(said), message: messageKey(said) };
-  return { ...entry, text: edit.toBuffer(), keys };
+  return { ...entry, text: edit.toBuffer(), keys, known: undefined };
 }
 
 function retractedElement({ stanza, moderated, reason }: Retraction, now: number): string {

@@ -175,7 +175,7 @@ export class AccountRunner implements Account {
 
   /** Handles nothing any more; streams stay as they are. */
   stop(): void {
-    this.#logs.flush();
+    this.#logs.stop();
     this.#isOver = true;
     for (const { timeout } of this.#timers.values()) clearTimeout(timeout);
     this.#timers.clear();

@@ -116,11 +116,12 @@ function asked(): { world: World; a: SessionId } {
   return { world, a };
 }
 
-const read = (ids: string[], at: number): Input => ({
+const read = (ids: string[], at: number, more: { kept?: string[]; isLate?: true } = {}): Input => ({
   kind: 'log-read',
   room: ROOM as BareKey,
   entries: logOf(ids, at).entries(at),
-  kept: [],
+  ...more,
+  kept: logOf(more.kept ?? [], at).entries(at),
 });
 
 test('a join is answered when the store has answered, and what was heard before is history', () => {
@@ -172,6 +173,39 @@ test('a home that begins with sessions takes no message for known that they may 
   world.settle();
   assert.equal(world.client(c).heard, ['old']);
   assert.equal(world.client(a).heard, []);
+});
+
+test('what a store that was away says when it is back goes before what was heard, unless some is missing between', () => {
+  const { world, a } = asked();
+  world.input(read([], world.now));
+  world.settle();
+  const history = (): string[] => {
+    const b = world.bind();
+    world.join(b);
+    world.settle();
+    return world.client(b).heard;
+  };
+  world.input(read(['a'], world.now - 120_000, { isLate: true }));
+  assert.equal(history(), ['a']);
+  world.input(read(['x', 'y'], world.now - 120_000, { isLate: true }));
+  assert.equal(history(), ['a'], 'nothing is in both');
+  assert.equal(world.client(a).heard, []);
+});
+
+test('private messages that it has are given to those who are in, once, with the time of their coming', () => {
+  const { world, a } = asked();
+  world.input(read([], world.now));
+  world.settle();
+  const told = (session: SessionId) => world.client(session).told.filter(({ id }) => id === 'p');
+  assert.is(told(a).length, 0);
+  world.input(read([], world.now, { kept: ['p'], isLate: true }));
+  world.settle();
+  assert.is(told(a).length, 1);
+  assert.ok(told(a)[0]?.root.child('delay'));
+  const b = world.bind();
+  world.join(b);
+  world.settle();
+  assert.is(told(b).length, 0);
 });
 
 test.run();

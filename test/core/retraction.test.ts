@@ -36,6 +36,16 @@ test('each entry is read once, whatever is looked for', () => {
   assert.is(log.entries(1)[0]?.names, before[1]);
 });
 
+test('whether a message was there before is asked of each text once, however often messages come that say they were', () => {
+  const log = new StanzaLog({ ...limits, stanzas: 500 });
+  for (let number = 0; number < 500; number += 1) log.add(message('bob', `m${number}`, '<body>m</body>'), 1);
+  assert.not.ok(log.wasAdded(message('bob', 'other', '<body>m</body>'), 1));
+  // A text that is read again now is none.
+  for (const { text } of log.entries(1)) text.fill(0);
+  assert.ok(log.wasAdded(message('bob', 'm0', '<body>m</body>'), 1));
+  assert.not.ok(log.wasAdded(message('bob', 'another', '<body>m</body>'), 1));
+});
+
 test('who gives up a nick has said what was said under it', () => {
   const log = new StanzaLog(limits);
   log.add(message('bob', '1', '<body>one</body>'), 1);

@@ -3,8 +3,11 @@
  * over, and comes before what is known here. What the room tells is newer, and counts.
  */
 import { markLog } from '../archive.ts';
+import { memberIds } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
-import { keepAlso } from '../kept.ts';
+import { keepAlso, takeKept } from '../kept.ts';
+import type { LogEntry } from '../log-entry.ts';
+import { delayed } from '../replay.ts';
 import type { Occupancy, Turn } from '../state.ts';
 
 /** What was heard so lately (ms) the sessions here may not have been given: the room is to tell it again. */
@@ -23,20 +26,30 @@ export function askForMore({ state, out }: Turn, room: Occupancy): void {
 }
 
 /** The store has answered, or cannot. Returns whether a join waits for just that. */
-export function pastRead({ state, out, now }: Turn, read: Extract<Input, { kind: 'log-read' }>): Occupancy | undefined {
-  const { room: key, entries: past, kept } = read;
+export function pastRead(turn: Turn, read: Extract<Input, { kind: 'log-read' }>): Occupancy | undefined {
+  const { state, out, now } = turn;
+  const { room: key, entries: past, kept, isLate = false } = read;
   const room = state.rooms.get(key);
   if (!room || room.phase === 'ended') return undefined;
   keepAlso(room, kept);
-  if (room.past === 'awaited') {
+  if (room.past === 'awaited' || (isLate && room.past !== undefined)) {
+    const isAwaited = room.past === 'awaited';
     room.past = past;
-    return room.attempt?.isDue ? room : undefined;
+    return isAwaited && room.attempt?.isDue ? room : undefined;
   }
-  if (room.phase !== 'joined' || past.length === 0) return undefined;
-  room.log.precede(past, now, (entry) => entry.heardAt < now - UNCERTAIN_MS);
+  if (room.phase !== 'joined') return undefined;
+  if (isLate && room.members.size > 0) giveKept(turn, room);
+  if (past.length === 0) return undefined;
+  const isSure = ({ heardAt }: LogEntry): boolean => (isLate ? room.log.size === 0 : heardAt < now - UNCERTAIN_MS);
+  room.log.precede(past, now, isSure);
   markLog(room);
   out.push({ kind: 'store-log', room: key });
   return undefined;
+}
+
+/** Who is in already would have been given it with the answer to its join. */
+function giveKept(turn: Turn, room: Occupancy): void {
+  for (const { stanza, at } of takeKept(turn, room)) turn.out.fork(memberIds(room), delayed(stanza, room.name, at));
 }
 
 /**
