@@ -19,7 +19,9 @@ export interface Retraction {
   readonly stanza: Stanza;
 }
 
-const KINDS: ReadonlySet<string> = new Set([NS.retract, NS.fasten]);
+/** A message that takes another back has an element of one of these namespaces. */
+export const RETRACTING: readonly string[] = [NS.retract, NS.fasten];
+const KINDS: ReadonlySet<string> = new Set(RETRACTING);
 
 /** What a groupchat message takes back; undefined: it does not, or has no right to. */
 export function retractionOf(stanza: Stanza): Retraction | undefined {

@@ -252,7 +252,7 @@ export interface Occupancy {
   /** The room has refused the account's nick to a second stream of it: until when that is believed (epoch ms); absent: it has not. */
   nickRefusedUntil?: number | undefined;
   /** Private messages that came while no session was joined. */
-  readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  readonly kept: KeptPrivate[];
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
   /** The session that was the last to leave, of its own will. */
@@ -261,6 +261,15 @@ export interface Occupancy {
   hiddenFrom?: Set<SessionId> | undefined;
   /** Whether a message of the room (captcha, XEP-0158) was passed to the session that joins. */
   challenged: boolean;
+}
+
+/** A private message that no session has been given yet. */
+export interface KeptPrivate {
+  readonly stanza: Stanza;
+  /** When it came, epoch ms. */
+  readonly at: number;
+  /** The nick under which it was said may be another occupant's now; absent: it is not. */
+  isNickFreed?: true;
 }
 
 export interface PendingRequest {

@@ -126,6 +126,29 @@ test('a nick that was given up is another occupant’s, where the room tells the
   assert.equal(bodies(log).filter(Boolean), ['old']);
 });
 
+test('who has a nick need not be who had it before the account came; what was said since is known', () => {
+  const log = new StanzaLog(limits);
+  log.add(message('bob', '1', '<body>old</body>'), 0);
+  log.add(message('bob', '2', '<body>new</body>'), 0);
+  log.freeAll(1);
+  for (const id of ['1', '2']) log.add(message('bob', `r${id}`, retract(id)), 0);
+  assert.equal(bodies(log).slice(0, 2), ['old', undefined]);
+});
+
+test('what was heard before is taken back by what the room has told since, of the same occupant', () => {
+  const before = new StanzaLog(limits);
+  before.add(message('bob', '1', `<body>secret</body>${occupant('x')}`), 0);
+  before.add(message('bob', '2', '<body>of whoever was bob</body>'), 0);
+  before.add(message('bob', '3', `<body>shared</body>${occupant('x')}`), 0);
+  const log = new StanzaLog(limits);
+  log.add(message('bob', '3', `<body>shared</body>${occupant('x')}`), 0);
+  log.add(message('bobby', 'r1', retract('1') + occupant('x')), 0);
+  log.add(message('bob', 'r2', retract('2')), 0);
+  log.freeAll();
+  log.precede(before.entries(1), 1, () => false);
+  assert.equal(bodies(log), [undefined, 'of whoever was bob', 'shared', undefined, undefined]);
+});
+
 test('one message corrected a thousand times and taken back costs no more than reading the log twice', () => {
   const log = new StanzaLog({ ...limits, stanzas: 2000 });
   log.add(message('bob', '1', '<body>secret</body>'), 0);

@@ -106,6 +106,36 @@ scenario(
 );
 
 scenario(
+  'M7',
+  'what was taken back while nobody heard the room is given to no device, though the store had it',
+  async (scene) => {
+    const { room, login, direct } = scene;
+    const redis = await shared(scene);
+    const before = await startNode(scene, redis);
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bob`);
+    const phone = await login('alice', { through: before.proxy });
+    await joinRoom(phone, `${room}/al`);
+    const secret = sayInRoom(bob, room, 'my secret');
+    const heard = (await bob.upTo(`<message type='groupchat' id='${secret}'/>`)).at(-1);
+    const name = heard?.child('stanza-id', 'urn:xmpp:sid:0')?.attrs.id ?? secret;
+    await speak(bob, room, said);
+    await isKept(scene, redis, said.length + 1);
+    await before.proxy.stop();
+    const retract = `<retract xmlns='urn:xmpp:message-retract:1' id='${name}'/>`;
+    bob.send(`<message type='groupchat' to='${room}' id='r'><body>took it back</body>${retract}</message>`);
+    await bob.upTo(`<message type='groupchat' id='r'/>`);
+
+    const after = await startNode(scene, redis);
+    assert.equal(await historyAt(after, scene), [undefined, ...said, 'took it back']);
+    await until('the store to have forgotten it', async () => {
+      return !(await redis.cli('lrange', await keyOf(scene), '0', '-1')).includes('my secret');
+    });
+  },
+  { except: ['occupantIds'] },
+);
+
+scenario(
   'M6',
   'a private message that nobody could take before a restart is given to the first session after it, and to no other',
   async (scene) => {

@@ -7,6 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
+import { nicksFreed } from '../kept.ts';
 import {
   detach,
   isNickShared,
@@ -280,7 +281,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.name = bareOf(move.self.from ?? room.name);
   if (move.from === undefined) {
     noteBack(turn, room);
-    room.log.freeAll();
+    nicksFreed(room);
   }
   provedIn(turn, room, move.from === undefined);
   noteRoomCodes(room.codes, move.self);
@@ -288,6 +289,8 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   recordOccupancy(turn, room);
   const { carrier, heard, subject } = move;
   if (move.isBlind) passTold(turn, room, carrier, heard, subject);
+  // What was said while nobody heard who came and went.
+  if (move.from === undefined) nicksFreed(room);
   if (move.from !== undefined) {
     turn.state.services.noteNickShared(serviceOf(room), turn.now);
     if (!move.isBlind) room.ahead = { carrier, told: heard, subject, stanzas: [] };

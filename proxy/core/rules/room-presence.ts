@@ -5,6 +5,7 @@
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
+import { nickFreed } from '../kept.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, SentPresence, Turn } from '../state.ts';
@@ -44,7 +45,7 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
     return;
   }
   if (!isSelf(stanza, room.nick)) {
-    if (stanza.type === 'unavailable') room.log.free(stanza.from ?? '');
+    if (stanza.type === 'unavailable') nickFreed(room, stanza.from ?? '');
     noteOccupant(room.roster, stanza);
     forkOther(turn, room, stanza);
     return;
@@ -70,7 +71,7 @@ function forkOther({ state, out }: Turn, room: Occupancy, stanza: Stanza): void 
 
 function selfUnavailable(turn: Turn, room: Occupancy, stanza: Stanza): void {
   if (statusCodes(stanza).includes('303')) {
-    room.log.free(stanza.from ?? '');
+    nickFreed(room, stanza.from ?? '');
     forkSelf(turn, room, stanza);
     const item = stanza.root.child('x', NS.mucUser)?.child('item');
     setNick(turn, room, item?.attr('nick') ?? room.nick);

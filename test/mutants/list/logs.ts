@@ -1,4 +1,4 @@
-/** Rules of stanza logs: in a store that was away. */
+/** Rules of stanza logs: in a store that was away, and of what is taken back. */
 import type { Mutant } from '../mutant.ts';
 
 export const logs: readonly Mutant[] = [
@@ -25,5 +25,29 @@ export const logs: readonly Mutant[] = [
     put: '    }\n',
     cells: 'prosody,account,tcp',
     kills: { 'log-away': ['M6 a room that an account leaves'] },
+  },
+  {
+    name: 'what was heard before keeps what has been taken back since',
+    file: 'core/stanza-log.ts',
+    find: '    if (older.length > 0) this.#retractAgain(now);\n',
+    put: '',
+    cells: 'prosody,account,tcp',
+    kills: { 'log-store': ['M7 what was taken back while nobody'] },
+  },
+  {
+    name: 'who has a nick is taken for who had it in the history of a join',
+    file: 'core/rules/join-answer.ts',
+    find: '  room.log.freeAll(live);\n',
+    put: '',
+    cells: 'jabberd2,account,tcp',
+    kills: { 'log-retraction': ['M7 who takes the nick of somebody'] },
+  },
+  {
+    name: 'who has taken a nick takes private messages back',
+    file: 'core/kept.ts',
+    find: 'isSameOccupant(one.stanza, stanza, !one.isNickFreed)',
+    put: 'one.stanza.from === stanza.from',
+    cells: 'jabberd2,account,tcp',
+    kills: { 'log-retraction': ['M6 who has taken the nick'] },
   },
 ];
