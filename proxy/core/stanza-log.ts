@@ -139,6 +139,15 @@ export class StanzaLog {
     return false;
   }
 
+  /** The newest that is such a one, as for `some`. */
+  findLast(isSuch: (entry: LogEntry) => boolean): LogEntry | undefined {
+    for (let index = this.#entries.length - 1; index >= this.#head; index -= 1) {
+      const entry = this.#entries[index];
+      if (entry && isSuch(entry)) return entry;
+    }
+    return undefined;
+  }
+
   /** Oldest first; entries that were heard too long ago are gone. */
   entries(now: number): readonly LogEntry[] {
     this.#trim(now);

@@ -91,7 +91,7 @@ scenario(
     assert.is(joined.all.filter(({ id }) => id === 'kept').length, 0);
     await speak(bob, room, ['last']);
     after.cut(false);
-    const kept = await desk.pick(`<message id='kept'><body>later</body></message>`);
+    const kept = await desk.pick(`<message type='chat' id='kept'><body>later</body></message>`);
     assert.ok(kept.child('delay'), kept.print());
     await isStored(scene, redis, ' kept', 0);
     const tablet = await login('alice', { through: after.proxy });

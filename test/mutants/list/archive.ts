@@ -42,7 +42,7 @@ export const archive: readonly Mutant[] = [
   {
     name: 'messages that are alike have one id',
     file: 'core/archive.ts',
-    find: 'log.some((entry) => idOf(entry) === id)',
+    find: 'log.some((entry) => entryMarks(entry).id === id)',
     put: 'log.size < 0',
     kills: { archive: ['J12 messages of such a room carry ids'] },
   },

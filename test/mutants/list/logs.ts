@@ -1,4 +1,4 @@
-/** Rules of stanza logs: in a store that was away, and of what is taken back. */
+/** Rules of stanza logs: in a store that was away, of what is taken back, and of ids in archives. */
 import type { Mutant } from '../mutant.ts';
 
 export const logs: readonly Mutant[] = [
@@ -49,5 +49,21 @@ export const logs: readonly Mutant[] = [
     put: 'one.stanza.from === stanza.from',
     cells: 'jabberd2,account,tcp',
     kills: { 'log-retraction': ['M6 who has taken the nick'] },
+  },
+  {
+    name: 'ids of the archive are said to the room',
+    file: 'core/rules/groupchat.ts',
+    find: 'isSmallEnough(turn, translated) ? translated : stanza',
+    put: 'isSmallEnough(turn, translated) ? stanza : translated',
+    cells: 'jabberd2,account,tcp',
+    kills: { archive: ['J12 what a device says of a message'] },
+  },
+  {
+    name: 'what others say of a message is not found in the archive',
+    file: 'core/archive.ts',
+    find: 'const isReferred = refer(log, stanza, edit);',
+    put: 'const isReferred = edit === undefined && refer(log, stanza, edit);',
+    cells: 'jabberd2,account,tcp',
+    kills: { archive: ['J12 what a device says of a message'] },
   },
 ];
