@@ -45,6 +45,16 @@ export function archiveOf(log: StanzaLog, now: number): ArchivedEntry[] {
   });
 }
 
+/**
+ * The room's own presence as sessions are given it: a hash of what the room can do (XEP-0115) is none of what it says here, the archive included.
+ * Without one clients ask.
+ */
+export function shownPresence({ archive }: Occupancy, presence: Stanza): Stanza {
+  const hash = archive && presence.root.child('c', NS.caps);
+  if (!hash) return presence;
+  return parseStanza(new Edit(presence).remove(hash).toBuffer(), presence.declarations);
+}
+
 /** A message of an archived room as sessions are given it; `isLogged`: it is about to go into the log. */
 export function marked(room: Occupancy, stanza: Stanza, isLogged: boolean): Stanza {
   if (!room.archive) return stanza;

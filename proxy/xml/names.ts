@@ -42,6 +42,7 @@ export const NS = {
   reactions: 'urn:xmpp:reactions:0',
   markers: 'urn:xmpp:chat-markers:0',
   attach: 'urn:xmpp:message-attaching:1',
+  caps: 'http://jabber.org/protocol/caps',
   carbons: 'urn:xmpp:carbons:2',
   push: 'urn:xmpp:push:0',
   forward: 'urn:xmpp:forward:0',

@@ -252,4 +252,29 @@ test('a query reads each text of the log once, and what was taken back keeps its
   );
 });
 
+test('of the presence of such a room everything is shown but the hash of what it can do', () => {
+  const presence = (more: string) =>
+    `<presence from='${ROOM}' to='alice@test/r1'>${more}<x xmlns='vcard-temp:x:update'/></presence>`;
+  const hash = `<c xmlns='${NS.caps}' node='n' ver='v' hash='sha-1'/>`;
+  for (const [info, isShown] of [
+    ['', false],
+    [feature(NS.mam), true],
+  ] as const) {
+    const { world, a } = inside(info);
+    const carrier = world.state.rooms.get(ROOM as BareKey)?.carrier;
+    assert.ok(carrier);
+    world.input({ kind: 'carrier-stanza', carrier, stanza: parseStanza(presence(hash)) });
+    const b = world.bind();
+    world.join(b);
+    world.settle();
+    for (const session of [a, b]) {
+      const told = world.client(session).told.filter(({ root }) => root.child('x', 'vcard-temp:x:update'));
+      assert.equal(
+        told.map(({ root }) => root.child('c') !== undefined),
+        [isShown],
+      );
+    }
+  }
+});
+
 test.run();

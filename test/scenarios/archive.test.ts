@@ -276,6 +276,29 @@ scenario(
 );
 
 scenario(
+  'J12',
+  'a room shows no hash of what it can do that its archive is no part of, and the one of its own where it has one',
+  async (scene) => {
+    const { room, newRoom, login, direct } = scene;
+    const own = newRoom();
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bo`, without(scene));
+    await createRoom(bob, `${own}/bo`);
+    const hashes = async (device: Client, name: string): Promise<number[]> => {
+      const shown = (await joinRoom(device, `${name}/al`)).all.filter(({ from }) => from === name);
+      const presences = shown.filter((one) => one.name === 'presence');
+      return presences.map((one) => one.elements.filter((child) => child.name === 'c').length);
+    };
+    for (const name of ['phone', 'desk']) {
+      const device = await login('alice', { device: name });
+      assert.equal(await hashes(device, room), [0]);
+      assert.equal(await hashes(device, own), [1]);
+    }
+  },
+  { ...on, except: ['roomCapabilities'] },
+);
+
+scenario(
   'M5',
   'a room that has an archive is asked itself, and who has not joined is told of no other',
   async (scene) => {

@@ -4,6 +4,7 @@
 
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { shownPresence } from '../archive.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
 import { nickFreed } from '../kept.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
@@ -40,7 +41,7 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
     if (stanza.type === 'unavailable') room.roomFarewell = detach(stanza);
     else {
       if (stanza.type === undefined) room.roomPresence = detach(stanza);
-      turn.out.fork(hearerIds(room), stanza);
+      turn.out.fork(hearerIds(room), shownPresence(room, stanza));
     }
     return;
   }

@@ -66,4 +66,12 @@ export const logs: readonly Mutant[] = [
     cells: 'jabberd2,account,tcp',
     kills: { archive: ['J12 what a device says of a message'] },
   },
+  {
+    name: 'the hash of a room that has been given an archive is passed on',
+    file: 'core/archive.ts',
+    find: "archive && presence.root.child('c', NS.caps)",
+    put: "archive && presence.root.child('no such', NS.caps)",
+    cells: 'ejabberd,account,tcp',
+    kills: { archive: ['J12 a room shows no hash'] },
+  },
 ];
