@@ -7,6 +7,7 @@ import type { OwnArchive } from './archive.ts';
 import type { KnownRoom } from './arrival.ts';
 import { type BookmarkSettings, type BookmarkState, createBookmarkState } from './bookmark-state.ts';
 import type { Effects } from './effects.ts';
+import type { Languages } from './language.ts';
 import type { LogEntry } from './log-entry.ts';
 import type { Overlap } from './overlap.ts';
 import type { RoomSet } from './room-set.ts';
@@ -96,6 +97,8 @@ export interface Session {
   readonly cursors: Map<BareKey, Cursor>;
   /** Its own upstream stream. */
   readonly carrier: CarrierId;
+  /** Of that stream; absent: its headers say nothing. */
+  readonly languages?: Languages | undefined;
   available: boolean;
   show: string;
   priority: number;
@@ -133,6 +136,8 @@ export interface Carrier {
   readonly jid: string;
   /** The session whose stream it is; undefined for account streams. */
   readonly session: SessionId | undefined;
+  /** Absent: its headers say nothing. */
+  readonly languages?: Languages | undefined;
   /**
    * `retiring`: it takes no new rooms and is to be freed of those it has (client gone, or broadcast unavailable withheld).
    * `hibernating`: it has no connection; the server keeps its places until it is resumed.

@@ -8,6 +8,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
 import { nicksFreed } from '../kept.ts';
+import { languageIn } from '../language.ts';
 import {
   detach,
   isNickShared,
@@ -200,11 +201,12 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
  */
 function joinAgain(room: Occupancy, move: Move): string {
   const content = room.self ? presenceContent(room.self) : '';
+  const language = room.self ? languageIn(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const since = new Date(Math.max((room.log.lastAt ?? 0) - LATE_MS, room.joinedAt - SKEW_MS)).toISOString();
   const history = `<history since='${since}'/>`;
   const to = escapeXml(`${room.name}/${room.nick}`);
-  return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
+  return `<presence id='${move.joinId}' to='${to}'${language}>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
 }
 
 /** A stanza from the room on the carrier that it is being moved to. */

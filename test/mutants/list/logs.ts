@@ -1,4 +1,4 @@
-/** Rules of stanza logs: in a store that was away, of what is taken back, and of ids in archives. */
+/** Rules of stanza logs: in a store that was away, of what is taken back, and of ids in archives; languages of streams. */
 import type { Mutant } from '../mutant.ts';
 
 export const logs: readonly Mutant[] = [
@@ -73,5 +73,12 @@ export const logs: readonly Mutant[] = [
     put: "archive && presence.root.child('no such', NS.caps)",
     cells: 'ejabberd,account,tcp',
     kills: { archive: ['J12 a room shows no hash'] },
+  },
+  {
+    name: 'what a device says is in the language of the stream that carries it',
+    file: 'core/language.ts',
+    find: '  if (own === undefined || !isAmongOthers(state, own, stanza)) return stanza;\n',
+    put: '  if (own === undefined || isAmongOthers(state, own, stanza)) return stanza;\n',
+    kills: { language: ['M1 what each device says'] },
   },
 ];
