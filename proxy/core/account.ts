@@ -172,6 +172,8 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'log-read':
       logRead(turn, input);
+      // A room whose home is another now may have waited for it.
+      reconcile(turn);
       return;
     case 'record':
       record(turn);

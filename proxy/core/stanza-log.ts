@@ -109,14 +109,19 @@ export class StanzaLog {
       heardAt: now,
       delayed: stamp !== undefined,
     };
-    this.#lastAt = entry.at;
     const retraction = retractionOf(stanza);
     if (retraction) this.#retract(retraction, now);
+    this.append(entry, now);
+    return entry;
+  }
+
+  /** An entry that another log has had, behind all that is here. What it takes back is taken back there. */
+  append(entry: LogEntry, now: number): void {
+    this.#lastAt = Math.max(this.#lastAt ?? entry.at, entry.at);
     this.#entries.push(entry);
     this.#added += 1;
     this.#bytes += entry.text.length;
     this.#trim(now);
-    return entry;
   }
 
   /** When the last message was sent, epoch ms, though the log may not hold it; undefined: there was none. */
@@ -229,9 +234,9 @@ export class StanzaLog {
   /** There is more now that retractions in the log may mean. */
   #retractAgain(now: number): void {
     for (const entry of this.#entries.slice(this.#head)) {
-      if (!RETRACTING.some((ns) => entry.text.includes(ns))) continue;
-      const retraction = retractionOf(entryStanza(entry));
-      if (retraction) this.#retract(retraction, now);
+      const mayRetract = RETRACTING.some((ns) => entry.text.includes(ns));
+      const retraction = mayRetract ? retractionOf(entryStanza(entry)) : undefined;
+      if (retraction !== undefined) this.#retract(retraction, now);
     }
   }
 

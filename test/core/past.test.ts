@@ -208,4 +208,34 @@ test('private messages that it has are given to those who are in, once, with the
   assert.is(told(b).length, 0);
 });
 
+test('what a lost home has heard last is told before the account comes back, and is not said again', () => {
+  const { world, a } = asked();
+  world.input(read([], world.now));
+  world.settle();
+  const room = world.state.rooms.get(ROOM as BareKey);
+  assert.ok(room);
+  room.log.add(say('known'), world.now);
+  room.carrier = undefined;
+  room.retryAt = world.now + 3000;
+  const own = parseStanza(`<message type='groupchat' from='${ROOM}/alice' id='mine'><body>mine</body></message>`);
+  const before = logOf(['old', 'known', 'new'], world.now);
+  before.add(own, world.now);
+  world.client(a).told.length = 0;
+  const queued = parseStanza(`<message type='groupchat' to='${ROOM}' id='mine'><body>mine</body></message>`);
+  world.input({ kind: 'session-stanza', session: a, stanza: queued, isUnsure: true });
+  world.input({ kind: 'log-read', room: ROOM as BareKey, entries: before.entries(world.now), kept: [] });
+  world.settle();
+  const told = world.client(a).told.filter(({ name }) => name === 'message');
+  assert.equal(
+    told.map(({ id }) => id),
+    ['new', 'mine'],
+  );
+  assert.equal(idsOf(room.log), ['old', 'known', 'new', 'mine']);
+  assert.ok(room.carrier !== undefined);
+  assert.equal(
+    world.sent.filter(({ stanza }) => stanza.id === 'mine'),
+    [],
+  );
+});
+
 test.run();

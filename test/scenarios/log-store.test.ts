@@ -106,6 +106,44 @@ scenario(
 );
 
 scenario(
+  'C2',
+  'what a device has said by way of a home that is killed before it could tell is said once, and shown to it, however much it was',
+  async (scene) => {
+    const { room, login, direct } = scene;
+    const redis = await shared(scene);
+    const home = await startNode(scene, redis);
+    const other = await startNode(scene, redis);
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bob`);
+    const phone = await login('alice', { through: home.proxy });
+    await joinRoom(phone, `${room}/al`);
+    const desk = await login('alice', { through: other.proxy });
+    await joinRoom(desk, `${room}/al`);
+    await speak(bob, room, ['before']);
+    await desk.upTo(`<message type='groupchat'><body>before</body></message>`);
+    other.deafen();
+    const ids = said.map((text) => sayInRoom(desk, room, text));
+    const heard = await bob.upTo(`<message type='groupchat' id='${ids.at(-1)}'/>`);
+    await isKept(scene, redis, said.length + 1);
+    await kill(home, [phone]);
+    await until('the other node to go on', async () => {
+      return /^minimix_homes_total\{event="taken-over"\} 1/m.test(await other.proxy.app.metrics.render());
+    });
+    const last = sayInRoom(desk, room, 'last');
+    const told = await desk.upTo(`<message type='groupchat' id='${last}'/>`);
+    heard.push(...(await bob.upTo(`<message type='groupchat' id='${last}'/>`)));
+    for (const all of [told, heard]) {
+      const messages = all.filter(({ name, type }) => name === 'message' && type === 'groupchat');
+      assert.equal(
+        messages.map(({ id }) => id),
+        [...ids, last],
+      );
+    }
+  },
+  { except: ['sharedNick'] },
+);
+
+scenario(
   'M7',
   'what was taken back while nobody heard the room is given to no device, though the store had it',
   async (scene) => {

@@ -1,4 +1,4 @@
-/** Rules of stanza logs: in a store that was away, of what is taken back, and of ids in archives; languages of streams. */
+/** Rules of stanza logs: in a store that was away, of what is taken back, and of ids in archives; languages of streams; counters that wrap. */
 import type { Mutant } from '../mutant.ts';
 
 export const logs: readonly Mutant[] = [
@@ -80,5 +80,29 @@ export const logs: readonly Mutant[] = [
     find: '  if (own === undefined || !isAmongOthers(state, own, stanza)) return stanza;\n',
     put: '  if (own === undefined || isAmongOthers(state, own, stanza)) return stanza;\n',
     kills: { language: ['M1 what each device says'] },
+  },
+  {
+    name: 'what a lost home has heard last is not read before the account comes back',
+    file: 'core/rules/past.ts',
+    find: '    passOn(turn, room, past);\n',
+    put: '',
+    cells: 'prosody,account,tcp',
+    kills: { 'log-store': ['C2 what a device has said'] },
+  },
+  {
+    name: 'counters that wrap are told as they are',
+    file: 'stream/management/inbound.ts',
+    find: 'return this.#handled % WRAP;',
+    put: 'return this.#handled;',
+    cells: 'prosody,account,tcp',
+    kills: { 'resume-wrap': ['S9 counters wrap'] },
+  },
+  {
+    name: 'what the peer says behind a wrap is taken for too much',
+    file: 'stream/management/outbound.ts',
+    find: 'const count = (h - (this.#acknowledged % WRAP) + WRAP) % WRAP;',
+    put: 'const count = h - this.#acknowledged;',
+    cells: 'prosody,account,tcp',
+    kills: { 'resume-wrap': ['S9 counters wrap'] },
   },
 ];
