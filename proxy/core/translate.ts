@@ -3,10 +3,12 @@
  * a session says of one by that id is told the room by the other, and what the room says of it the other way round.
  */
 import { Edit } from '../xml/edit.ts';
+import type { Node } from '../xml/spans.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { entryMarks, type LogEntry } from './log-entry.ts';
 import { OWN_ARCHIVE } from './message-key.ts';
 import { isAnyReference, isReference } from './references.ts';
+import { RETRACTING } from './retraction.ts';
 import type { StanzaLog } from './stanza-log.ts';
 import type { Occupancy } from './state.ts';
 
@@ -36,7 +38,7 @@ export function refer(log: StanzaLog, stanza: Stanza, edit: Edit): boolean {
   for (const child of stanza.root.children) {
     const id = isReference(child) ? child.attr('id') : undefined;
     if (id === undefined || id === '') continue;
-    const from = child.name === 'reply' ? child.attr('to') : stanza.from;
+    const from = child.name === 'reply' ? child.attr('to') : takesBack(child) ? stanza.from : undefined;
     const isNamed = (entry: LogEntry): boolean => {
       const marks = entryMarks(entry);
       return marks.own === id && marks.id?.startsWith(OWN_ARCHIVE) === true;
@@ -48,6 +50,11 @@ export function refer(log: StanzaLog, stanza: Stanza, edit: Edit): boolean {
     isChanged = true;
   }
   return isChanged;
+}
+
+/** Nobody takes back what others have said. */
+function takesBack({ ns }: Node): boolean {
+  return RETRACTING.includes(ns);
 }
 
 /** Whether the message refers to any other. */

@@ -220,6 +220,8 @@ test('an id that many have written means the last, of the occupant who is named 
   world.settle();
   const [mine] = given(world, a).slice(-1);
   assert.not.equal(mine, two);
+  tell(world, `<retract xmlns='${NS.retract}' id='same'/>`);
+  assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', `id='${two}'`);
   const reply = (id: string) => `<reply xmlns='${NS.reply}' to='${ROOM}/bob' id='${id}'/>`;
   tell(world, reply('same'));
   assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', reply(two ?? ''));
