@@ -3,12 +3,16 @@ import { readFileSync } from 'node:fs';
 import type { StoreConfig } from './config.ts';
 import type { Log } from './ops/log.ts';
 import type { Metrics } from './ops/metrics.ts';
+import type { Logs } from './store/logs.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createRedisStore, type RedisStore } from './store/redis.ts';
 import type { Store } from './store/store.ts';
+import { SureLogs } from './store/sure-logs.ts';
 
 export interface AppStore {
   readonly store: Store;
+  /** Its stanza logs, as accounts use them. */
+  readonly logs: Logs;
   /** Waits a while for it to be reached, so that a start-up tells early what will fail. */
   settle(): Promise<void>;
   /** Why it does not do its work, a sentence without secrets; undefined when it does. */
@@ -23,16 +27,26 @@ const SETTLE_MS = 3000;
 export function openStore(config: StoreConfig, log: Log, metrics: Metrics): AppStore {
   if (config.kind === 'memory') {
     const store = createMemoryStore({ now: () => performance.now() });
-    return { ...givenStore(store), close: () => store.close() };
+    return closing(givenStore(store, log, metrics), store);
   }
   const store = openRedis(config, log, metrics);
   metrics.onScrape(() => metrics.redisUp.set(store.trouble === undefined ? 1 : 0));
-  return { store, settle: () => settle(store), trouble: () => store.trouble, close: () => store.close() };
+  const given = givenStore(store, log, metrics);
+  return closing({ ...given, settle: () => settle(store), trouble: () => store.trouble }, store);
+}
+
+function closing(state: AppStore, store: Store): AppStore {
+  const close = async (): Promise<void> => {
+    await state.close();
+    await store.close();
+  };
+  return { ...state, close };
 }
 
 /** One that others have opened, and close. */
-export function givenStore(store: Store): AppStore {
-  return { store, settle: async () => {}, trouble: () => undefined, close: async () => {} };
+export function givenStore(store: Store, log: Log, metrics: Metrics): AppStore {
+  const logs = new SureLogs(store.logs, { log, metrics });
+  return { store, logs, settle: async () => {}, trouble: () => undefined, close: async () => logs.close() };
 }
 
 function openRedis(config: Extract<StoreConfig, { kind: 'redis' }>, log: Log, metrics: Metrics): RedisStore {

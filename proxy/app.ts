@@ -124,7 +124,7 @@ class ProxyApp implements App {
       dial: (host) => this.#dial(host),
       log,
     });
-    this.#storeState = shared ? givenStore(shared) : openStore(config.store, log, metrics);
+    this.#storeState = shared ? givenStore(shared, log, metrics) : openStore(config.store, log, metrics);
     this.#store = this.#storeState.store;
     const isShared = shared !== undefined || config.store.kind !== 'memory';
     const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs: config.cluster.lifeMs, newId: token });
@@ -153,7 +153,7 @@ class ProxyApp implements App {
         cursorMs: this.#config.history.ageMs,
       }),
       isShared,
-      logs: isShared && this.#config.history.isStored ? this.#store.logs : undefined,
+      logs: isShared && this.#config.history.isStored ? this.#storeState.logs : undefined,
       parking: new ParkingLot(this.#config.parking, this.metrics),
       offerStreamManagement: this.#config.streamManagement,
       leaving: new Set(),

@@ -129,6 +129,7 @@ export const hardCases: readonly HardCase[] = [
       'resume-ends': ['S9 every <r/> is answered', 'S9 what has not reached the server', 'S9 a count that takes in'],
       'resume-cut': ['S9'],
       'resume-killed': ['S9'],
+      'resume-wrap': ['S9 counters wrap'],
     },
   },
   {

@@ -6,6 +6,7 @@ import type { Stanza } from '../xml/stanza.ts';
 import type { Effect } from './effects.ts';
 import { Effects } from './effects.ts';
 import type { Input } from './inputs.ts';
+import { inCarriersLanguage, inOwnLanguage } from './language.ts';
 import { notePush, payNudge } from './nudge.ts';
 import { forgetOccupancy, recordOccupancy } from './occupancy.ts';
 import { arrive } from './rules/arrive.ts';
@@ -82,8 +83,9 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'session-stanza': {
       const session = state.sessions.get(input.session);
-      if (session && !waitsForGhost(turn, session, input.stanza, input.isUnsure)) {
-        sessionStanza(turn, session, input.stanza, input.isUnsure);
+      const stanza = session ? inOwnLanguage(state, session, input.stanza) : input.stanza;
+      if (session && !waitsForGhost(turn, session, stanza, input.isUnsure)) {
+        sessionStanza(turn, session, stanza, input.isUnsure);
       }
       // A session that joins may be the first to hear a room whose carrier hibernates.
       if (input.stanza.name === 'presence') reconcile(turn);
@@ -148,7 +150,7 @@ function dispatch(turn: Turn, input: Input): void {
       credentials(turn, input.known);
       return;
     case 'carrier-ready':
-      carrierReady(turn, input.carrier, input.type, input.jid);
+      carrierReady(turn, input);
       return;
     case 'carrier-lost':
       carrierLost(turn, input.carrier, input.isConflict === true, input.owed);
@@ -170,6 +172,8 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'log-read':
       logRead(turn, input);
+      // A room whose home is another now may have waited for it.
+      reconcile(turn);
       return;
     case 'record':
       record(turn);
@@ -191,7 +195,7 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
   if (room && carrier.rooms.has(room.key)) {
     const wasMoving = room.move !== undefined || room.ahead !== undefined;
     const wasRetiring = carrier.status === 'retiring';
-    roomStanza(turn, room, carrier, stanza);
+    roomStanza(turn, room, carrier, inCarriersLanguage(turn.state, carrier, stanza));
     // A hand-over that is done makes way for the next one.
     const isMoved = wasMoving && !room.move && !room.ahead;
     if (isMoved || wasRetiring || carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);

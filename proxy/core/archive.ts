@@ -9,11 +9,12 @@ import { NS } from '../xml/names.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import type { Archived } from './archive-page.ts';
-import { entryStanza, type LogEntry } from './log-entry.ts';
-import { messageKey, OWN_ARCHIVE, roomStanzaId, stanzaIdOf } from './message-key.ts';
+import { entryMarks, entryMessageKey, entryStanza, type LogEntry, marksOf } from './log-entry.ts';
+import { messageKey, OWN_ARCHIVE, roomStanzaId } from './message-key.ts';
 import { shorten } from './shorten.ts';
 import type { StanzaLog } from './stanza-log.ts';
 import type { Occupancy } from './state.ts';
+import { refer, refers } from './translate.ts';
 
 /** What a room's own words (XEP-0030) say of its archive. Undefined: it has one, and what it says and is asked is its own business. */
 export interface OwnArchive {
@@ -39,22 +40,25 @@ export interface ArchivedEntry extends Archived {
 /** Oldest first; messages that have been heard before the archive was begun, and bear no id, are not part of it. */
 export function archiveOf(log: StanzaLog, now: number): ArchivedEntry[] {
   return log.entries(now).flatMap((entry) => {
-    const id = idOf(entry);
-    return id === undefined
-      ? []
-      : [{ id, from: entryStanza(entry).from ?? '', at: entry.at, bytes: entry.text.length, entry }];
+    const { id, from } = entryMarks(entry);
+    return id === undefined ? [] : [{ id, from, at: entry.at, bytes: entry.text.length, entry }];
   });
 }
 
-function idOf(entry: LogEntry): string | undefined {
-  entry.memo ??= { id: stanzaIdOf(entryStanza(entry)) };
-  return entry.memo.id;
+/**
+ * The room's own presence as sessions are given it: a hash of what the room can do (XEP-0115) is none of what it says here, the archive included.
+ * Without one clients ask.
+ */
+export function shownPresence({ archive }: Occupancy, presence: Stanza): Stanza {
+  const hash = archive && presence.root.child('c', NS.caps);
+  if (!hash) return presence;
+  return parseStanza(new Edit(presence).remove(hash).toBuffer(), presence.declarations);
 }
 
 /** A message of an archived room as sessions are given it; `isLogged`: it is about to go into the log. */
 export function marked(room: Occupancy, stanza: Stanza, isLogged: boolean): Stanza {
   if (!room.archive) return stanza;
-  return markedFor(room.log, room.archive, stanza, isLogged);
+  return markedFor(room.log, room.archive, stanza, isLogged ? messageKey(stanza) : undefined);
 }
 
 /** All that is in the log has an id, and no two have the same. */
@@ -62,35 +66,39 @@ export function markLog({ log, archive }: Occupancy): void {
   if (!archive) return;
   const seen = new Set<string>();
   log.rewrite((entry) => {
-    const stanza = entryStanza(entry);
-    const id = idOf(entry);
-    if (id !== undefined && !seen.has(id) && (isOurs(id, stanza) || (archive.hasIds && !id.startsWith(OWN_ARCHIVE)))) {
+    const { id } = entryMarks(entry);
+    if (id !== undefined && !seen.has(id) && (isOurs(id, entry) || (archive.hasIds && !id.startsWith(OWN_ARCHIVE)))) {
       seen.add(id);
       return undefined;
     }
-    const said = markedFor(log, archive, stanza, true);
-    const given = stanzaIdOf(said);
-    if (given !== undefined) seen.add(given);
+    const stanza = entryStanza(entry);
+    const said = markedFor(log, archive, stanza, entryMessageKey(entry));
+    const marks = marksOf(said);
+    if (marks.id !== undefined) seen.add(marks.id);
     return said === stanza
       ? undefined
-      : { ...entry, text: Buffer.from(said.bytes), memo: { id: given }, names: undefined };
+      : { ...entry, text: Buffer.from(said.bytes), marks, names: undefined, known: undefined };
   });
 }
 
 /** The proxy has given the message this id, or would have. */
-function isOurs(id: string, stanza: Stanza): boolean {
-  return id.startsWith(OWN_ARCHIVE + shorten(messageKey(stanza)));
+function isOurs(id: string, entry: LogEntry): boolean {
+  return id.startsWith(OWN_ARCHIVE) && id.startsWith(OWN_ARCHIVE + shorten(entryMessageKey(entry)));
 }
 
-function markedFor(log: StanzaLog, { hasIds }: OwnArchive, stanza: Stanza, isLogged: boolean): Stanza {
-  if (hasIds && roomStanzaId(stanza) !== undefined) return stanza;
-  const foreign = stanza.root.children.filter((child) => isOfRoom(child, stanza));
-  if (foreign.length === 0 && !isLogged) return stanza;
+/** `key`: of the message, if it is to have an id. */
+function markedFor(log: StanzaLog, { hasIds }: OwnArchive, stanza: Stanza, key: string | undefined): Stanza {
+  const isMarked = hasIds && roomStanzaId(stanza) !== undefined;
+  const foreign = isMarked ? [] : stanza.root.children.filter((child) => isOfRoom(child, stanza));
+  const isGiven = !isMarked && key !== undefined;
+  if (foreign.length === 0 && !isGiven && !refers(stanza)) return stanza;
   const edit = new Edit(stanza);
+  const isReferred = refer(log, stanza, edit);
+  if (foreign.length === 0 && !isGiven && !isReferred) return stanza;
   // Where the room gives none, occupants have written them.
   for (const child of foreign) edit.remove(child);
-  if (isLogged) {
-    const id = freshArchiveId(log, stanza);
+  if (isGiven) {
+    const id = freshArchiveId(log, key);
     const by = escapeXml(bareOf(stanza.from ?? ''));
     edit.append(stanza.root, `<stanza-id xmlns='${NS.stanzaId}' by='${by}' id='${id}'/>`);
   }
@@ -102,9 +110,9 @@ function isOfRoom(child: Stanza['root'], { from = '' }: Stanza): boolean {
 }
 
 /** Not yet in the log: of messages that are alike each has its own. */
-function freshArchiveId(log: StanzaLog, stanza: Stanza): string {
-  const start = OWN_ARCHIVE + shorten(messageKey(stanza));
+function freshArchiveId(log: StanzaLog, key: string): string {
+  const start = OWN_ARCHIVE + shorten(key);
   let id = start;
-  for (let number = 2; log.some((entry) => idOf(entry) === id); number += 1) id = `${start}-${number}`;
+  for (let number = 2; log.some((entry) => entryMarks(entry).id === id); number += 1) id = `${start}-${number}`;
   return id;
 }

@@ -4,6 +4,7 @@
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Arrival } from './arrival.ts';
+import type { Languages } from './language.ts';
 import type { LogEntry } from './log-entry.ts';
 import type { CarrierId, CarrierKind, Cursor, SessionId } from './state.ts';
 
@@ -26,6 +27,7 @@ export type Input =
       readonly carrier: CarrierId;
       /** See `Session`. */
       readonly device?: string | undefined;
+      readonly languages?: Languages | undefined;
     }
   /** How far its device had come before; comes before anything that the client sends. */
   | { readonly kind: 'session-cursors'; readonly session: SessionId; readonly cursors: ReadonlyMap<BareKey, Cursor> }
@@ -102,7 +104,13 @@ export type Input =
   /** What is needed to open an account stream is known, or known no longer. */
   | { readonly kind: 'credentials'; readonly known: boolean }
   /** A stream can carry rooms from now on. */
-  | { readonly kind: 'carrier-ready'; readonly carrier: CarrierId; readonly type: CarrierKind; readonly jid: string }
+  | {
+      readonly kind: 'carrier-ready';
+      readonly carrier: CarrierId;
+      readonly type: CarrierKind;
+      readonly jid: string;
+      readonly languages?: Languages | undefined;
+    }
   /** A stream that carried rooms, or could, has ended without our doing. */
   | {
       readonly kind: 'carrier-lost';
@@ -122,13 +130,14 @@ export type Input =
   | { readonly kind: 'home-lost' }
   /**
    * What the store has of a room's log, and of private messages for a session to come, oldest first; empty where it has nothing,
-   * or cannot be asked.
+   * or cannot be asked. `isLate`: that was said before, and now it can.
    */
   | {
       readonly kind: 'log-read';
       readonly room: BareKey;
       readonly entries: readonly LogEntry[];
       readonly kept: readonly LogEntry[];
+      readonly isLate?: true;
     }
   /** The store has lost what was written about the account. */
   | { readonly kind: 'record' }

@@ -2,8 +2,8 @@
 import type { Stanza } from '../xml/stanza.ts';
 import { entryStanza, type LogEntry } from './log-entry.ts';
 import { detach } from './occupancy.ts';
-import { retractionOf } from './retraction.ts';
-import type { Occupancy, Turn } from './state.ts';
+import { isSameOccupant, retractionOf } from './retraction.ts';
+import type { KeptPrivate, Occupancy, Turn } from './state.ts';
 
 /** Private messages of a room kept for a session to come, and their bytes; beyond this the oldest goes. */
 const MOST_KEPT = 100;
@@ -22,12 +22,14 @@ export function keepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): void {
   }
 }
 
-/** The sender takes a kept message back before anybody has seen it (XEP-0424): it is gone. False: it is not here. */
+/** Its sender, and nobody else, takes a kept message back before anybody has seen it (XEP-0424): it is gone. False: it is not here. */
 export function unkeepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
   const { kept } = room;
   const target = retractionOf(stanza)?.target;
   if (target === undefined) return false;
-  const index = kept.findLastIndex((one) => one.stanza.id === target && one.stanza.from === stanza.from);
+  const isMeant = (one: KeptPrivate): boolean =>
+    one.stanza.id === target && isSameOccupant(one.stanza, stanza, !one.isNickFreed);
+  const index = kept.findLastIndex((one) => isMeant(one));
   if (index < 0) return false;
   kept.splice(index, 1);
   noteKept(turn, room);
@@ -41,9 +43,21 @@ export function takeKept(turn: Turn, room: Occupancy): { readonly stanza: Stanza
   return room.kept.splice(0);
 }
 
-/** What another home has kept and nobody has taken: older than what came since. */
+/** What another home has kept and nobody has taken: older than what came since. Who has its nicks now is not known. */
 export function keepAlso({ kept }: Occupancy, entries: readonly LogEntry[]): void {
-  kept.unshift(...entries.map((entry) => ({ stanza: entryStanza(entry), at: entry.at })));
+  kept.unshift(...entries.map((entry) => ({ stanza: entryStanza(entry), at: entry.at, isNickFreed: true as const })));
+}
+
+/** An occupant has given up the nick (`room/nick`): who takes it next has said nothing of what is known. */
+export function nickFreed({ log, kept }: Occupancy, from: string): void {
+  log.free(from);
+  for (const one of kept) if (one.stanza.from === from) one.isNickFreed = true;
+}
+
+/** The room was not heard for some time: any nick may be another occupant's now. */
+export function nicksFreed({ log, kept }: Occupancy): void {
+  log.freeAll();
+  for (const one of kept) one.isNickFreed = true;
 }
 
 function noteKept({ state, out }: Turn, { key }: Occupancy): void {

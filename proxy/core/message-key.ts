@@ -1,7 +1,9 @@
 /** What tells one message of a room from another, and the same message when it comes twice. Holds nothing of what was said. */
 import { bareKey } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
+import type { Node } from '../xml/spans.ts';
 import type { Stanza } from '../xml/stanza.ts';
+import { isReference } from './references.ts';
 import { shorten } from './shorten.ts';
 
 /** With this begin the ids that the proxy gives messages for an archive of its own (archive-id.ts): the room knows nothing of them. */
@@ -30,6 +32,13 @@ export function contentKey(stanza: Stanza): string {
   return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${shorten(stanza.root.child('body')?.text() ?? '')}`;
 }
 
+/** What it refers to has another name for sessions than in the room (translate.ts), and does not count. */
+function contentOf({ bytes }: Stanza, child: Node): string {
+  const id = isReference(child) ? child.attributes.find(({ name }) => name === 'id') : undefined;
+  if (!id) return bytes.toString('latin1', child.start, child.end);
+  return bytes.toString('latin1', child.start, id.start) + bytes.toString('latin1', id.valueEnd + 1, child.end);
+}
+
 /** What tells one message of a room from another: the room's stanza-id (XEP-0359), else sender, id and content. */
 export function messageKey(stanza: Stanza): string {
   const id = stanza.type === 'groupchat' ? roomStanzaId(stanza) : undefined;
@@ -40,7 +49,7 @@ export function messageKey(stanza: Stanza): string {
     const isMark = child.ns === NS.stanzaId || child.name === 'archived';
     // A server says how late it is when it sends again (XEP-0198 section 5).
     const isDelay = child.ns === NS.delay || child.ns === NS.legacyDelay;
-    if (!isMark && !isDelay) content += stanza.bytes.toString('latin1', child.start, child.end);
+    if (!isMark && !isDelay) content += contentOf(stanza, child);
   }
   return `c ${stanza.from ?? ''} ${stanza.id ?? ''} ${shorten(content)}`;
 }

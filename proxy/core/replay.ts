@@ -8,6 +8,7 @@ import { Edit, readdress } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
+import { shownPresence } from './archive.ts';
 import { carrierJids } from './carriers.ts';
 import { countBehind, historyWish, selectHistory } from './history.ts';
 import { takeKept } from './kept.ts';
@@ -37,7 +38,7 @@ const JOIN_CODES: ReadonlySet<string> = new Set(['110', '201', '210', '303', '10
 export function replay(turn: Turn, room: Occupancy, session: Session, options: ReplayOptions): void {
   const { state, out, now } = turn;
   const to = [session.id];
-  if (room.roomPresence && !room.isRoomPresenceLast) out.fork(to, room.roomPresence);
+  if (room.roomPresence && !room.isRoomPresenceLast) out.fork(to, shownPresence(room, room.roomPresence));
   for (const occupant of room.roster.values()) out.fork(to, occupant.presence);
   if (room.self) {
     const add = [...room.codes];
@@ -61,7 +62,7 @@ export function replay(turn: Turn, room: Occupancy, session: Session, options: R
     out.fork(to, asHistory(room, entry));
   }
   out.fork(to, subjectOf(room));
-  if (room.roomPresence && room.isRoomPresenceLast) out.fork(to, room.roomPresence);
+  if (room.roomPresence && room.isRoomPresenceLast) out.fork(to, shownPresence(room, room.roomPresence));
   if (cut >= 0) for (const entry of entries.slice(cut)) out.fork(to, entryStanza(entry));
   for (const { stanza, at } of takeKept(turn, room)) out.fork(to, delayed(stanza, room.name, at));
 }

@@ -19,7 +19,9 @@ export interface Retraction {
   readonly stanza: Stanza;
 }
 
-const KINDS: ReadonlySet<string> = new Set([NS.retract, NS.fasten]);
+/** A message that takes another back has an element of one of these namespaces. */
+export const RETRACTING: readonly string[] = [NS.retract, NS.fasten];
+const KINDS: ReadonlySet<string> = new Set(RETRACTING);
 
 /** What a groupchat message takes back; undefined: it does not, or has no right to. */
 export function retractionOf(stanza: Stanza): Retraction | undefined {
@@ -84,7 +86,7 @@ export function tombstone(entry: LogEntry, retraction: Retraction, now: number):
   for (const child of said.root.children) if (!STAYING.has(child.ns)) edit.remove(child);
   edit.append(said.root, retractedElement(retraction, now));
   const keys = entry.keys ?? { content: contentKey(said), message: messageKey(said) };
-  return { ...entry, text: edit.toBuffer(), keys };
+  return { ...entry, text: edit.toBuffer(), keys, known: undefined };
 }
 
 function retractedElement({ stanza, moderated, reason }: Retraction, now: number): string {

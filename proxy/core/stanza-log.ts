@@ -8,7 +8,16 @@ import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { entryContentKey, entryStanza, type LogEntry } from './log-entry.ts';
 import { contentKey } from './message-key.ts';
-import { corrects, isSameOccupant, isTarget, namesOf, type Retraction, retractionOf, tombstone } from './retraction.ts';
+import {
+  corrects,
+  isSameOccupant,
+  isTarget,
+  namesOf,
+  RETRACTING,
+  type Retraction,
+  retractionOf,
+  tombstone,
+} from './retraction.ts';
 import type { TextPool } from './text-pool.ts';
 
 export interface LogLimits {
@@ -100,14 +109,19 @@ export class StanzaLog {
       heardAt: now,
       delayed: stamp !== undefined,
     };
-    this.#lastAt = entry.at;
     const retraction = retractionOf(stanza);
     if (retraction) this.#retract(retraction, now);
+    this.append(entry, now);
+    return entry;
+  }
+
+  /** An entry that another log has had, behind all that is here. What it takes back is taken back there. */
+  append(entry: LogEntry, now: number): void {
+    this.#lastAt = Math.max(this.#lastAt ?? entry.at, entry.at);
     this.#entries.push(entry);
     this.#added += 1;
     this.#bytes += entry.text.length;
     this.#trim(now);
-    return entry;
   }
 
   /** When the last message was sent, epoch ms, though the log may not hold it; undefined: there was none. */
@@ -128,6 +142,15 @@ export class StanzaLog {
       if (entry && isSuch(entry)) return true;
     }
     return false;
+  }
+
+  /** The newest that is such a one, as for `some`. */
+  findLast(isSuch: (entry: LogEntry) => boolean): LogEntry | undefined {
+    for (let index = this.#entries.length - 1; index >= this.#head; index -= 1) {
+      const entry = this.#entries[index];
+      if (entry && isSuch(entry)) return entry;
+    }
+    return undefined;
   }
 
   /** Oldest first; entries that were heard too long ago are gone. */
@@ -165,10 +188,13 @@ export class StanzaLog {
     this.freeAll();
   }
 
-  /** The room was not heard for some time: any nick may be another occupant's now. */
-  freeAll(): void {
-    this.#freedAll = this.#added;
-    this.#freed.clear();
+  /**
+   * The room was not heard for some time, until all but the last `heard` messages had been said: who has a nick now need not be who has said
+   * something under it before.
+   */
+  freeAll(heard = 0): void {
+    this.#freedAll = this.#added - heard;
+    for (const [from, place] of this.#freed) if (place <= this.#freedAll) this.#freed.delete(from);
   }
 
   /** Entries that have another text than when they were added, since this was asked last; as many as are still there. */
@@ -184,7 +210,7 @@ export class StanzaLog {
 
   /**
    * What was heard before all that is here, oldest first. Of what both have it ends before the first; without that only what
-   * is `isSure`. What was taken back there is so here.
+   * is `isSure`. What was taken back there is so here, and what is taken back here is so there.
    */
   precede(past: readonly LogEntry[], now: number, isSure: (entry: LogEntry) => boolean): void {
     const before = new Map(past.map((entry) => [entryContentKey(entry), entry]));
@@ -201,7 +227,17 @@ export class StanzaLog {
     this.#head = 0;
     this.#bytes += older.reduce((sum, { text }) => sum + text.length, 0);
     this.#lastAt ??= older.at(-1)?.at;
+    if (older.length > 0) this.#retractAgain(now);
     this.#trim(now);
+  }
+
+  /** There is more now that retractions in the log may mean. */
+  #retractAgain(now: number): void {
+    for (const entry of this.#entries.slice(this.#head)) {
+      const mayRetract = RETRACTING.some((ns) => entry.text.includes(ns));
+      const retraction = mayRetract ? retractionOf(entryStanza(entry)) : undefined;
+      if (retraction !== undefined) this.#retract(retraction, now);
+    }
   }
 
   /** Puts another entry in the place of each for which there is one; the oldest first. */

@@ -7,6 +7,7 @@ import type { OwnArchive } from './archive.ts';
 import type { KnownRoom } from './arrival.ts';
 import { type BookmarkSettings, type BookmarkState, createBookmarkState } from './bookmark-state.ts';
 import type { Effects } from './effects.ts';
+import type { Languages } from './language.ts';
 import type { LogEntry } from './log-entry.ts';
 import type { Overlap } from './overlap.ts';
 import type { RoomSet } from './room-set.ts';
@@ -96,6 +97,8 @@ export interface Session {
   readonly cursors: Map<BareKey, Cursor>;
   /** Its own upstream stream. */
   readonly carrier: CarrierId;
+  /** Of that stream; absent: its headers say nothing. */
+  readonly languages?: Languages | undefined;
   available: boolean;
   show: string;
   priority: number;
@@ -133,6 +136,8 @@ export interface Carrier {
   readonly jid: string;
   /** The session whose stream it is; undefined for account streams. */
   readonly session: SessionId | undefined;
+  /** Absent: its headers say nothing. */
+  readonly languages?: Languages | undefined;
   /**
    * `retiring`: it takes no new rooms and is to be freed of those it has (client gone, or broadcast unavailable withheld).
    * `hibernating`: it has no connection; the server keeps its places until it is resumed.
@@ -252,7 +257,7 @@ export interface Occupancy {
   /** The room has refused the account's nick to a second stream of it: until when that is believed (epoch ms); absent: it has not. */
   nickRefusedUntil?: number | undefined;
   /** Private messages that came while no session was joined. */
-  readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  readonly kept: KeptPrivate[];
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
   /** The session that was the last to leave, of its own will. */
@@ -261,6 +266,15 @@ export interface Occupancy {
   hiddenFrom?: Set<SessionId> | undefined;
   /** Whether a message of the room (captcha, XEP-0158) was passed to the session that joins. */
   challenged: boolean;
+}
+
+/** A private message that no session has been given yet. */
+export interface KeptPrivate {
+  readonly stanza: Stanza;
+  /** When it came, epoch ms. */
+  readonly at: number;
+  /** The nick under which it was said may be another occupant's now; absent: it is not. */
+  isNickFreed?: true;
 }
 
 export interface PendingRequest {

@@ -97,8 +97,8 @@ export class AccountRunner implements Account {
   addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): Seat {
     this.ports.sessions.set(session.id, session);
     this.ports.carriers.set(carrier, port);
-    const { id, jid, asked } = session;
-    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device });
+    const { id, jid, asked, languages } = session;
+    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device, languages });
     this.#deps.store.addSession(this.state.bare, session.id, session.jid, this.#deps.now());
     return this.seat(session.id, carrier);
   }
@@ -175,7 +175,7 @@ export class AccountRunner implements Account {
 
   /** Handles nothing any more; streams stay as they are. */
   stop(): void {
-    this.#logs.flush();
+    this.#logs.stop();
     this.#isOver = true;
     for (const { timeout } of this.#timers.values()) clearTimeout(timeout);
     this.#timers.clear();

@@ -49,11 +49,11 @@ export class AccountStreamKeeper {
     const credentials = this.#credentials;
     if (!credentials) return false;
     const stream = new AccountStream(this.#bare, credentials, this.#deps, {
-      ready: (carrier, jid) => {
+      ready: (carrier, jid, languages) => {
         this.#ports.carriers.set(carrier, stream);
         this.#jid = jid;
         this.#deps.faces.enter(jid, (room) => faceIn(this.#owner.state, room));
-        this.#owner.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid });
+        this.#owner.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid, languages });
       },
       failed: (final) => {
         this.#stream = undefined;

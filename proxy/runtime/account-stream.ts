@@ -5,6 +5,7 @@
  */
 import type { HostConfig } from '../config.ts';
 import type { Owed } from '../core/inputs.ts';
+import { type Languages, languagesOf } from '../core/language.ts';
 import type { CarrierId } from '../core/state.ts';
 import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
@@ -32,7 +33,7 @@ const MOST_BREAKS = 10;
 const CONNECT_MS = 30_000;
 
 export interface AccountStreamEvents {
-  ready(carrier: CarrierId, jid: string): void;
+  ready(carrier: CarrierId, jid: string, languages: Languages | undefined): void;
   /** Could not be opened; `final`: trying again is pointless. */
   failed(final: boolean): void;
   stanza(carrier: CarrierId, stanza: Stanza): void;
@@ -106,7 +107,8 @@ export class AccountStream implements CarrierPort {
     this.#connectedAt = performance.now();
     metrics.accountStreamsOpened.inc();
     log.info({ leg: leg.id, profile, mechanism: connection.mechanism }, 'account stream open');
-    this.#events.ready(this.id, jid);
+    const language = connection.serverHeader.attributes.get('xml:lang');
+    this.#events.ready(this.id, jid, languagesOf(undefined, language));
     leg.release();
   }
 

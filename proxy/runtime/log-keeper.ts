@@ -1,7 +1,9 @@
 /**
  * Writes an account's stanza logs to the store, for the home that comes after this one. What happens within a moment goes in one step for each
- * room; a step that may have failed is made up for by writing the whole log with the next one.
+ * room; a step that may have failed is made up for by writing the whole log, again and again until the store takes it. What could not be read is
+ * read when the store is back, and nothing is written in its place before.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Input } from '../core/inputs.ts';
 import type { LogEntry } from '../core/log-entry.ts';
 import type { StanzaLog } from '../core/stanza-log.ts';
@@ -14,6 +16,11 @@ import type { AccountDeps } from './deps.ts';
 
 /** How long what was heard may wait to be written (ms): so much is lost with a process that is killed, where the room does not tell it again. */
 const DELAY_MS = 250;
+/** While the store is away it is tried again after this, and twice as long each time (ms). */
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 10_000;
+/** A join does not wait longer for what the store has (ms). */
+const PATIENCE_MS = 2000;
 
 interface Written {
   /** Undefined: what is there is not known. */
@@ -25,6 +32,14 @@ interface Written {
 
 const LOST: Written = { log: undefined, end: 0, size: 0 };
 
+/** What the store has of a room. */
+interface Past {
+  readonly entries: readonly LogEntry[];
+  readonly kept: readonly LogEntry[];
+}
+
+const NOTHING: Past = { entries: [], kept: [] };
+
 export class LogKeeper {
   readonly #state: AccountState;
   readonly #deps: Pick<AccountDeps, 'logs' | 'log' | 'metrics' | 'now'>;
@@ -34,7 +49,13 @@ export class LogKeeper {
   readonly #due = new Set<BareKey>();
   /** Rooms of which other private messages are kept than were written. */
   readonly #keptDue = new Set<BareKey>();
+  /** Rooms of which the store is being asked, and the number of the question: nothing is written over what it has. */
+  readonly #unread = new Map<BareKey, number>();
+  #questions = 0;
+  /** How long the next try waits; 0: the last step was done. */
+  #pauseMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
 
   constructor(
     state: AccountState,
@@ -64,42 +85,89 @@ export class LogKeeper {
   }
 
   #flushSoon(): void {
-    this.#timer ??= setTimeout(() => this.flush(), DELAY_MS).unref();
+    if (this.#isOver) return;
+    this.#timer ??= setTimeout(() => this.flush(), this.#pauseMs || DELAY_MS).unref();
   }
 
-  /** All that is due is written now. */
+  /** All that is due is written now, but for rooms of which it is not known what the store has. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const room of this.#due) this.#write(room);
-    this.#due.clear();
-    for (const room of this.#keptDue) this.#writeKept(room);
-    this.#keptDue.clear();
+    for (const room of this.#takeDue(this.#due)) this.#write(room);
+    for (const room of this.#takeDue(this.#keptDue)) this.#writeKept(room);
   }
 
-  /** Nothing of the room is kept any more. */
+  #takeDue(due: Set<BareKey>): BareKey[] {
+    const rooms = [...due].filter((room) => !this.#unread.has(room));
+    for (const room of rooms) due.delete(room);
+    return rooms;
+  }
+
+  /** The last step: what it does not achieve is not tried again. */
+  stop(): void {
+    this.#isOver = true;
+    this.flush();
+    this.#unread.clear();
+  }
+
+  /** Nothing of the room is kept any more. The store sees to it that this is done (sure-logs.ts). */
   forget(room: BareKey): void {
     this.#due.delete(room);
     this.#written.delete(room);
     this.#keptDue.delete(room);
+    this.#unread.delete(room);
     for (const name of [room, keptName(room)]) {
       const done = this.#deps.logs?.forget(this.#state.bare, name, this.#fence?.());
       done?.catch((error: unknown) => this.#failed(error));
     }
   }
 
-  /** Whatever becomes of it, `log-read` follows. */
+  /** Whatever becomes of it, `log-read` follows soon; and once more when a store that was away has answered. */
   async read(room: BareKey): Promise<void> {
-    const [entries, kept] = await Promise.all([this.#entries(room), this.#entries(keptName(room))]);
-    this.#input({ kind: 'log-read', room, entries, kept });
+    this.#questions += 1;
+    const question = this.#questions;
+    this.#unread.set(room, question);
+    const asked = this.#ask(room);
+    const isWaiting = new AbortController();
+    const late = delay(PATIENCE_MS, undefined, { ref: false, signal: isWaiting.signal }).catch(() => undefined);
+    const past = await Promise.race([asked, late]);
+    isWaiting.abort();
+    if (!past) {
+      this.#input({ kind: 'log-read', room, ...NOTHING });
+      await this.#readLate(room, question, asked);
+    } else if (this.#isAnswered(room, question)) this.#input({ kind: 'log-read', room, ...past });
   }
 
-  async #entries(name: string): Promise<readonly LogEntry[]> {
+  async #readLate(room: BareKey, question: number, asked: Promise<Past | undefined>): Promise<void> {
+    const isWanted = (): boolean => this.#unread.get(room) === question && this.#state.rooms.has(room);
+    let past = await asked;
+    for (let pause = FIRST_PAUSE_MS; !past && isWanted(); pause = longer(pause)) {
+      await delay(pause, undefined, { ref: false });
+      if (isWanted()) past = await this.#ask(room);
+    }
+    if (this.#isAnswered(room, question) && past) this.#input({ kind: 'log-read', room, ...past, isLate: true });
+  }
+
+  /** False: that was not the last question. */
+  #isAnswered(room: BareKey, question: number): boolean {
+    if (this.#unread.get(room) !== question) return false;
+    this.#unread.delete(room);
+    if (this.#due.has(room) || this.#keptDue.has(room)) this.#flushSoon();
+    return true;
+  }
+
+  /** Undefined: the store does not say. */
+  async #ask(room: BareKey): Promise<Past | undefined> {
+    const { logs } = this.#deps;
+    if (!logs) return NOTHING;
+    const read = async (name: string): Promise<LogEntry[]> => (await logs.read(this.#state.bare, name)).map(readEntry);
     try {
-      return (await this.#deps.logs?.read(this.#state.bare, name))?.map(readEntry) ?? [];
+      const [entries, kept] = await Promise.all([read(room), read(keptName(room))]);
+      return { entries, kept };
     } catch (error) {
       this.#failed(error);
-      return [];
+      // What cannot be understood will not be understood later.
+      return error instanceof StoreError ? undefined : NOTHING;
     }
   }
 
@@ -118,13 +186,14 @@ export class LogKeeper {
     };
     logs.write(this.#state.bare, key, step, this.#state.settings.historyAgeMs, this.#fence?.()).then(
       (isTaken) => {
+        this.#pauseMs = 0;
         if (isTaken) return;
         fail();
         this.note(key);
       },
       (error: unknown) => {
         fail();
-        this.#failed(error);
+        this.#again(this.#due, key, error);
       },
     );
   }
@@ -138,16 +207,40 @@ export class LogKeeper {
     const step = { had: undefined, added, changed: [], keep: added.length };
     const { bare, settings } = this.#state;
     const done = this.#deps.logs?.write(bare, keptName(room), step, settings.historyAgeMs, this.#fence?.());
-    done?.catch((error: unknown) => this.#failed(error));
+    done?.then(
+      () => {
+        this.#pauseMs = 0;
+      },
+      (error: unknown) => this.#again(this.#keptDue, room, error),
+    );
+  }
+
+  /** A step was not done, or may not have been: it is due once more, unless another home does it. */
+  #again(due: Set<BareKey>, room: BareKey, error: unknown): void {
+    this.#failed(error);
+    if (codeOf(error) === 'stale-home' || this.#isOver || !this.#state.rooms.has(room)) return;
+    due.add(room);
+    // Several that fail together wait together.
+    if (this.#timer) return;
+    this.#pauseMs = longer(this.#pauseMs);
+    this.#flushSoon();
   }
 
   #failed(error: unknown): void {
-    const code = error instanceof StoreError ? error.code : undefined;
+    const code = codeOf(error);
     this.#deps.metrics.drops.inc({ reason: 'no-store' });
     // Another home writes instead; or the store is away, and all is written anew when it is back.
     const isExpected = code === 'stale-home' || code === 'unavailable';
     this.#deps.log[isExpected ? 'debug' : 'error']({ error }, 'a stanza log was not kept');
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof StoreError ? error.code : undefined;
+}
+
+function longer(pauseMs: number): number {
+  return Math.min(Math.max(FIRST_PAUSE_MS, pauseMs * 2), LONGEST_PAUSE_MS);
 }
 
 /** Beside the room's log; no room has a space in its name. */

@@ -1,4 +1,5 @@
 /** The sessions and streams of an account that are on this node, as receivers of what the account's rules decide. */
+import type { Languages } from '../core/language.ts';
 import type { CarrierId, SessionId } from '../core/state.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { type BareKey, bareKey } from '../xml/address.ts';
@@ -13,6 +14,8 @@ export interface SessionPort extends OutletSource {
   readonly jid: string;
   /** The resource that its client asked for and knows itself by, or that the server chose. */
   readonly asked: string;
+  /** Of its streams; absent: their headers say nothing. */
+  readonly languages?: Languages | undefined;
   /** It is awake, and another node could go on with it (XEP-0198), with what its stream carries then. */
   readonly isTransferable?: boolean;
   /** What texts for it must declare. */

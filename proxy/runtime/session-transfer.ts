@@ -6,7 +6,8 @@ import type { CarrierPort, SessionPort } from './ports.ts';
 import type { SessionRecord } from './session-record.ts';
 
 /** What a session is made of. */
-export type NewSession = Pick<BoundSession, 'jid' | 'asked' | 'client' | 'server' | 'features' | 'mechanism'>;
+export type NewSession = Pick<BoundSession, 'jid' | 'asked' | 'client' | 'server' | 'features' | 'mechanism'> &
+  Partial<Pick<BoundSession, 'clientHeader' | 'serverHeader'>>;
 
 /** A session that another node has had. */
 export interface Returning {

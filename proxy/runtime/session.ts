@@ -2,6 +2,7 @@
  * A session: a bound client and its own upstream stream. What does not concern rooms is relayed byte for byte in both
  * directions (DESIGN "What passes through"); the rest goes to the account.
  */
+import { type Languages, languagesOf } from '../core/language.ts';
 import type { CarrierId, SessionId } from '../core/state.ts';
 import type { Seat } from '../core/view.ts';
 import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
@@ -36,6 +37,8 @@ export class ClientSession implements SessionPort {
   /** See `Session`. */
   readonly device: string | undefined;
   readonly bare: string;
+  /** Of one that returns its account knows them. */
+  readonly languages: Languages | undefined;
   readonly #legs: SessionLegs;
   readonly #account: Account;
   readonly #deps: AccountDeps;
@@ -68,6 +71,8 @@ export class ClientSession implements SessionPort {
     this.jid = bound.jid;
     this.asked = asked;
     this.bare = bareOf(bound.jid);
+    const [says, hears] = [bound.clientHeader, bound.serverHeader];
+    this.languages = languagesOf(says?.attributes.get('xml:lang'), hears?.attributes.get('xml:lang'));
     const own = returning ? undefined : ownTerms(bound, deps);
     this.#parking = new ParkingPlace(deps.parking, bound.mechanism);
     const mayStay = (): boolean => this.#ends.isWorthStaying && this.#parking.mayPark;

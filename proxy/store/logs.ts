@@ -22,7 +22,7 @@ export interface Logs {
    * changed. Rejects with `stale-home` when the fence is outdated.
    */
   write(account: string, room: string, step: LogStep, ttlMs: number, fence?: Fence): Promise<boolean>;
-  /** Oldest first; empty for a room that nothing is kept of. */
+  /** Oldest first; empty for a room that nothing is kept of. All that was asked for before has been done, or has failed. */
   read(account: string, room: string): Promise<readonly Buffer[]>;
   /** Nothing of it is kept. Rejects with `stale-home` when the fence is outdated. */
   forget(account: string, room: string, fence?: Fence): Promise<void>;

@@ -21,8 +21,11 @@ export function createRedisLogs(parts: RedisParts): Logs {
       return isTaken === 1;
     },
     async read(account, room) {
-      const all = [...keys.account(account), ...keys.log(account, room)];
-      return (await link.run(scripts.readLog, all, [], true)) as Buffer[];
+      // Behind what has been asked for before: else a room that was just left would still have its log.
+      return turns.run(account, async () => {
+        const all = [...keys.account(account), ...keys.log(account, room)];
+        return (await link.run(scripts.readLog, all, [], true)) as Buffer[];
+      });
     },
     async forget(account, room, fence) {
       await run(account, room, scripts.forgetLog, [], fence);

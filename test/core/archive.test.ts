@@ -1,11 +1,11 @@
 /** The archive of a room that has none (`archive: on`): ids that stay what they are, whatever happens to streams. */
-import { archiveOf } from '../../proxy/core/archive.ts';
+import { archiveOf, markLog } from '../../proxy/core/archive.ts';
 import { entryStanza } from '../../proxy/core/log-entry.ts';
 import { stanzaIdOf } from '../../proxy/core/message-key.ts';
 import type { SessionId } from '../../proxy/core/state.ts';
 import type { BareKey } from '../../proxy/xml/address.ts';
 import { NS } from '../../proxy/xml/names.ts';
-import type { Stanza } from '../../proxy/xml/stanza.ts';
+import { parseStanza, type Stanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
 import { ROOM, World } from './world.ts';
 
@@ -142,6 +142,141 @@ test('what the room says of itself names the archive to who is inside, and a roo
   assert.equal(features(ask(world, a, info(" node='urn:x'"))), ['urn:x']);
   const unsaid = archive(world).length;
   assert.is(unsaid, 1);
+});
+
+/** A message of bob's arrives at the account. */
+function tell(world: World, inner: string, id?: string): void {
+  const carrier = world.state.rooms.get(ROOM as BareKey)?.carrier;
+  assert.ok(carrier);
+  const name = id === undefined ? '' : ` id='${id}'`;
+  const xml = `<message type='groupchat' from='${ROOM}/bob' to='alice@test/r1'${name}>${inner}</message>`;
+  world.input({ kind: 'carrier-stanza', carrier, stanza: parseStanza(xml) });
+}
+
+const reaction = (id: string): string =>
+  `<reactions xmlns='${NS.reactions}' id='${id}'><reaction>x</reaction></reactions>`;
+
+test('what refers to a message refers to it on either side, by the id that is known there', () => {
+  const { world, a } = inside('');
+  tell(world, '<body>m</body>', 'm');
+  const [name] = given(world, a).slice(-1);
+  assert.ok(name);
+  for (const kind of [
+    `<reply xmlns='${NS.reply}' to='${ROOM}/bob' id='ID'/>`,
+    `<displayed xmlns='${NS.markers}' id='ID'/>`,
+    `<apply-to xmlns='${NS.fasten}' id='ID'/>`,
+    `<attach-to xmlns='${NS.attach}' id='ID'/>`,
+    reaction('ID'),
+  ]) {
+    tell(world, kind.replace('ID', 'm'));
+    assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', kind.replace('ID', name));
+    world.send(a, `<message type='groupchat' to='${ROOM}' id='w'>${kind.replace('ID', name)}</message>`);
+    assert.match(world.sent.at(-1)?.stanza.bytes.toString() ?? '', kind.replace('ID', 'm'));
+  }
+  const replace = `<replace xmlns='${NS.correct}' id='${name}'/>`;
+  world.send(a, `<message type='groupchat' to='${ROOM}' id='w'><body>better</body>${replace}</message>`);
+  assert.match(world.sent.at(-1)?.stanza.bytes.toString() ?? '', "id='m'");
+  tell(world, `<body>b</body><replace xmlns='${NS.correct}' id='m'/>`);
+  assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', `<replace xmlns='${NS.correct}' id='m'/>`);
+  for (const unknown of ['nobody', 'minimix-nobody', '']) {
+    tell(world, reaction(unknown));
+    assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', reaction(unknown));
+    world.send(a, `<message type='groupchat' to='${ROOM}' id='w'>${reaction(unknown)}</message>`);
+    assert.match(world.sent.at(-1)?.stanza.bytes.toString() ?? '', reaction(unknown));
+  }
+});
+
+test('what refers to a message has one id itself, however it comes: live, or with the history of a join', () => {
+  const [one, other] = [inside(''), inside('')];
+  tell(one.world, '<body>m</body>', 'm');
+  tell(one.world, `<body>+1</body>${reaction('m')}`, 'r');
+  const known = archive(one.world);
+  const room = other.world.state.rooms.get(ROOM as BareKey);
+  assert.ok(room);
+  for (const [id, inner] of [
+    ['m', '<body>m</body>'],
+    ['r', `<body>+1</body>${reaction('m')}`],
+  ]) {
+    room.log.add(
+      parseStanza(`<message type='groupchat' from='${ROOM}/bob' id='${id}'>${inner}</message>`),
+      other.world.now,
+    );
+  }
+  markLog(room);
+  assert.equal(archive(other.world), known);
+  assert.match(room.log.entries(other.world.now).at(-1)?.text.toString() ?? '', reaction(known.at(-2)?.id ?? ''));
+  markLog(room);
+  assert.equal(archive(other.world), known);
+});
+
+test('an id that many have written means the last, of the occupant who is named where there is such a one', () => {
+  const { world, a } = inside('');
+  tell(world, '<body>one</body>', 'same');
+  tell(world, '<body>two</body>', 'same');
+  const [, two] = given(world, a).slice(-2);
+  tell(world, reaction('same'));
+  assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', reaction(two ?? ''));
+  world.say(a, 'same');
+  world.settle();
+  const [mine] = given(world, a).slice(-1);
+  assert.not.equal(mine, two);
+  tell(world, `<retract xmlns='${NS.retract}' id='same'/>`);
+  assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', `id='${two}'`);
+  const reply = (id: string) => `<reply xmlns='${NS.reply}' to='${ROOM}/bob' id='${id}'/>`;
+  tell(world, reply('same'));
+  assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', reply(two ?? ''));
+});
+
+test('an id that would make a message too big for the carrier is left as it is', () => {
+  const { world, a } = inside('');
+  tell(world, '<body>m</body>', 'x'.repeat(59_000));
+  const [name] = given(world, a).slice(-1);
+  const text = 'y'.repeat(2000);
+  world.send(a, `<message type='groupchat' to='${ROOM}' id='w'><body>${text}</body>${reaction(name ?? '')}</message>`);
+  assert.match(world.sent.at(-1)?.stanza.bytes.toString() ?? '', reaction(name ?? ''));
+});
+
+test('a query reads each text of the log once, and what was taken back keeps its id', () => {
+  const { world, a } = inside('');
+  tell(world, '<body>m</body>', 'm');
+  tell(world, `<retract xmlns='${NS.retract}' id='m'/>`, 'r');
+  const known = archive(world);
+  const room = world.state.rooms.get(ROOM as BareKey);
+  assert.ok(room);
+  markLog(room);
+  assert.equal(archive(world), known);
+  ask(world, a, query);
+  // A text that is read again now is none.
+  for (const { text } of room.log.entries(world.now)) text.fill(0);
+  assert.equal(
+    archiveOf(room.log, world.now).map(({ id }) => id),
+    known.map(({ id }) => id),
+  );
+});
+
+test('of the presence of such a room everything is shown but the hash of what it can do', () => {
+  const presence = (more: string) =>
+    `<presence from='${ROOM}' to='alice@test/r1'>${more}<x xmlns='vcard-temp:x:update'/></presence>`;
+  const hash = `<c xmlns='${NS.caps}' node='n' ver='v' hash='sha-1'/>`;
+  for (const [info, isShown] of [
+    ['', false],
+    [feature(NS.mam), true],
+  ] as const) {
+    const { world, a } = inside(info);
+    const carrier = world.state.rooms.get(ROOM as BareKey)?.carrier;
+    assert.ok(carrier);
+    world.input({ kind: 'carrier-stanza', carrier, stanza: parseStanza(presence(hash)) });
+    const b = world.bind();
+    world.join(b);
+    world.settle();
+    for (const session of [a, b]) {
+      const told = world.client(session).told.filter(({ root }) => root.child('x', 'vcard-temp:x:update'));
+      assert.equal(
+        told.map(({ root }) => root.child('c') !== undefined),
+        [isShown],
+      );
+    }
+  }
 });
 
 test.run();

@@ -116,11 +116,12 @@ function asked(): { world: World; a: SessionId } {
   return { world, a };
 }
 
-const read = (ids: string[], at: number): Input => ({
+const read = (ids: string[], at: number, more: { kept?: string[]; isLate?: true } = {}): Input => ({
   kind: 'log-read',
   room: ROOM as BareKey,
   entries: logOf(ids, at).entries(at),
-  kept: [],
+  ...more,
+  kept: logOf(more.kept ?? [], at).entries(at),
 });
 
 test('a join is answered when the store has answered, and what was heard before is history', () => {
@@ -172,6 +173,69 @@ test('a home that begins with sessions takes no message for known that they may 
   world.settle();
   assert.equal(world.client(c).heard, ['old']);
   assert.equal(world.client(a).heard, []);
+});
+
+test('what a store that was away says when it is back goes before what was heard, unless some is missing between', () => {
+  const { world, a } = asked();
+  world.input(read([], world.now));
+  world.settle();
+  const history = (): string[] => {
+    const b = world.bind();
+    world.join(b);
+    world.settle();
+    return world.client(b).heard;
+  };
+  world.input(read(['a'], world.now - 120_000, { isLate: true }));
+  assert.equal(history(), ['a']);
+  world.input(read(['x', 'y'], world.now - 120_000, { isLate: true }));
+  assert.equal(history(), ['a'], 'nothing is in both');
+  assert.equal(world.client(a).heard, []);
+});
+
+test('private messages that it has are given to those who are in, once, with the time of their coming', () => {
+  const { world, a } = asked();
+  world.input(read([], world.now));
+  world.settle();
+  const told = (session: SessionId) => world.client(session).told.filter(({ id }) => id === 'p');
+  assert.is(told(a).length, 0);
+  world.input(read([], world.now, { kept: ['p'], isLate: true }));
+  world.settle();
+  assert.is(told(a).length, 1);
+  assert.ok(told(a)[0]?.root.child('delay'));
+  const b = world.bind();
+  world.join(b);
+  world.settle();
+  assert.is(told(b).length, 0);
+});
+
+test('what a lost home has heard last is told before the account comes back, and is not said again', () => {
+  const { world, a } = asked();
+  world.input(read([], world.now));
+  world.settle();
+  const room = world.state.rooms.get(ROOM as BareKey);
+  assert.ok(room);
+  room.log.add(say('known'), world.now);
+  room.carrier = undefined;
+  room.retryAt = world.now + 3000;
+  const own = parseStanza(`<message type='groupchat' from='${ROOM}/alice' id='mine'><body>mine</body></message>`);
+  const before = logOf(['old', 'known', 'new'], world.now);
+  before.add(own, world.now);
+  world.client(a).told.length = 0;
+  const queued = parseStanza(`<message type='groupchat' to='${ROOM}' id='mine'><body>mine</body></message>`);
+  world.input({ kind: 'session-stanza', session: a, stanza: queued, isUnsure: true });
+  world.input({ kind: 'log-read', room: ROOM as BareKey, entries: before.entries(world.now), kept: [] });
+  world.settle();
+  const told = world.client(a).told.filter(({ name }) => name === 'message');
+  assert.equal(
+    told.map(({ id }) => id),
+    ['new', 'mine'],
+  );
+  assert.equal(idsOf(room.log), ['old', 'known', 'new', 'mine']);
+  assert.ok(room.carrier !== undefined);
+  assert.equal(
+    world.sent.filter(({ stanza }) => stanza.id === 'mine'),
+    [],
+  );
 });
 
 test.run();

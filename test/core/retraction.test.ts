@@ -36,6 +36,16 @@ test('each entry is read once, whatever is looked for', () => {
   assert.is(log.entries(1)[0]?.names, before[1]);
 });
 
+test('whether a message was there before is asked of each text once, however often messages come that say they were', () => {
+  const log = new StanzaLog({ ...limits, stanzas: 500 });
+  for (let number = 0; number < 500; number += 1) log.add(message('bob', `m${number}`, '<body>m</body>'), 1);
+  assert.not.ok(log.wasAdded(message('bob', 'other', '<body>m</body>'), 1));
+  // A text that is read again now is none.
+  for (const { text } of log.entries(1)) text.fill(0);
+  assert.ok(log.wasAdded(message('bob', 'm0', '<body>m</body>'), 1));
+  assert.not.ok(log.wasAdded(message('bob', 'another', '<body>m</body>'), 1));
+});
+
 test('who gives up a nick has said what was said under it', () => {
   const log = new StanzaLog(limits);
   log.add(message('bob', '1', '<body>one</body>'), 1);
@@ -114,6 +124,29 @@ test('a nick that was given up is another occupant’s, where the room tells the
   log.add(message('bob', '3', '<body>newest</body>'), 0);
   for (const id of ['1', '3']) log.add(message('bob', `r${id}`, retract(id)), 0);
   assert.equal(bodies(log).filter(Boolean), ['old']);
+});
+
+test('who has a nick need not be who had it before the account came; what was said since is known', () => {
+  const log = new StanzaLog(limits);
+  log.add(message('bob', '1', '<body>old</body>'), 0);
+  log.add(message('bob', '2', '<body>new</body>'), 0);
+  log.freeAll(1);
+  for (const id of ['1', '2']) log.add(message('bob', `r${id}`, retract(id)), 0);
+  assert.equal(bodies(log).slice(0, 2), ['old', undefined]);
+});
+
+test('what was heard before is taken back by what the room has told since, of the same occupant', () => {
+  const before = new StanzaLog(limits);
+  before.add(message('bob', '1', `<body>secret</body>${occupant('x')}`), 0);
+  before.add(message('bob', '2', '<body>of whoever was bob</body>'), 0);
+  before.add(message('bob', '3', `<body>shared</body>${occupant('x')}`), 0);
+  const log = new StanzaLog(limits);
+  log.add(message('bob', '3', `<body>shared</body>${occupant('x')}`), 0);
+  log.add(message('bobby', 'r1', retract('1') + occupant('x')), 0);
+  log.add(message('bob', 'r2', retract('2')), 0);
+  log.freeAll();
+  log.precede(before.entries(1), 1, () => false);
+  assert.equal(bodies(log), [undefined, 'of whoever was bob', 'shared', undefined, undefined]);
 });
 
 test('one message corrected a thousand times and taken back costs no more than reading the log twice', () => {

@@ -1,5 +1,6 @@
 /** Stanza logs on their way to the store: one step for what happens together, and the whole log where a step may have failed. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Input } from '../../proxy/core/inputs.ts';
 import { createOccupancy } from '../../proxy/core/occupancy.ts';
 import { Services } from '../../proxy/core/services.ts';
 import { createAccountState } from '../../proxy/core/state.ts';
@@ -25,19 +26,25 @@ function setUp(historyStanzas = 5) {
   const { logs } = createMemoryStore({ now: () => 0 });
   const steps: LogStep[] = [];
   const faults: string[] = [];
+  const inputs: Input[] = [];
+  const store = { isAway: false };
   const kept: typeof logs = {
     ...logs,
     write: async (account, name, step, ttlMs, fence) => {
       steps.push(step);
-      const fault = faults.shift();
+      const fault = store.isAway ? 'before' : faults.shift();
       if (fault === 'before') throw new StoreError('unavailable', 'away');
       const isTaken = await logs.write(account, name, step, ttlMs, fence);
       if (fault === 'behind') throw new StoreError('unavailable', 'away');
       return isTaken;
     },
+    read: async (account, name) => {
+      if (store.isAway) throw new StoreError('unavailable', 'away');
+      return logs.read(account, name);
+    },
   };
   const deps = { logs: kept, log: silentLog, metrics: createMetrics(), now: () => 0 };
-  const keeper = new LogKeeper(state, deps, undefined, () => {});
+  const keeper = new LogKeeper(state, deps, undefined, (input) => inputs.push(input));
   const say = (...ids: string[]): void => {
     for (const id of ids) {
       room.log.add(
@@ -53,7 +60,10 @@ function setUp(historyStanzas = 5) {
     keeper.flush();
     await delay(1);
   };
-  return { keeper, room, say, stored, flush, steps, faults, logs };
+  const until = async (isSo: () => boolean | Promise<boolean>): Promise<void> => {
+    while (!(await isSo())) await delay(10);
+  };
+  return { keeper, room, say, stored, flush, steps, faults, logs, inputs, store, until };
 }
 
 test('what is said within a moment is one step, and of a full log the oldest go', async () => {
@@ -98,6 +108,68 @@ for (const fault of ['before', 'behind']) {
     assert.equal(await stored(), ['a', 'b', 'c']);
   });
 }
+
+test('what failed is done by itself when the store is back, tried more and more rarely: the log, and what is kept for a session', async () => {
+  const { keeper, room, say, stored, steps, store, logs, until } = setUp();
+  store.isAway = true;
+  say('a');
+  room.kept.push({ stanza: parseStanza(`<message from='${ROOM}/bob' id='k'><body>k</body></message>`), at: 0 });
+  keeper.noteKept(key);
+  await delay(1600);
+  assert.ok(steps.length >= 4 && steps.length <= 8, `${steps.length} steps`);
+  store.isAway = false;
+  await until(async () => (await stored()).length === 1);
+  await until(async () => (await logs.read(BARE, `${ROOM} kept`)).length === 1);
+  const count = steps.length;
+  await delay(600);
+  assert.is(steps.length, count);
+});
+
+test('what could not be read is read when the store is back, and nothing is written over it before', async () => {
+  const { keeper, room, say, stored, steps, store, inputs, logs, until } = setUp();
+  say('a');
+  room.kept.push({ stanza: parseStanza(`<message from='${ROOM}/bob' id='k'><body>k</body></message>`), at: 0 });
+  keeper.noteKept(key);
+  keeper.flush();
+  await until(async () => (await logs.read(BARE, `${ROOM} kept`)).length === 1);
+  store.isAway = true;
+  room.log = createOccupancy(key, ROOM, 'alice', settings).log;
+  void keeper.read(key);
+  await until(() => inputs.length === 1);
+  const count = steps.length;
+  say('b');
+  keeper.noteKept(key);
+  keeper.flush();
+  store.isAway = false;
+  await until(() => inputs.length === 2);
+  const lengths = inputs.map((one) => one.kind === 'log-read' && [one.entries.length, one.kept.length, one.isLate]);
+  assert.equal(lengths, [
+    [0, 0, undefined],
+    [1, 1, true],
+  ]);
+  assert.is(steps.length, count);
+  await until(async () => (await stored()).join('') === 'b');
+});
+
+test('a room that was left is asked for no more', async () => {
+  const { keeper, store, inputs, until } = setUp();
+  store.isAway = true;
+  void keeper.read(key);
+  await until(() => inputs.length === 1);
+  keeper.forget(key);
+  store.isAway = false;
+  await delay(700);
+  assert.is(inputs.length, 1);
+});
+
+test('a keeper that has stopped tries nothing again', async () => {
+  const { keeper, say, steps, store } = setUp();
+  store.isAway = true;
+  say('a');
+  keeper.stop();
+  await delay(700);
+  assert.is(steps.length, 1);
+});
 
 test('where the store has lost something the whole log is written, at once when that is known', async () => {
   const { keeper, say, stored, flush, logs } = setUp();

@@ -208,6 +208,57 @@ scenario(
 
 scenario(
   'J12',
+  'what a device says of a message by its id in such an archive, and others by the id that they know, finds it on each side',
+  async (scene) => {
+    const { room, login } = scene;
+    const { bob, phone, desk } = await archived(scene, ['one', 'two']);
+    for (const device of [phone, desk]) await device.fence({ room });
+    bob.send(`<message type='groupchat' to='${room}' id='before'><body>three</body></message>`);
+    bob.send(`<message type='groupchat' to='${room}' id='bobs'><body>four</body></message>`);
+    const [, heard] = await phone.upTo(`<message type='groupchat' id='bobs'/>`);
+    const given = heard?.child('stanza-id', sid)?.attrs.id ?? '';
+    assert.match(given, /^minimix-/);
+    const references = (id: string) => [
+      `<reactions xmlns='urn:xmpp:reactions:0' id='${id}'><reaction>+1</reaction></reactions><store xmlns='urn:xmpp:hints'/>`,
+      `<reply xmlns='urn:xmpp:reply:0' to='${room}/bo' id='${id}'/><body>so it is</body>`,
+      `<displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/>`,
+    ];
+    for (const [index, inner] of references(given).entries()) {
+      phone.send(`<message type='groupchat' to='${room}' id='p${index}'>${inner}</message>`);
+      const [seen] = (await bob.upTo(`<message type='groupchat' id='p${index}'/>`)).slice(-1);
+      assert.is(seen?.elements[0]?.attrs.id, 'bobs', seen?.print());
+      for (const device of [phone, desk]) {
+        const back = await device.pick(`<message type='groupchat' id='p${index}'/>`);
+        assert.is(back.elements[0]?.attrs.id, given, back.print());
+      }
+    }
+    for (const [index, inner] of references('bobs').entries()) {
+      bob.send(`<message type='groupchat' to='${room}' id='b${index}'>${inner}</message>`);
+      for (const device of [phone, desk]) {
+        const told = await device.pick(`<message type='groupchat' id='b${index}'/>`);
+        assert.is(told.elements[0]?.attrs.id, given, told.print());
+      }
+    }
+    const mine = sayInRoom(phone, room, 'my secret');
+    const said = await phone.pick(`<message type='groupchat' id='${mine}'/>`);
+    const retract = `<retract xmlns='urn:xmpp:message-retract:1' id='${said.child('stanza-id', sid)?.attrs.id}'/>`;
+    desk.send(`<message type='groupchat' to='${room}' id='r'><body>took it back</body>${retract}</message>`);
+    const [told] = (await bob.upTo(`<message type='groupchat' id='r'/>`)).slice(-1);
+    assert.is(told?.child('retract')?.attrs.id, mine);
+    await desk.fence({ room });
+    const later = await joinRoom(await login('alice', { device: 'later' }), `${room}/al`);
+    assert.not.match(later.all.map((one) => one.print()).join(''), 'my secret');
+    const replies = later.history.filter((one) => one.child('reply')).map((one) => one.child('reply')?.attrs.id);
+    assert.equal(replies, [given, given]);
+    const { results, ids } = await query(phone, room);
+    assert.is(new Set(ids).size, ids.length);
+    assert.match(results.map((one) => one.print()).join(''), `id='${given}'`);
+  },
+  on,
+);
+
+scenario(
+  'J12',
   'what was taken back is a tombstone in such an archive too',
   async (scene) => {
     const { room } = scene;
@@ -222,6 +273,30 @@ scenario(
     assert.not.match(results.map((one) => one.print()).join(''), 'my secret');
   },
   on,
+);
+
+scenario(
+  'J12',
+  'a room shows no hash of what it can do that its archive is no part of, and the one of its own where it has one',
+  async (scene) => {
+    const { room, newRoom, login, direct } = scene;
+    const own = newRoom();
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bo`, without(scene));
+    await createRoom(bob, `${own}/bo`);
+    const hashes = async (device: Client, name: string): Promise<number[]> => {
+      const shown = (await joinRoom(device, `${name}/al`)).all.filter(({ from }) => from === name);
+      const presences = shown.filter((one) => one.name === 'presence');
+      return presences.map((one) => one.elements.filter((child) => child.name === 'c').length);
+    };
+    for (const name of ['phone', 'desk']) {
+      const device = await login('alice', { device: name });
+      device.isNoise = () => false;
+      assert.equal(await hashes(device, room), [0]);
+      assert.equal(await hashes(device, own), [1]);
+    }
+  },
+  { ...on, except: ['roomCapabilities'] },
 );
 
 scenario(

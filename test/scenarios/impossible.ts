@@ -43,6 +43,11 @@ export const impossible = {
     servers: ['prosody', 'ejabberd'],
   },
   clientState: { reason: 'jabberd2 has no XEP-0352', servers: ['jabberd2'] },
+  occupantIds: { reason: 'mu-conference has no XEP-0421', servers: ['jabberd2'] },
+  roomCapabilities: {
+    reason: 'only ejabberd shows in a presence what a room can do',
+    servers: ['prosody', 'jabberd2'],
+  },
   archive: { reason: 'mu-conference has no XEP-0313', servers: ['jabberd2'] },
   moderation: { reason: 'only Prosody, of these versions, knows XEP-0425', servers: ['ejabberd', 'jabberd2'] },
   carbons: { reason: 'jabberd2 has no XEP-0280', servers: ['jabberd2'] },

@@ -98,6 +98,28 @@ scenario('M7', 'nobody takes back what another has said, nor under a nick that w
 
 scenario(
   'M7',
+  'who takes the nick of somebody who was gone before the account came takes back nothing of theirs',
+  async ({ room, login, direct }) => {
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bo`);
+    const carol = await direct('carol');
+    await joinRoom(carol, `${room}/ca`);
+    const said = await say(carol, room, '<body>stays</body>');
+    await leaveRoom(carol, `${room}/ca`);
+    const phone = await login('alice', { device: 'phone' });
+    await joinRoom(phone, `${room}/al`);
+    const mallory = await direct('mallory');
+    await joinRoom(mallory, `${room}/ca`);
+    await say(mallory, room, takeBack(said.id ?? ''));
+    await say(mallory, room, takeBack(nameOf(said)));
+    await phone.fence({ room });
+    const desk = await joinRoom(await login('alice', { device: 'desk' }), `${room}/al`);
+    assert.equal(bodies(desk), ['stays', 'took it back', 'took it back']);
+  },
+);
+
+scenario(
+  'M7',
   'of a message that a moderator has removed, by any session of the account, nothing is replayed but that',
   async (scene) => {
     const { room, login, direct } = scene;
@@ -141,6 +163,33 @@ scenario(
     const joined = await joinRoom(desk, `${room}/al`);
     assert.not.match(all(joined), /my secret|took it back/);
     assert.is(joined.all.filter((one) => one.id === 'other').length, 1);
+  },
+);
+
+scenario(
+  'M6',
+  'who has taken the nick of its sender takes no private message back',
+  async ({ room, login, direct }) => {
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bo`);
+    const mallory = await direct('mallory');
+    await joinRoom(mallory, `${room}/mal`);
+    const desk = await login('alice', { device: 'desk' });
+    await joinRoom(desk, `${room}/al`);
+    await leaveRoom(desk, `${room}/al`);
+    const ask = (client: Client) => client.iq(`<iq type='get' to='${room}/al'><ping xmlns='urn:xmpp:ping'/></iq>`);
+    bob.send(`<message type='chat' to='${room}/al' id='stays'><body>stays</body></message>`);
+    await ask(bob);
+    await leaveRoom(bob, `${room}/bo`);
+    mallory.send(`<presence to='${room}/bo'/>`);
+    await mallory.upTo(`<presence from='${room}/bo'/>`);
+    mallory.send(`<message type='chat' to='${room}/al' id='back'>${takeBack('stays')}</message>`);
+    await ask(mallory);
+    const joined = await joinRoom(desk, `${room}/al`);
+    assert.equal(
+      joined.all.filter(({ type }) => type === 'chat').map(({ id }) => id),
+      ['stays', 'back'],
+    );
   },
 );
 

@@ -106,6 +106,74 @@ scenario(
 );
 
 scenario(
+  'C2',
+  'what a device has said by way of a home that is killed before it could tell is said once, and shown to it, however much it was',
+  async (scene) => {
+    const { room, login, direct } = scene;
+    const redis = await shared(scene);
+    const home = await startNode(scene, redis);
+    const other = await startNode(scene, redis);
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bob`);
+    const phone = await login('alice', { through: home.proxy });
+    await joinRoom(phone, `${room}/al`);
+    const desk = await login('alice', { through: other.proxy });
+    await joinRoom(desk, `${room}/al`);
+    await speak(bob, room, ['before']);
+    await desk.upTo(`<message type='groupchat'><body>before</body></message>`);
+    other.deafen();
+    const ids = said.map((text) => sayInRoom(desk, room, text));
+    const heard = await bob.upTo(`<message type='groupchat' id='${ids.at(-1)}'/>`);
+    await isKept(scene, redis, said.length + 1);
+    await kill(home, [phone]);
+    await until('the other node to go on', async () => {
+      return /^minimix_homes_total\{event="taken-over"\} 1/m.test(await other.proxy.app.metrics.render());
+    });
+    const last = sayInRoom(desk, room, 'last');
+    const told = await desk.upTo(`<message type='groupchat' id='${last}'/>`);
+    heard.push(...(await bob.upTo(`<message type='groupchat' id='${last}'/>`)));
+    for (const all of [told, heard]) {
+      const messages = all.filter(({ name, type }) => name === 'message' && type === 'groupchat');
+      assert.equal(
+        messages.map(({ id }) => id),
+        [...ids, last],
+      );
+    }
+  },
+  { except: ['sharedNick'] },
+);
+
+scenario(
+  'M7',
+  'what was taken back while nobody heard the room is given to no device, though the store had it',
+  async (scene) => {
+    const { room, login, direct } = scene;
+    const redis = await shared(scene);
+    const before = await startNode(scene, redis);
+    const bob = await direct('bob');
+    await createRoom(bob, `${room}/bob`);
+    const phone = await login('alice', { through: before.proxy });
+    await joinRoom(phone, `${room}/al`);
+    const secret = sayInRoom(bob, room, 'my secret');
+    const heard = (await bob.upTo(`<message type='groupchat' id='${secret}'/>`)).at(-1);
+    const name = heard?.child('stanza-id', 'urn:xmpp:sid:0')?.attrs.id ?? secret;
+    await speak(bob, room, said);
+    await isKept(scene, redis, said.length + 1);
+    await before.proxy.stop();
+    const retract = `<retract xmlns='urn:xmpp:message-retract:1' id='${name}'/>`;
+    bob.send(`<message type='groupchat' to='${room}' id='r'><body>took it back</body>${retract}</message>`);
+    await bob.upTo(`<message type='groupchat' id='r'/>`);
+
+    const after = await startNode(scene, redis);
+    assert.equal(await historyAt(after, scene), [undefined, ...said, 'took it back']);
+    await until('the store to have forgotten it', async () => {
+      return !(await redis.cli('lrange', await keyOf(scene), '0', '-1')).includes('my secret');
+    });
+  },
+  { except: ['occupantIds'] },
+);
+
+scenario(
   'M6',
   'a private message that nobody could take before a restart is given to the first session after it, and to no other',
   async (scene) => {

@@ -324,7 +324,7 @@ export class Client {
 
   #intercept(element: Element): boolean {
     if (element.ns === ns.sm) return this.#interceptSm(element);
-    if (this.sm && element.ns === ns.client) this.sm.inbound++;
+    if (this.sm && element.ns === ns.client) this.sm.inbound = (this.sm.inbound + 1) % 2 ** 32;
     if (!this.isNoise(element)) return false;
     this.noise.push(element);
     return true;

@@ -4,9 +4,14 @@ import { type Store, StoreError } from '../../proxy/store/store.ts';
 
 /**
  * The same store; while `isCut` says so every step rejects with `unavailable`, and what comes for the node waits. While `isStill`
- * says so nothing goes either way, as for a process that has been stopped.
+ * says so nothing goes either way, as for a process that has been stopped; while `isDeaf` says so only what comes for the node waits.
  */
-export function cuttable(store: Store, isCut: () => boolean, isStill = (): boolean => false): Store {
+export function cuttable(
+  store: Store,
+  isCut: () => boolean,
+  isStill = (): boolean => false,
+  isDeaf = (): boolean => false,
+): Store {
   const refuse = (): void => {
     if (isCut()) throw new StoreError('unavailable', 'cut off');
   };
@@ -33,7 +38,7 @@ export function cuttable(store: Store, isCut: () => boolean, isStill = (): boole
         refuse();
         const held: Envelope[] = [];
         const pass = (): void => {
-          while (held.length > 0 && !isCut() && !isStill()) handler.envelope(held.shift() as Envelope);
+          while (held.length > 0 && !isCut() && !isStill() && !isDeaf()) handler.envelope(held.shift() as Envelope);
         };
         const timer = setInterval(pass, 5);
         timer.unref();

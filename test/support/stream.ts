@@ -13,6 +13,8 @@ export interface Target {
   path?: string;
   /** The host in the stream header; `localhost` unless told. */
   domain?: string;
+  /** What the stream header says of it (`xml:lang`); nothing unless told. */
+  language?: string;
   /** Certificates are not checked unless this says so. */
   tls?: ConnectionOptions;
   /** Request headers of the WebSocket. */
@@ -100,7 +102,8 @@ export class XmlStream {
   async open(attributes: Record<string, string> = {}, limitMs = 10_000): Promise<void> {
     this.#parser = undefined;
     this.#headers.takeAll();
-    const fields = { to: this.target.domain ?? 'localhost', version: '1.0', ...attributes };
+    const { domain = 'localhost', language } = this.target;
+    const fields = { to: domain, version: '1.0', ...(language && { 'xml:lang': language }), ...attributes };
     const text = Object.entries(fields).map(([name, value]) => ` ${name}='${value}'`);
     if (this.isWebSocket) this.sendRaw(`<open xmlns='${ns.framing}'${text.join('')}/>`);
     else {

@@ -1,10 +1,10 @@
 /**
  * Carriers come and go: account streams are opened, lost and opened again; a borrowed stream may break under its rooms.
  */
-import type { Owed } from '../inputs.ts';
+import type { Input, Owed } from '../inputs.ts';
 import { chance } from '../jitter.ts';
 import { RoomSet } from '../room-set.ts';
-import type { Carrier, CarrierId, CarrierKind, Occupancy, Turn } from '../state.ts';
+import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { noteLoss } from './heal.ts';
 import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
@@ -47,9 +47,21 @@ function openIfNeeded(turn: Turn): void {
   out.push({ kind: 'open-account-stream' });
 }
 
-export function carrierReady(turn: Turn, id: CarrierId, kind: CarrierKind, jid: string): void {
+export function carrierReady(turn: Turn, ready: Extract<Input, { kind: 'carrier-ready' }>): void {
+  const { carrier: id, type: kind, jid, languages } = ready;
   const { state } = turn;
-  state.carriers.set(id, { id, kind, jid, session: undefined, status: 'ready', rooms: new RoomSet(), heardAt: 0 });
+  const session = undefined;
+  const rooms = new RoomSet();
+  state.carriers.set(id, {
+    id,
+    kind,
+    jid,
+    session,
+    status: 'ready',
+    ...(languages && { languages }),
+    rooms,
+    heardAt: 0,
+  });
   if (kind === 'account-stream') {
     state.accountStream = 'ready';
     state.openedAt = turn.now;

@@ -1,7 +1,9 @@
 /** Whether what another home may have sent to a room, or this one before its way to a node was lost, has reached the room. */
+
+import { resourceOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { entryStanza } from '../log-entry.ts';
-import { keyOfNick, nickOf } from '../occupancy.ts';
+import { entryMarks } from '../log-entry.ts';
+import { keyOfNick } from '../occupancy.ts';
 import type { Occupancy, SessionId, Turn } from '../state.ts';
 
 /** As far as the room's history tells. */
@@ -20,7 +22,9 @@ export function isSaid(turn: Turn, room: Occupancy, session: SessionId, { name, 
 }
 
 function isShown(turn: Turn, room: Occupancy, id: string): boolean {
-  const own = keyOfNick(room.nick);
-  const entries = room.log.entries(turn.now).map(entryStanza);
-  return entries.some((said) => said.id === id && keyOfNick(nickOf(said)) === own);
+  const nick = keyOfNick(room.nick);
+  return room.log.entries(turn.now).some((entry) => {
+    const { own, from } = entryMarks(entry);
+    return own === id && keyOfNick(resourceOf(from)) === nick;
+  });
 }

@@ -11,9 +11,10 @@ import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { retractionOf } from '../retraction.ts';
 import { delayStamp, roomStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
+import { forRoom } from '../translate.ts';
 import { tellActivity } from './hide.ts';
 import { noteLosses } from './lag.ts';
-import { throughCarrier } from './outbound.ts';
+import { isSmallEnough, throughCarrier } from './outbound.ts';
 
 /** Messages on their way whose error could still come; beyond this many the oldest is taken for delivered. */
 const MOST_SENT = 256;
@@ -23,8 +24,11 @@ const MOST_TEXT_BYTES = 4096;
 
 /** A joined session says something to the room. */
 export function sendGroupchat(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
-  noteSent(turn, room, session, stanza);
-  throughCarrier(turn, room, session, stanza);
+  const translated = forRoom(room, stanza);
+  // An occupant may have written an id of any length.
+  const said = isSmallEnough(turn, translated) ? translated : stanza;
+  noteSent(turn, room, session, said);
+  throughCarrier(turn, room, session, said);
 }
 
 /** The room says something. */

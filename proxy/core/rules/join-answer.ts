@@ -205,6 +205,7 @@ function settle(turn: Turn, room: Occupancy): void {
   }
   room.phase = 'joined';
   const live = countLive(room, now);
+  room.log.freeAll(live);
   adoptPast(turn, room, attempt.created);
   markLog(room);
   noteLogged(turn, room);

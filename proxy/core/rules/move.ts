@@ -7,6 +7,8 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
+import { nicksFreed } from '../kept.ts';
+import { languageIn } from '../language.ts';
 import {
   detach,
   isNickShared,
@@ -199,11 +201,12 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
  */
 function joinAgain(room: Occupancy, move: Move): string {
   const content = room.self ? presenceContent(room.self) : '';
+  const language = room.self ? languageIn(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const since = new Date(Math.max((room.log.lastAt ?? 0) - LATE_MS, room.joinedAt - SKEW_MS)).toISOString();
   const history = `<history since='${since}'/>`;
   const to = escapeXml(`${room.name}/${room.nick}`);
-  return `<presence id='${move.joinId}' to='${to}'>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
+  return `<presence id='${move.joinId}' to='${to}'${language}>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
 }
 
 /** A stanza from the room on the carrier that it is being moved to. */
@@ -280,7 +283,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.name = bareOf(move.self.from ?? room.name);
   if (move.from === undefined) {
     noteBack(turn, room);
-    room.log.freeAll();
+    nicksFreed(room);
   }
   provedIn(turn, room, move.from === undefined);
   noteRoomCodes(room.codes, move.self);
@@ -288,6 +291,8 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   recordOccupancy(turn, room);
   const { carrier, heard, subject } = move;
   if (move.isBlind) passTold(turn, room, carrier, heard, subject);
+  // What was said while nobody heard who came and went.
+  if (move.from === undefined) nicksFreed(room);
   if (move.from !== undefined) {
     turn.state.services.noteNickShared(serviceOf(room), turn.now);
     if (!move.isBlind) room.ahead = { carrier, told: heard, subject, stanzas: [] };

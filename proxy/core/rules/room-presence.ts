@@ -4,7 +4,9 @@
 
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { shownPresence } from '../archive.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
+import { nickFreed } from '../kept.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, SentPresence, Turn } from '../state.ts';
@@ -39,12 +41,12 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
     if (stanza.type === 'unavailable') room.roomFarewell = detach(stanza);
     else {
       if (stanza.type === undefined) room.roomPresence = detach(stanza);
-      turn.out.fork(hearerIds(room), stanza);
+      turn.out.fork(hearerIds(room), shownPresence(room, stanza));
     }
     return;
   }
   if (!isSelf(stanza, room.nick)) {
-    if (stanza.type === 'unavailable') room.log.free(stanza.from ?? '');
+    if (stanza.type === 'unavailable') nickFreed(room, stanza.from ?? '');
     noteOccupant(room.roster, stanza);
     forkOther(turn, room, stanza);
     return;
@@ -70,7 +72,7 @@ function forkOther({ state, out }: Turn, room: Occupancy, stanza: Stanza): void 
 
 function selfUnavailable(turn: Turn, room: Occupancy, stanza: Stanza): void {
   if (statusCodes(stanza).includes('303')) {
-    room.log.free(stanza.from ?? '');
+    nickFreed(room, stanza.from ?? '');
     forkSelf(turn, room, stanza);
     const item = stanza.root.child('x', NS.mucUser)?.child('item');
     setNick(turn, room, item?.attr('nick') ?? room.nick);

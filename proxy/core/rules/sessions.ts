@@ -23,7 +23,8 @@ import { deliverKept } from './strangers.ts';
 type Bound = Extract<Input, { kind: 'session-bound' }>;
 type Presence = Extract<Input, { kind: 'session-presence' }>;
 
-export function sessionBound(turn: Turn, { session: id, jid, asked, carrier, device }: Bound): void {
+export function sessionBound(turn: Turn, bound: Bound): void {
+  const { session: id, jid, asked, carrier, device, languages } = bound;
   const { state, out } = turn;
   // Its client's earlier connections, whatever resource they were given, make way for it.
   for (const other of state.sessions.values()) {
@@ -44,6 +45,7 @@ export function sessionBound(turn: Turn, { session: id, jid, asked, carrier, dev
     isStreamKept: false,
     isLagging: false,
     push: undefined,
+    ...(languages && { languages }),
     rooms: new RoomSet(),
   });
   state.carriers.set(carrier, {
@@ -52,6 +54,7 @@ export function sessionBound(turn: Turn, { session: id, jid, asked, carrier, dev
     jid,
     session: id,
     status: 'ready',
+    ...(languages && { languages }),
     rooms: new RoomSet(),
     heardAt: 0,
   });

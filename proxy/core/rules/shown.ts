@@ -8,6 +8,7 @@ import type { Node } from '../../xml/spans.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { availability, mostActive } from '../carriers.ts';
+import { languageIn } from '../language.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { notePending } from './nick.ts';
@@ -103,7 +104,7 @@ function send(turn: Turn, room: Occupancy, { content, presence, rank }: Wanted):
   if (room.carrier === undefined) return;
   room.shown = { content, presence, rank, at: turn.now };
   const to = escapeXml(`${room.name}/${room.nick}`);
-  const xml = `<presence id='${freshId(turn.state)}' to='${to}'>${content}</presence>`;
+  const xml = `<presence id='${freshId(turn.state)}' to='${to}'${languageIn(presence)}>${content}</presence>`;
   notePending(room, undefined, room.nick, parseStanza(xml));
   turn.out.toCarrier(room.carrier, xml);
 }

@@ -60,7 +60,7 @@ export class Mirror implements AccountView {
   }
 
   addSession(
-    { id, jid, asked }: Pick<Session, 'id' | 'jid' | 'asked'>,
+    { id, jid, asked, languages }: Pick<Session, 'id' | 'jid' | 'asked' | 'languages'>,
     carrier: CarrierId,
     device: string | undefined,
   ): { session: Session; carrier: Carrier } {
@@ -76,13 +76,17 @@ export class Mirror implements AccountView {
       priority: 0,
       carbons: false,
       push: undefined,
+      ...(languages && { languages }),
       isHibernating: false,
       isLagging: false,
       isStreamKept: false,
       rooms: new RoomSet(),
     };
     this.sessions.set(id, session);
-    return { session, carrier: this.addCarrier(carrier, 'borrowed', jid, id) };
+    return {
+      session,
+      carrier: this.addCarrier({ id: carrier, kind: 'borrowed', jid, session: id, ...(languages && { languages }) }),
+    };
   }
 
   /** A session comes, with its stream, that another node has had. */
@@ -122,10 +126,10 @@ export class Mirror implements AccountView {
     return { sessions: [session], carriers: [carrier], watched, known, requests };
   }
 
-  addCarrier(id: CarrierId, kind: Carrier['kind'], jid: string, session: SessionId | undefined): Carrier {
-    const carrier: Carrier = { id, kind, jid, session, status: 'ready', rooms: new RoomSet(), heardAt: 0 };
-    this.carriers.set(id, carrier);
-    this.own.add(id);
+  addCarrier(known: Pick<Carrier, 'id' | 'kind' | 'jid' | 'session' | 'languages'>): Carrier {
+    const carrier: Carrier = { ...known, status: 'ready', rooms: new RoomSet(), heardAt: 0 };
+    this.carriers.set(carrier.id, carrier);
+    this.own.add(carrier.id);
     return carrier;
   }
 
@@ -215,9 +219,11 @@ export class Mirror implements AccountView {
         this.#noteSent(input.session, input.stanza, room !== undefined);
         return;
       }
-      case 'carrier-ready':
-        this.addCarrier(input.carrier, input.type, input.jid, undefined);
+      case 'carrier-ready': {
+        const { carrier: id, type: kind, jid, languages } = input;
+        this.addCarrier({ id, kind, jid, session: undefined, ...(languages && { languages }) });
         return;
+      }
       default:
         return;
     }

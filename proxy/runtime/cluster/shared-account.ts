@@ -116,13 +116,13 @@ export class SharedAccount implements Account, Part {
   }
 
   addSession(session: SessionPort, carrier: CarrierId, port: CarrierPort, device?: string): Seat {
-    const { id, jid, asked } = session;
+    const { id, jid, asked, languages } = session;
     this.ports.sessions.set(id, session);
     this.ports.carriers.set(carrier, port);
     this.deps.store.addSession(this.bare, id, jid, this.deps.now());
     const seat: Seat = { account: this.mirror, ...this.mirror.addSession(session, carrier, device) };
     this.seats.set(id, seat);
-    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device });
+    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device, languages });
     this.#residency.reseat();
     this.#residency.seek();
     return seat;

@@ -42,7 +42,7 @@ export const archive: readonly Mutant[] = [
   {
     name: 'messages that are alike have one id',
     file: 'core/archive.ts',
-    find: 'log.some((entry) => idOf(entry) === id)',
+    find: 'log.some((entry) => entryMarks(entry).id === id)',
     put: 'log.size < 0',
     kills: { archive: ['J12 messages of such a room carry ids'] },
   },
@@ -71,8 +71,8 @@ export const archive: readonly Mutant[] = [
   {
     name: 'what the store has of a room is not read',
     file: 'runtime/log-keeper.ts',
-    find: '?.map(readEntry) ?? []',
-    put: '?.slice(0, 0).map(readEntry) ?? []',
+    find: '(await logs.read(this.#state.bare, name)).map(readEntry)',
+    put: '(await logs.read(this.#state.bare, name)).slice(0, 0).map(readEntry)',
     cells: 'prosody,account,tcp',
     kills: { 'log-store': ['M6 after a restart', 'M6 a node that takes', 'M6 a private message'] },
   },

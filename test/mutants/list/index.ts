@@ -15,6 +15,7 @@ import { joining } from './joining.ts';
 import { keeping } from './keeping.ts';
 import { leaving } from './leaving.ts';
 import { log } from './log.ts';
+import { logs } from './logs.ts';
 import { lost } from './lost.ts';
 import { messages } from './messages.ts';
 import { nodes } from './nodes.ts';
@@ -36,6 +37,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   joining,
   history,
   log,
+  logs,
   archive,
   races,
   leaving,

@@ -217,7 +217,7 @@ export const joining: readonly Mutant[] = [
   {
     name: 'the presence of the room itself is not replayed',
     file: 'core/replay.ts',
-    find: '  if (room.roomPresence && !room.isRoomPresenceLast) out.fork(to, room.roomPresence);\n',
+    find: '  if (room.roomPresence && !room.isRoomPresenceLast) out.fork(to, shownPresence(room, room.roomPresence));\n',
     put: '',
     kills: { 'join-steps': ['J2 the presence'] },
   },
@@ -240,7 +240,7 @@ export const joining: readonly Mutant[] = [
   {
     name: 'the presence of the room itself is not shown when it changes',
     file: 'core/rules/room-presence.ts',
-    find: 'room.roomPresence = detach(stanza);\n      turn.out.fork(hearerIds(room), stanza);\n',
+    find: 'room.roomPresence = detach(stanza);\n      turn.out.fork(hearerIds(room), shownPresence(room, stanza));\n',
     put: 'room.roomPresence = detach(stanza);\n',
     kills: { 'join-steps': ['J2 the presence'] },
   },

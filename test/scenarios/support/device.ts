@@ -45,6 +45,14 @@ export class Device {
     return this.heard.filter((one) => one.name === 'message' && isWanted(one));
   }
 
+  /** All counters are so much further on: of what was sent, and of what was heard. */
+  countFrom(sent: number, heard: number): void {
+    const { sm } = this.client;
+    if (!sm) throw new Error('stream management was not enabled');
+    this.#acknowledged += sent;
+    Object.assign(sm, { inbound: sm.inbound + heard, outbound: sm.outbound + sent, acked: sm.acked + sent });
+  }
+
   /** RST; what is on its way in either direction is lost. */
   async cut(): Promise<void> {
     await this.client.drop();
@@ -88,8 +96,9 @@ export class Device {
   }
 
   #acknowledge(h: number): void {
-    const count = h - this.#acknowledged;
-    if (count < 0 || count > this.unacknowledged.length) {
+    // Counters wrap (XEP-0198 section 4).
+    const count = (h - this.#acknowledged + 2 ** 32) % 2 ** 32;
+    if (count > this.unacknowledged.length) {
       throw new Error(`h='${h}' after ${this.#acknowledged}, with ${this.unacknowledged.length} on their way`);
     }
     this.unacknowledged.splice(0, count);

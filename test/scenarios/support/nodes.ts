@@ -16,6 +16,8 @@ export interface Node {
   readonly upstream: Breakable;
   /** Cuts the node off the store, or lets it reach it again. */
   cut(isCut: boolean): void;
+  /** From now on nothing that other nodes send reaches the node. */
+  deafen(): void;
 }
 
 export async function nodes(scene: Scene, count = 2): Promise<Node[]> {
@@ -33,6 +35,7 @@ export async function shared(scene: Scene): Promise<RedisServer> {
 
 export async function startNode(scene: Scene, redis: RedisServer, more: ConfigFile = {}): Promise<Node> {
   let isCut = false;
+  let isDeaf = false;
   const upstream = await breakable(scene.server.ports.plain);
   scene.after(() => upstream.stop());
   const nodesOfRedis = [{ host: '127.0.0.1', port: redis.port }];
@@ -45,13 +48,21 @@ export async function startNode(scene: Scene, redis: RedisServer, more: ConfigFi
   });
   scene.after(() => store.close());
   await store.connected();
-  const own = cuttable(store, () => isCut);
+  const own = cuttable(
+    store,
+    () => isCut,
+    () => false,
+    () => isDeaf,
+  );
   const proxy = await scene.startProxy({ ...config, ...more }, { upstream: upstream.upstream, store: own });
   return {
     proxy,
     upstream,
     cut: (value) => {
       isCut = value;
+    },
+    deafen: () => {
+      isDeaf = true;
     },
   };
 }

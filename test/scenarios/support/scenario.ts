@@ -25,6 +25,8 @@ export interface DeviceOptions extends Partial<Omit<LoginOptions, 'user'>> {
   device?: string;
   /** Transport other than the cell's. */
   transport?: Transport;
+  /** What its stream header says of it. */
+  language?: string;
   /** No initial presence; else it is sent with priority 0, or the one in `presence`. */
   isSilent?: boolean;
   /** Through another proxy than the cell's first. */
@@ -177,11 +179,12 @@ async function play(
     return created;
   };
   const open = async (role: string, target: Parameters<typeof login>[0], options: DeviceOptions): Promise<Client> => {
-    const { device, isSilent, transport: _, through: __, ...rest } = options;
+    const { device, isSilent, language, transport: _, through: __, ...rest } = options;
     const user = await account(role);
     const choice = device === undefined ? {} : { resource: device };
     const presence = isSilent ? {} : { presence: 0 };
-    const client = await login(target, { user, ...choice, ...presence, ...rest });
+    const spoken = language === undefined ? target : { ...target, language };
+    const client = await login(spoken, { user, ...choice, ...presence, ...rest });
     clients.push(client);
     return client;
   };

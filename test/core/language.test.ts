@@ -1,0 +1,164 @@
+/** Languages of streams (RFC 6120 section 8.1.5): when a stanza says its own, and when it passes as it is. */
+import { inCarriersLanguage, inOwnLanguage, languageIn, languagesOf } from '../../proxy/core/language.ts';
+import { createOccupancy } from '../../proxy/core/occupancy.ts';
+import { RoomSet } from '../../proxy/core/room-set.ts';
+import { Services } from '../../proxy/core/services.ts';
+import {
+  type AccountState,
+  type Carrier,
+  type CarrierId,
+  createAccountState,
+  type Session,
+  type SessionId,
+} from '../../proxy/core/state.ts';
+import type { BareKey } from '../../proxy/xml/address.ts';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
+import { assert, suite } from '../support/suite.ts';
+import { BARE, ROOM, settings } from './world.ts';
+
+const test = suite('languages of streams');
+const text = (attributes = '') =>
+  parseStanza(`<message to='${ROOM}' from='${ROOM}/bob'${attributes}><body>x</body></message>`);
+
+/** Sessions, each with its own stream, by what their headers say: of the client, of the server. */
+function account(...all: [own: string | undefined, server: string | undefined][]) {
+  const state = createAccountState(BARE, 'm-', settings, new Services());
+  for (const [index, [own, server]] of all.entries()) {
+    const [id, carrier] = [`s${index}` as SessionId, `c${index}` as CarrierId];
+    const languages = languagesOf(own, server);
+    const common = { jid: `${BARE}/${id}`, languages };
+    state.sessions.set(id, { ...common, id, carrier } as unknown as Session);
+    const one: Carrier = {
+      ...common,
+      id: carrier,
+      kind: 'borrowed',
+      session: id,
+      status: 'ready',
+      rooms: new RoomSet(),
+      heardAt: 0,
+    };
+    state.carriers.set(carrier, one);
+  }
+  const session = (index: number) => state.sessions.get(`s${index}` as SessionId) as Session;
+  const carrier = (index: number) => state.carriers.get(`c${index}` as CarrierId) as Carrier;
+  return { state, session, carrier };
+}
+
+function carriedBy(state: AccountState, carrier: string | undefined): void {
+  const room = createOccupancy(ROOM as BareKey, ROOM, 'alice', settings);
+  room.phase = 'joined';
+  room.carrier = carrier as CarrierId | undefined;
+  state.rooms.set(room.key, room);
+}
+
+test('tables: what goes to the room', () => {
+  const cases: [
+    streams: [string | undefined, string | undefined][],
+    carrier: string | undefined,
+    language: string | undefined,
+  ][] = [
+    [[['de', 'en']], undefined, undefined],
+    [[['de', 'en']], 'c0', undefined],
+    [
+      [
+        ['de', 'en'],
+        ['fr', 'en'],
+      ],
+      'c1',
+      'de',
+    ],
+    [
+      [
+        ['de', 'en'],
+        ['fr', 'en'],
+      ],
+      'c0',
+      undefined,
+    ],
+    [
+      [
+        ['de', 'en'],
+        ['DE', 'en'],
+      ],
+      'c1',
+      undefined,
+    ],
+    [
+      [
+        ['de', 'en'],
+        [undefined, 'en'],
+      ],
+      'c1',
+      'de',
+    ],
+    [
+      [
+        ['de', 'en'],
+        ['fr', 'en'],
+      ],
+      undefined,
+      'de',
+    ],
+    [
+      [
+        [undefined, 'en'],
+        ['fr', 'en'],
+      ],
+      'c1',
+      undefined,
+    ],
+    [
+      [
+        ["de' x='y", 'en'],
+        ['fr', 'en'],
+      ],
+      'c1',
+      undefined,
+    ],
+    [
+      [
+        ['x'.repeat(300), 'en'],
+        ['fr', 'en'],
+      ],
+      'c1',
+      undefined,
+    ],
+  ];
+  for (const [streams, carrier, language] of cases) {
+    const { state, session } = account(...streams);
+    carriedBy(state, carrier);
+    const said = text();
+    const sent = inOwnLanguage(state, session(0), said);
+    assert.is(sent.root.attr('xml:lang'), language);
+    if (language === undefined) assert.is(sent, said, 'as it came');
+    const own = text(" xml:lang='it'");
+    assert.is(inOwnLanguage(state, session(0), own), own);
+  }
+});
+
+test('where an account stream may come, what is to be sent says its language', () => {
+  const { state, session } = account(['de', 'en']);
+  state.accountStream = 'opening';
+  assert.is(inOwnLanguage(state, session(0), text()).root.attr('xml:lang'), 'de');
+});
+
+test('what a carrier hears says its language where the streams of sessions have others', () => {
+  const same = account(['de', 'en'], ['fr', 'en']);
+  const heard = text();
+  assert.is(inCarriersLanguage(same.state, same.carrier(0), heard), heard);
+  for (const other of ['fr', undefined]) {
+    const { state, carrier } = account(['de', 'de'], [other, other]);
+    assert.is(inCarriersLanguage(state, carrier(0), text()).root.attr('xml:lang'), 'de');
+    const marked = text(" xml:lang='it'");
+    assert.is(inCarriersLanguage(state, carrier(0), marked), marked);
+  }
+  const silent = account([undefined, undefined], ['fr', 'fr']);
+  assert.is(inCarriersLanguage(silent.state, silent.carrier(0), heard), heard);
+});
+
+test('a presence that is made from another one is in its language', () => {
+  assert.is(languageIn(parseStanza("<presence xml:lang='de-AT'/>")), " xml:lang='de-AT'");
+  for (const none of ['<presence/>', '<presence xml:lang="\'/>"/>']) assert.is(languageIn(parseStanza(none)), '');
+});
+
+test.run();
