@@ -36,7 +36,7 @@ import { sessionLags } from './rules/lag.ts';
 import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
-import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
+import { moveTimeout, offerAgain, reconcile, retryMove } from './rules/move.ts';
 import { belated, endOverdue, noteOverdue } from './rules/overdue.ts';
 import { parkedStanza, tendParked } from './rules/parking.ts';
 import { roomStanza } from './rules/room-stanza.ts';
@@ -322,6 +322,9 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'move':
       moveTimeout(turn, room);
+      return;
+    case 'offer':
+      offerAgain(turn, room);
       return;
     case 'retry':
       retryMove(turn, room);

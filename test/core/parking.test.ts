@@ -1,7 +1,10 @@
+import process from 'node:process';
+import fc from 'fast-check';
 import { assert, suite } from '../support/suite.ts';
 import { BARE, ROOM, World } from './world.ts';
 
-const test = suite('parked streams');
+const test = suite('parked streams', { limitMs: 60_000 });
+const seed = Number(process.env.SEED ?? 20261127);
 
 /** A session that is alone in the room. */
 function alone(world = new World()): { world: World; desk: ReturnType<World['bind']> } {
@@ -117,6 +120,123 @@ test('a parked stream that is lost takes the account out of its rooms, and nothi
   assert.is(world.room.witnessed, '+-');
   assert.is(world.state.rooms.size + world.state.carriers.size, 0);
   assert.ok(world.isIdle);
+});
+
+test('a room that refuses the next session stays on the parked stream, that session is in it, and it is tried again', () => {
+  const { world, desk } = alone();
+  world.park(desk);
+  world.room.refusal = 'resource-constraint';
+  const next = world.bind();
+  world.join(next);
+  world.settle();
+  assert.equal([parked(world), world.client(next).place, world.room.witnessed], [1, 'in', '+']);
+  world.room.refusal = undefined;
+  const before = world.now;
+  while (world.fire('silence') !== `offer ${ROOM}`);
+  assert.is(Math.round((world.now - before) / 1000), 60);
+  world.settle();
+  assert.equal([parked(world), world.client(next).place, world.room.witnessed], [0, 'in', '+']);
+  const said = world.roomSays();
+  world.settle();
+  assert.equal(world.client(next).heard, [said]);
+});
+
+test('a room that does not answer the next session stays on the parked stream, and is taken over by the one after', () => {
+  const { world, desk } = alone();
+  world.park(desk);
+  world.settle();
+  const next = world.bind();
+  while (world.fire('silence') !== `move ${ROOM}`);
+  assert.is(parked(world), 1);
+  const last = world.bind();
+  world.settle();
+  assert.equal([parked(world), world.room.inside.get(world.client(last).jid)], [0, 'alice']);
+  world.park(next);
+  world.settle();
+  assert.equal([parked(world), world.room.witnessed], [0, '+']);
+});
+
+test('where no nick is shared the parked stream stays in the room, for the session that comes too', () => {
+  const { world, desk } = alone(new World({ isShared: false }));
+  world.park(desk);
+  const next = world.bind();
+  world.join(next);
+  world.settle();
+  assert.equal([parked(world), world.client(next).place, world.room.witnessed], [1, 'in', '+']);
+  world.park(next);
+  const said = world.roomSays();
+  const last = world.bind();
+  world.join(last);
+  world.settle();
+  assert.equal([parked(world), world.client(last).heard, world.room.witnessed], [1, [said], '+']);
+});
+
+/** Not with a sibling that its room has to be handed over to, and could refuse. */
+function isParkedAlone({ state, sessions }: World, id: ReturnType<World['bind']>): boolean {
+  const { carrier } = sessions.get(id) ?? {};
+  return sessions.size === 1 || [...state.rooms.values()].every((room) => room.carrier !== carrier);
+}
+
+for (const isShared of [true, false]) {
+  const service = isShared ? 'shares nicks' : 'refuses shared nicks';
+  test(`whatever a room that ${service} refuses or leaves unanswered, an account whose devices only drop stays in it`, () => {
+    const event = fc.tuple(
+      fc.constantFrom('bind', 'join', 'join', 'park', 'park', 'refuse', 'arrive', 'arrive', 'arrive', 'settle', 'fire'),
+      fc.nat(9),
+    );
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+        const { world } = alone(new World({ isShared, settings: { lingerMs: Number.POSITIVE_INFINITY } }));
+        for (const [what, number] of events) {
+          const ids = [...world.sessions.keys()];
+          const id = ids[number % Math.max(1, ids.length)];
+          if (what === 'bind' && ids.length < 4) world.bind();
+          else if (what === 'refuse') world.room.refusal = number % 2 === 0 ? 'resource-constraint' : undefined;
+          else if (what === 'arrive') world.arrive(number % 2 === 0, number >> 1);
+          else if (what === 'settle') world.settle();
+          else if (what === 'fire') world.fire('silence');
+          else if (id !== undefined && what === 'join') world.join(id);
+          else if (id !== undefined && what === 'park' && isParkedAlone(world, id)) world.park(id);
+          assert.is(world.room.witnessed, '+');
+        }
+        world.room.refusal = undefined;
+        for (let round = 0; round < 40; round += 1) {
+          world.settle();
+          world.fire('silence');
+        }
+        assert.is(world.room.witnessed, '+');
+        assert.is(world.room.inside.size, 1);
+        assert.ok(world.sessions.size > 0 || parked(world) === 1);
+      }),
+      { numRuns: 2000, seed },
+    );
+  });
+}
+
+test('a parked stream that is lost, or not kept, leaves rooms to which an account stream comes back when it is opened again', () => {
+  for (const way of ['parked', 'dropped', 'lost'] as const) {
+    const world = new World();
+    const desk = world.bind();
+    world.input({ kind: 'credentials', known: true });
+    world.join(desk);
+    world.accountStream(false);
+    world.settle();
+    if (way === 'lost') world.lose(desk);
+    else if (way === 'dropped') world.drop(desk);
+    else {
+      world.park(desk);
+      world.settle();
+      assert.is(parked(world), 1);
+      world.loseHeld();
+    }
+    world.settle();
+    assert.is(world.room.witnessed, '+-', way);
+    while (world.fire('silence') !== 'reopen');
+    world.accountStream(true);
+    world.settle();
+    assert.is(world.room.witnessed, '+-+', way);
+    assert.ok(world.timers.has('linger'));
+  }
 });
 
 test.run();

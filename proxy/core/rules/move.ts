@@ -6,7 +6,7 @@ import { bareOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
+import { canTakeOver, chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
 import {
   detach,
   isNickShared,
@@ -22,7 +22,7 @@ import { Overlap } from '../overlap.ts';
 import { statusCodes } from '../self-presence.ts';
 import { REFUSAL_MS } from '../services.ts';
 import { LATE_MS } from '../stanza-log.ts';
-import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
+import type { AccountState, Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { noteRoomInfo } from './archive.ts';
 import { flushQueue } from './behind.ts';
@@ -50,6 +50,8 @@ const WINDOW = 10;
 const MOVE_TIMEOUT_MS = 15_000;
 /** How far the room's clock may be behind, so that none is missed (ms). */
 const SKEW_MS = 1000;
+/** A parked stream stays in a room that has refused the session which was to take over: until that is tried again (ms). */
+const OFFER_AGAIN_MS = 60_000;
 /** How long after a hand-over the two streams' messages are still compared (ms). */
 const OVERLAP_MS = 5000;
 
@@ -99,8 +101,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   const current = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   const isShared = isNickShared(turn, room);
   const isForced = current === undefined || current.status === 'retiring' || isMissed(turn, room, current);
-  const isBetter =
-    current?.kind === 'borrowed' && current.status === 'ready' && state.accountStream === 'ready' && isShared;
+  const isBetter = isShared && current?.status === 'ready' && isBetterOff(state, current);
   if (!isForced && !isBetter) return false;
   // One hand-over after the other: what the last one has left to say comes first.
   if (room.ahead && current) return false;
@@ -110,7 +111,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   const target = chooseCarrier(turn, room) ?? (current ? undefined : anyCarrier(turn, room));
   // A session whose stream is lost is about to go; the place is taken again when the next one comes.
   // An account stream that is tried again in minutes is no reason to keep a user's logout back for as long.
-  const isHopeless = target === 'pending' && current?.status === 'retiring' && turn.state.accountStream === 'waiting';
+  const isHopeless = target === 'pending' && current?.status === 'retiring' && state.accountStream === 'waiting';
   if ((target === 'pending' && !isHopeless) || target === current) return false;
   if (target === undefined || target === 'pending') {
     if (current?.status === 'hibernating') return false;
@@ -118,12 +119,21 @@ function place(turn: Turn, room: Occupancy): boolean {
       suspend(turn, current);
       return false;
     }
-    if (current && isForced) giveUpPlace(turn, room, 'No connection is left that could stay in the room.');
+    // The account comes back when that stream is there.
+    if (current && isHopeless) leaveThenJoin(turn, room, current);
+    else if (current && isForced) giveUpPlace(turn, room, 'No connection is left that could stay in the room.');
     return false;
   }
+  if (!isForced && target.isParked) return false;
   if (current && !isShared) leaveThenJoin(turn, room, current);
   else startMove(turn, room, target, current);
   return true;
+}
+
+/** There is a stream that had better carry what this one does, where the account can share its nick. */
+function isBetterOff(state: AccountState, { kind, isParked }: Carrier): boolean {
+  if (kind !== 'borrowed') return false;
+  return state.accountStream === 'ready' || (isParked === true && canTakeOver(state));
 }
 
 /** Also one that could not take the place over while there was another. */
@@ -330,6 +340,7 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
       room.nickRefusedUntil = turn.now + REFUSAL_MS;
       state.services.noteNickRefused(serviceOf(room), turn.now);
     } else room.refused.add(move.carrier);
+    if (from.isParked) out.setTimer(`offer ${room.key}`, OFFER_AGAIN_MS);
     // A retiring carrier must be left; a good one is kept.
     reconcile(turn);
     return;
@@ -346,6 +357,12 @@ export function moveTimeout(turn: Turn, room: Occupancy): void {
     if (turn.state.carriers.has(move.carrier)) sendLeave(turn, room, move.carrier);
     moveRefused(turn, room, move, undefined);
   }
+}
+
+/** What has refused the account's other streams may take them by now. */
+export function offerAgain(turn: Turn, room: Occupancy): void {
+  room.refused.clear();
+  reconcile(turn);
 }
 
 /** The pause before another try is over. */

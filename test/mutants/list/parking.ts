@@ -44,14 +44,30 @@ export const parking: readonly Mutant[] = [
   },
   {
     name: 'a parked stream stays when a session comes',
-    file: 'core/rules/parking.ts',
-    find: "    if (carrier.status === 'ready' && canTakeOver(state)) retire(turn, carrier);\n",
-    put: '',
+    file: 'core/rules/move.ts',
+    find: "  return state.accountStream === 'ready' || (isParked === true && canTakeOver(state));\n",
+    put: "  return state.accountStream === 'ready' && (isParked !== true || canTakeOver(state));\n",
     kills: {
       parking: ['L3 the next session takes', 'L3 a session that has not joined'],
       'parking-contacts': ['L3 contacts see xa'],
       'parking-nodes': ['C1 a session on another node'],
     },
+  },
+  {
+    name: 'a parked stream has to give up what the next session does not get',
+    file: 'core/rules/parking.ts',
+    find: '    if (!carrier.isParked || carrier.rooms.size > 0) continue;\n',
+    put: "    if (carrier.isParked && canTakeOver(state)) carrier.status = 'retiring';\n    if (!carrier.isParked || carrier.rooms.size > 0) continue;\n",
+    cells: 'ejabberd,borrowed,tcp',
+    kills: { 'parking-refused': ['L3 a room that refuses', 'L9 a nick that a stranger'] },
+  },
+  {
+    name: 'a parked stream leaves a room for a session that cannot come in beside it',
+    file: 'core/rules/move.ts',
+    find: "  const isBetter = isShared && current?.status === 'ready' && isBetterOff(state, current);\n",
+    put: "  const isBetter = current?.status === 'ready' && isBetterOff(state, current);\n",
+    cells: 'jabberd2,borrowed,tcp',
+    kills: { 'parking-refused': ['L9 where an account cannot share'] },
   },
   {
     name: 'a stop leaves parked streams as they are',
