@@ -6,6 +6,7 @@ import type { Stanza } from '../xml/stanza.ts';
 import type { Effect } from './effects.ts';
 import { Effects } from './effects.ts';
 import type { Input } from './inputs.ts';
+import { askForLetters } from './letters.ts';
 import { notePush, payNudge } from './nudge.ts';
 import { forgetOccupancy, recordOccupancy } from './occupancy.ts';
 import { arrive } from './rules/arrive.ts';
@@ -45,8 +46,8 @@ import { sessionStanza } from './rules/session-stanza.ts';
 import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts';
 import { showMostActive } from './rules/shown.ts';
 import { patienceOver } from './rules/stranded.ts';
-import { forgetKept, keepLetter, stranger } from './rules/strangers.ts';
-import { undelivered } from './rules/undelivered.ts';
+import { deliverRead, forgetKept, keepForNext, stranger } from './rules/strangers.ts';
+import { parkedUndelivered, undelivered } from './rules/undelivered.ts';
 import type { AccountState, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
 
 /** How much longer messages are compared while an old stream has not confirmed its leave (ms). */
@@ -61,6 +62,7 @@ export function step(state: AccountState, input: Input, now: number): readonly E
   tendBookmarks(turn);
   watchSilence(turn);
   tendParked(turn);
+  askForLetters(turn);
   if (state.sessions.size === 0) settleAccount(turn);
   return out.list;
 }
@@ -123,6 +125,9 @@ function dispatch(turn: Turn, input: Input): void {
       if (session) undelivered(turn, session, input);
       return;
     }
+    case 'parked-undelivered':
+      parkedUndelivered(turn, input);
+      return;
     case 'session-presence': {
       const session = state.sessions.get(input.session);
       if (session) sessionPresence(turn, session, input);
@@ -142,7 +147,7 @@ function dispatch(turn: Turn, input: Input): void {
       bookmarksChanged(turn);
       return;
     case 'late-letter':
-      keepLetter(turn, input.stanza);
+      keepForNext(turn, undefined, input.stanza);
       return;
     case 'credentials':
       credentials(turn, input.known);
@@ -170,6 +175,9 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'log-read':
       logRead(turn, input);
+      return;
+    case 'letters-read':
+      deliverRead(turn, input.letters);
       return;
     case 'record':
       record(turn);

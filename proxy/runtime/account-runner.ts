@@ -314,6 +314,12 @@ export class AccountRunner implements Account {
       case 'forget-log':
         this.#logs.forget(effect.room);
         return;
+      case 'store-letters':
+        this.#logs.noteLetters();
+        return;
+      case 'read-letters':
+        void this.#logs.readLetters();
+        return;
       case 'session-behind':
         if (this.ports.sessions.has(effect.session)) this.ports.sessions.get(effect.session)?.fallBehind();
         else this.#elsewhere?.effect(effect);

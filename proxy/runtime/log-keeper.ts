@@ -34,6 +34,8 @@ export class LogKeeper {
   readonly #due = new Set<BareKey>();
   /** Rooms of which other private messages are kept than were written. */
   readonly #keptDue = new Set<BareKey>();
+  /** Other letters are kept for a session to come than were written. */
+  #areLettersDue = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -63,6 +65,12 @@ export class LogKeeper {
     this.#flushSoon();
   }
 
+  /** Other letters are kept for a session to come than before. */
+  noteLetters(): void {
+    this.#areLettersDue = true;
+    this.#flushSoon();
+  }
+
   #flushSoon(): void {
     this.#timer ??= setTimeout(() => this.flush(), DELAY_MS).unref();
   }
@@ -73,8 +81,10 @@ export class LogKeeper {
     this.#timer = undefined;
     for (const room of this.#due) this.#write(room);
     this.#due.clear();
-    for (const room of this.#keptDue) this.#writeKept(room);
+    for (const room of this.#keptDue) this.#writeAll(keptName(room), this.#state.rooms.get(room)?.kept ?? []);
     this.#keptDue.clear();
+    if (this.#areLettersDue) this.#writeAll(LETTERS, this.#state.kept);
+    this.#areLettersDue = false;
   }
 
   /** Nothing of the room is kept any more. */
@@ -92,6 +102,11 @@ export class LogKeeper {
   async read(room: BareKey): Promise<void> {
     const [entries, kept] = await Promise.all([this.#entries(room), this.#entries(keptName(room))]);
     this.#input({ kind: 'log-read', room, entries, kept });
+  }
+
+  /** Whatever becomes of it, `letters-read` follows. */
+  async readLetters(): Promise<void> {
+    this.#input({ kind: 'letters-read', letters: await this.#entries(LETTERS) });
   }
 
   async #entries(name: string): Promise<readonly LogEntry[]> {
@@ -130,14 +145,13 @@ export class LogKeeper {
   }
 
   /** They are few: all of them each time. */
-  #writeKept(room: BareKey): void {
-    const kept = this.#state.rooms.get(room)?.kept ?? [];
+  #writeAll(name: string, kept: AccountState['kept']): void {
     const added = kept.map(({ stanza, at }) => {
       return writeEntry({ text: stanza.bytes, source: stanza.declarations, at, heardAt: at, delayed: false });
     });
     const step = { had: undefined, added, changed: [], keep: added.length };
     const { bare, settings } = this.#state;
-    const done = this.#deps.logs?.write(bare, keptName(room), step, settings.historyAgeMs, this.#fence?.());
+    const done = this.#deps.logs?.write(bare, name, step, settings.historyAgeMs, this.#fence?.());
     done?.catch((error: unknown) => this.#failed(error));
   }
 
@@ -149,6 +163,9 @@ export class LogKeeper {
     this.#deps.log[isExpected ? 'debug' : 'error']({ error }, 'a stanza log was not kept');
   }
 }
+
+/** Of what is written to the account's devices, and to no room: no room has a space in its name. */
+const LETTERS = ' letters';
 
 /** Beside the room's log; no room has a space in its name. */
 function keptName(room: BareKey): string {

@@ -1,5 +1,9 @@
 import process from 'node:process';
 import fc from 'fast-check';
+import type { CarrierId } from '../../proxy/core/state.ts';
+import type { BareKey } from '../../proxy/xml/address.ts';
+import { USUAL_DECLARATIONS } from '../../proxy/xml/declarations.ts';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
 import { BARE, ROOM, World } from './world.ts';
 
@@ -237,6 +241,98 @@ test('a parked stream that is lost, or not kept, leaves rooms to which an accoun
     assert.is(world.room.witnessed, '+-+', way);
     assert.ok(world.timers.has('linger'));
   }
+});
+
+const receipt = `<received xmlns='urn:xmpp:receipts' id='earlier'/>`;
+
+/** Somebody writes to the full JID of a stream. */
+function written(world: World, carrier: CarrierId, id: string, content = `<body>${id}</body>`): void {
+  world.arrives(carrier, `<message type='chat' from='bob@test/x' to='${BARE}/r1' id='${id}'>${content}</message>`);
+}
+
+test('when no more letters can be kept receipts make way, and then who writes learns that nobody gets it: nothing is lost in silence', () => {
+  const { world, desk } = alone();
+  const { carrier } = world.client(desk);
+  world.park(desk);
+  world.settle();
+  const start = world.sent.length;
+  for (const id of ['r1', 'r2']) written(world, carrier, id, receipt);
+  for (let count = 1; count <= 102; count += 1) written(world, carrier, `m${count}`);
+  const full = world.counted.filter((effect) => effect.kind === 'drop' && effect.reason === 'letters-full');
+  assert.is(full.length, 2);
+  const errors = world.sent.slice(start).map(({ stanza }) => `${stanza.to} ${stanza.type} ${stanza.id}`);
+  assert.equal(errors, ['bob@test/x error m101', 'bob@test/x error m102']);
+  const next = world.bind();
+  const kept = world.client(next).told.filter(({ from }) => from === 'bob@test/x');
+  assert.equal([kept.length, kept[0]?.id, kept.at(-1)?.id], [100, 'm1', 'm100']);
+});
+
+test('private messages that outlast their room push out no letter, and are not given back to the room', () => {
+  const { world, desk } = alone();
+  const { carrier } = world.client(desk);
+  world.park(desk);
+  world.settle();
+  for (let count = 1; count <= 100; count += 1) written(world, carrier, `m${count}`);
+  const words = `<body>psst</body><x xmlns='http://jabber.org/protocol/muc#user'/>`;
+  world.arrives(carrier, `<message type='chat' from='${ROOM}/bob' to='${BARE}/r1' id='psst'>${words}</message>`);
+  world.loseHeld();
+  world.settle();
+  const told = world.client(world.bind()).told.map(({ id }) => id);
+  assert.equal([told.length, told.includes('psst')], [100, false]);
+});
+
+test('what the client of a parked stream has not acknowledged is given to the next session, and what was asked is refused', () => {
+  const { world, desk } = alone();
+  const { carrier } = world.client(desk);
+  world.park(desk);
+  world.settle();
+  const start = world.sent.length;
+  const psst = `<body>psst</body><x xmlns='http://jabber.org/protocol/muc#user'/>`;
+  const stanzas = [
+    `<message type='chat' from='bob@test/x' id='one'><body>one</body></message>`,
+    `<message type='chat' from='bob@test/x' id='two'>${receipt}</message>`,
+    `<message type='chat' from='bob@test/x' id='three'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`,
+    `<message type='chat' from='${ROOM}/bob' id='psst'>${psst}</message>`,
+    `<iq type='get' from='bob@test/x' id='asked'><query xmlns='jabber:iq:version'/></iq>`,
+  ].map((text) => parseStanza(text));
+  world.input({ kind: 'parked-undelivered', carrier, stanzas });
+  assert.equal(
+    world.sent.slice(start).map(({ stanza }) => `${stanza.type} ${stanza.id}`),
+    ['error asked'],
+  );
+  const next = world.bind();
+  assert.equal(
+    world.client(next).told.map(({ id }) => id),
+    ['one', 'two'],
+  );
+  world.join(next);
+  world.settle();
+  assert.is(world.client(next).told.filter(({ id }) => id === 'psst').length, 1);
+});
+
+test('letters lie in the store until they are given to somebody, and a home that begins asks for them once', () => {
+  const { world, desk } = alone(new World({ settings: { keepsLogs: true } }));
+  const { carrier } = world.client(desk);
+  const count = (kind: string): number => world.counted.filter((effect) => effect.kind === kind).length;
+  assert.is(count('read-letters'), 1);
+  world.input({ kind: 'log-read', room: ROOM as BareKey, entries: [], kept: [] });
+  world.settle();
+  world.park(desk);
+  world.settle();
+  written(world, carrier, 'one');
+  assert.is(count('store-letters'), 1);
+  const next = world.bind();
+  assert.equal([count('store-letters'), count('read-letters')], [2, 1]);
+  const text = Buffer.from(`<message type='chat' from='bob@test/x' id='before'><body>before</body></message>`);
+  const letter = { text, source: USUAL_DECLARATIONS, at: 0, heardAt: 0, delayed: false };
+  world.input({ kind: 'letters-read', letters: [letter] });
+  const { told } = world.client(next);
+  assert.equal(
+    told.map(({ id }) => id),
+    ['one', 'before'],
+  );
+  assert.match(told[1]?.root.child('delay')?.attr('stamp') ?? '', /^1970/);
+  assert.is(count('store-letters'), 3);
 });
 
 test.run();

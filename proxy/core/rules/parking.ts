@@ -9,12 +9,13 @@
  */
 import type { Stanza } from '../../xml/stanza.ts';
 import { canTakeOver, freeIfDone, hasOtherCarrier, isReplaceable, suspend } from '../carriers.ts';
+import { takeLetters } from '../letters.ts';
 import type { AccountState, Carrier, Occupancy, Session, Turn } from '../state.ts';
 import { isAnswerable, refusalOn } from './inbound.ts';
 import { reconcile } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
 import { abandonRooms } from './retire.ts';
-import { keepLetter, keepOnwards } from './strangers.ts';
+import { keepForNext, keepOnwards } from './strangers.ts';
 
 /** Whether a stream whose client has just gone carries what would be lost with it. */
 export function isWorthParking({ state }: Turn, carrier: Carrier, { push }: Session): boolean {
@@ -83,7 +84,7 @@ function sleepAtServer(turn: Turn, session: Session): void {
 /** What comes on a parked stream from others than its rooms. */
 export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void {
   const { out } = turn;
-  if (stanza.name === 'message') keepLetter(turn, stanza);
+  if (stanza.name === 'message') keepForNext(turn, carrier.id, stanza);
   else if (stanza.name === 'presence') out.drop('carrier-presence');
   else if (stanza.type !== 'get' && stanza.type !== 'set') out.drop('unmatched-iq');
   else if (isAnswerable(stanza))
@@ -94,7 +95,7 @@ export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void
 /** The node is about to stop, and nobody else is there: who has written to the client learns that nobody has got it. */
 export function parkedLeaves(turn: Turn, carrier: Carrier): void {
   if (hasOtherCarrier(turn.state, carrier.id)) return;
-  for (const { stanza } of turn.state.kept.splice(0)) {
+  for (const { stanza } of takeLetters(turn)) {
     if (isAnswerable(stanza))
       turn.out.toCarrier(carrier.id, refusalOn(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
   }
