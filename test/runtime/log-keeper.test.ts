@@ -1,5 +1,6 @@
 /** Stanza logs on their way to the store: one step for what happens together, and the whole log where a step may have failed. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Input } from '../../proxy/core/inputs.ts';
 import { createOccupancy } from '../../proxy/core/occupancy.ts';
 import { Services } from '../../proxy/core/services.ts';
 import { createAccountState } from '../../proxy/core/state.ts';
@@ -17,12 +18,15 @@ import { assert, suite } from '../support/suite.ts';
 const test = suite('stanza logs on their way to the store');
 const key = ROOM as BareKey;
 
-function setUp(historyStanzas = 5) {
+function setUp(
+  historyStanzas = 5,
+  logs = createMemoryStore({ now: () => 0 }).logs,
+  onInput: (input: Input) => void = () => {},
+) {
   const state = createAccountState(BARE, 'm-', { ...settings, historyStanzas, keepsLogs: true }, new Services());
   const room = createOccupancy(key, ROOM, 'alice', state.settings);
   room.phase = 'joined';
   state.rooms.set(key, room);
-  const { logs } = createMemoryStore({ now: () => 0 });
   const steps: LogStep[] = [];
   const faults: string[] = [];
   const kept: typeof logs = {
@@ -37,7 +41,7 @@ function setUp(historyStanzas = 5) {
     },
   };
   const deps = { logs: kept, log: silentLog, metrics: createMetrics(), now: () => 0 };
-  const keeper = new LogKeeper(state, deps, undefined, () => {});
+  const keeper = new LogKeeper(state, deps, undefined, onInput);
   const say = (...ids: string[]): void => {
     for (const id of ids) {
       room.log.add(
@@ -53,7 +57,7 @@ function setUp(historyStanzas = 5) {
     keeper.flush();
     await delay(1);
   };
-  return { keeper, room, say, stored, flush, steps, faults, logs };
+  return { keeper, state, room, say, stored, flush, steps, faults, logs };
 }
 
 test('what is said within a moment is one step, and of a full log the oldest go', async () => {
@@ -120,6 +124,27 @@ test('what this home has not written is not written anew because the store is ba
   keeper.note(key, true);
   await flush();
   assert.is(steps.length, 0);
+});
+
+test('letters lie in the store as they are kept, and are read from there by the next home', async () => {
+  const { keeper, state, flush, logs } = setUp();
+  state.kept.push({ stanza: parseStanza(`<message from='bob@test/x' id='one'><body>1</body></message>`), at: 7 });
+  keeper.noteLetters();
+  await flush();
+  const inputs: Input[] = [];
+  const next = setUp(5, logs, (input) => void inputs.push(input));
+  await next.keeper.readLetters();
+  const [read] = inputs;
+  assert.ok(read?.kind === 'letters-read');
+  assert.equal(
+    read.letters.map(({ text, at }) => [/id='(\w+)'/.exec(text.toString())?.[1], at]),
+    [['one', 7]],
+  );
+  state.kept.pop();
+  keeper.noteLetters();
+  await flush();
+  await next.keeper.readLetters();
+  assert.equal(inputs[1], { kind: 'letters-read', letters: [] });
 });
 
 test('a log that was begun anew is begun anew in the store, and one that was left is gone', async () => {

@@ -5,8 +5,8 @@
 import type { ServerName } from '../servers/index.ts';
 import type { Transport } from '../support/proxy.ts';
 
-/** How the account occupies its rooms: by a stream of its own, or through a session's. */
-export type Carrier = 'account' | 'borrowed';
+/** How the account occupies its rooms: by a stream of its own, through a session's, or through one that a session has left behind. */
+export type Carrier = 'account' | 'borrowed' | 'parked';
 
 /** One place of the matrix. */
 export interface Cell {
@@ -71,11 +71,15 @@ export const impossible = {
   nickIsShared: { reason: 'Prosody and ejabberd let an account share its nick', servers: ['prosody', 'ejabberd'] },
   accountStream: {
     reason: 'without a password there is no account stream',
-    carriers: ['borrowed'],
+    carriers: ['borrowed', 'parked'],
   },
   passwordKnown: {
     reason: 'with a password there is an account stream, and no stream is parked',
     carriers: ['account'],
+  },
+  fromOutside: {
+    reason: 'what begins with an account that is not in the room cannot begin with its parked stream there',
+    carriers: ['parked'],
   },
   membersOnly: {
     reason: 'mu-conference removes nobody when a room is made members-only, nor who loses membership in one',

@@ -2,7 +2,7 @@
 import { assert, joinPresence, joinRoom, leaveRoom, scenarios } from './support/scenario.ts';
 import { said, until, untilSettled, watch } from './support/witness.ts';
 
-const scenario = scenarios('leave-session');
+const scenario = scenarios('leave-session', { parked: { alice: 'al' } });
 
 scenario('L1', 'one of two devices leaves: it is told so and hears no more, nobody else hears of it', async (scene) => {
   const { room } = scene;

@@ -22,7 +22,7 @@ import { Overlap } from '../overlap.ts';
 import { statusCodes } from '../self-presence.ts';
 import { REFUSAL_MS } from '../services.ts';
 import { LATE_MS } from '../stanza-log.ts';
-import type { AccountState, Carrier, Move, Occupancy, Turn } from '../state.ts';
+import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { noteRoomInfo } from './archive.ts';
 import { flushQueue } from './behind.ts';
@@ -101,7 +101,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   const current = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   const isShared = isNickShared(turn, room);
   const isForced = current === undefined || current.status === 'retiring' || isMissed(turn, room, current);
-  const isBetter = isShared && current?.status === 'ready' && isBetterOff(state, current);
+  const isBetter = current?.status === 'ready' && isBetterOff(turn, room, current);
   if (!isForced && !isBetter) return false;
   // One hand-over after the other: what the last one has left to say comes first.
   if (room.ahead && current) return false;
@@ -130,10 +130,15 @@ function place(turn: Turn, room: Occupancy): boolean {
   return true;
 }
 
-/** There is a stream that had better carry what this one does, where the account can share its nick. */
-function isBetterOff(state: AccountState, { kind, isParked }: Carrier): boolean {
+/**
+ * There is a stream that had better carry what this one does. A parked stream makes way also where the room sees that, as no account can share its
+ * nick at that service; but not where only this nick is refused to any other stream (ejabberd lets anybody register one): it would be lost.
+ */
+function isBetterOff(turn: Turn, room: Occupancy, { kind, isParked }: Carrier): boolean {
+  const { state, now } = turn;
   if (kind !== 'borrowed') return false;
-  return state.accountStream === 'ready' || (isParked === true && canTakeOver(state));
+  if (!isParked || !canTakeOver(state)) return state.accountStream === 'ready' && isNickShared(turn, room);
+  return isNickShared(turn, room) || state.services.refusesSharedNick(serviceOf(room), now);
 }
 
 /** Also one that could not take the place over while there was another. */

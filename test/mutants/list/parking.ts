@@ -38,15 +38,15 @@ export const parking: readonly Mutant[] = [
   {
     name: 'any number of streams is parked',
     file: 'runtime/parking.ts',
-    find: 'if (isWanted && this.#count >= streams) {',
-    put: 'if (isWanted && this.#count > streams + 10) {',
+    find: 'if (isWanted && this.#count >= streams)',
+    put: 'if (isWanted && this.#count > streams + 10)',
     kills: { parking: ['X3 parking.streams'] },
   },
   {
     name: 'a parked stream stays when a session comes',
     file: 'core/rules/move.ts',
-    find: "  return state.accountStream === 'ready' || (isParked === true && canTakeOver(state));\n",
-    put: "  return state.accountStream === 'ready' && (isParked !== true || canTakeOver(state));\n",
+    find: '  if (!isParked || !canTakeOver(state)) return',
+    put: '  if (!isParked || canTakeOver(state)) return',
     kills: {
       parking: ['L3 the next session takes', 'L3 a session that has not joined'],
       'parking-contacts': ['L3 contacts see xa'],
@@ -62,12 +62,25 @@ export const parking: readonly Mutant[] = [
     kills: { 'parking-refused': ['L3 a room that refuses', 'L9 a nick that a stranger'] },
   },
   {
-    name: 'a parked stream leaves a room for a session that cannot come in beside it',
-    file: 'core/rules/move.ts',
-    find: "  const isBetter = isShared && current?.status === 'ready' && isBetterOff(state, current);\n",
-    put: "  const isBetter = current?.status === 'ready' && isBetterOff(state, current);\n",
-    cells: 'jabberd2,borrowed,tcp',
-    kills: { 'parking-refused': ['L9 where an account cannot share'] },
+    name: 'who writes more than can be kept is not told',
+    file: 'core/letters.ts',
+    find: '      state.kept.pop();\n      return false;\n',
+    put: '      state.kept.pop();\n      return true;\n',
+    kills: { 'parking-letters': ['M6 more than can be kept'] },
+  },
+  {
+    name: 'what a client has not acknowledged is settled before its stream is parked',
+    file: 'runtime/session-hibernation.ts',
+    find: '    const stanzas = legs.unacknowledged;\n',
+    put: '    const stanzas = legs.unacknowledged;\n    if (mayPark) legs.settle();\n',
+    kills: { 'parking-letters': ['S9 what a device that manages its stream'] },
+  },
+  {
+    name: 'letters of an earlier home are not asked for',
+    file: 'core/letters.ts',
+    find: "  out.push({ kind: 'read-letters' });\n",
+    put: '',
+    kills: { 'parking-nodes': ['M6 what was written to a parked stream outlives'] },
   },
   {
     name: 'a stop leaves parked streams as they are',
@@ -93,8 +106,8 @@ export const parking: readonly Mutant[] = [
   {
     name: 'whatever comes to a parked stream is kept for the next session',
     file: 'core/rules/strangers.ts',
-    find: "  if (isWorthKeeping(stanza)) passOn(turn, stanza);\n  else turn.out.drop('no-session');\n",
-    put: '  if (isWorthKeeping(stanza) || stanza.id) passOn(turn, stanza);\n',
+    find: "  if (isWorthKeeping(stanza)) passOn(turn, carrier, stanza);\n  else turn.out.drop('no-session');\n",
+    put: '  if (isWorthKeeping(stanza) || stanza.id) passOn(turn, carrier, stanza);\n',
     kills: { 'parking-contacts': ['M6 what is written'] },
   },
   {
