@@ -10,7 +10,7 @@ import { type Client, type LoginOptions, login, type Target } from '../../suppor
 import { type ConfigFile, type ProxyOptions, startProxy, type TestProxy, type Transport } from '../../support/proxy.ts';
 import { isWanted, suite, type TestContext } from '../../support/suite.ts';
 import { type Carrier, type Cell, type Reason, ruledOut } from '../impossible.ts';
-import { beginParked } from './left-behind.ts';
+import { beginParked, config as forParked } from './left-behind.ts';
 import { Services } from './service.ts';
 import { transcript } from './transcript.ts';
 
@@ -170,8 +170,9 @@ async function play(
   { services, server, parked }: Ground,
   context: TestContext,
   body: Body,
-  config: ConfigFile,
+  own: ConfigFile,
 ): Promise<void> {
+  const config = cell.carrier === 'parked' ? { ...forParked, ...own } : own;
   const clients: Client[] = [];
   const tag = randomBytes(4).toString('hex');
   const accounts = new Map<string, Promise<string>>();
@@ -205,6 +206,7 @@ async function play(
   const mechanism = mechanismOf(cell);
   /** Accounts that are to be in the room before their first device is. */
   const left = new Map(Object.entries(parked ?? {}));
+  const observers: Client[] = [];
   // Where the server has no XEP-0198 sessions are resumed where they were.
   const isSticky = ruledOut(cell, ['streamManagement']) !== undefined;
   const { proxy, node, next, back } = await services.start({ upstream: server, config }, context.after, { isSticky });
@@ -231,14 +233,18 @@ async function play(
       const nick = cell.carrier === 'parked' ? left.get(role) : undefined;
       if (nick === undefined) return enter(options);
       left.delete(role);
-      return beginParked(proxy, `${scene.room}/${nick}`, enter, options);
+      const address = `${scene.room}/${nick}`;
+      const isUnseen = server.features.sharedNick;
+      return beginParked({ proxy, address, isUnseen, observers, enter }, options);
     },
-    direct: (role, options = {}) => {
+    direct: async (role, options = {}) => {
       const target = {
         tcp: { access: 'tcp', port: plain },
         websocket: { access: 'ws', port: ws, path: server.wsPath },
       } as const;
-      return open(role, target[options.transport ?? 'tcp'], options);
+      const client = await open(role, target[options.transport ?? 'tcp'], options);
+      observers.push(client);
+      return client;
     },
     back: (client, transport) => back(client.stream.target, transport),
     startProxy: (more = {}, options = {}) => begin({ config: { ...config, ...more }, ...options }),
