@@ -77,10 +77,7 @@ export const impossible = {
     reason: 'with a password there is an account stream, and no stream is parked',
     carriers: ['account'],
   },
-  fromOutside: {
-    reason: 'what begins with an account that is not in the room cannot begin with its parked stream there',
-    carriers: ['parked'],
-  },
+  nothingLingers: { reason: 'with linger 0 no stream is parked', carriers: ['parked'] },
   membersOnly: {
     reason: 'mu-conference removes nobody when a room is made members-only, nor who loses membership in one',
     servers: ['jabberd2'],

@@ -1,7 +1,7 @@
 /** What is written to a device that is not there any more, and cannot be resumed: kept with its parked stream, or the server's to see to. */
-import { dropsParked } from './support/parked.ts';
-import { assert, type Client, joinRoom, type Scene, scenarios } from './support/scenario.ts';
-import { until, watch } from './support/witness.ts';
+import { alone, parkedAlone } from './support/parked.ts';
+import { assert, type Client, type Scene, scenarios } from './support/scenario.ts';
+import { until } from './support/witness.ts';
 
 const scenario = scenarios('parking-letters', { except: ['passwordKnown', 'sameOnBoth'] });
 
@@ -9,8 +9,8 @@ scenario(
   'M6',
   'more than can be kept for a parked stream is given back to who has written it, and receipts make way for letters',
   async (scene) => {
-    const { desk, friend } = await joined(scene);
-    await dropsParked(scene, desk);
+    const { desk } = await parkedAlone(scene);
+    const friend = await scene.direct('friend', { device: 'friend' });
     const receipt = `<received xmlns='urn:xmpp:receipts' id='earlier'/>`;
     friend.send(`<message type='chat' to='${desk.jid}' id='receipt'>${receipt}</message>`);
     const ids = Array.from({ length: 102 }, (_, count) => `m${count}`);
@@ -30,7 +30,8 @@ for (const linger of ['0s', '7d']) {
     'S9',
     `what a device that manages its stream, and cannot resume, has not acknowledged when it drops ${what}`,
     async (scene) => {
-      const { desk, friend } = await joined(scene);
+      const { desk } = await alone(scene);
+      const friend = await scene.direct('friend', { device: 'friend' });
       const own = await scene.direct('carol', { device: 'desk', transport: scene.transport });
       const fates = new Map<Client, string>();
       for (const device of [desk, own]) {
@@ -69,15 +70,6 @@ async function settled(scene: Scene, role: string, device: Client): Promise<Clie
     );
   });
   return next;
-}
-
-/** Alice's only device is in the room. */
-async function joined(scene: Scene): Promise<{ desk: Client; friend: Client }> {
-  await watch(scene);
-  const friend = await scene.direct('friend', { device: 'friend' });
-  const desk = await scene.login('alice', { device: 'desk' });
-  await joinRoom(desk, `${scene.room}/al`);
-  return { desk, friend };
 }
 
 scenario.run();

@@ -1,5 +1,5 @@
 /** A room that will not have the session which is to take over from a parked stream: it stays with that stream (L3). */
-import { comesBack, dropsParked, untilParked } from './support/parked.ts';
+import { comesBack, dropsParked, parkedAlone, untilParked } from './support/parked.ts';
 import { assert, configureRoom, joinRoom, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, until, watch } from './support/witness.ts';
 
@@ -10,10 +10,7 @@ scenario(
   'a room that refuses the next session stays on the parked stream, that session is in it all the same, and one that it takes gets it',
   async (scene) => {
     const { room } = scene;
-    const witness = await watch(scene);
-    const desk = await scene.login('alice', { device: 'desk' });
-    await joinRoom(desk, `${room}/al`);
-    await dropsParked(scene, desk);
+    const { witness } = await parkedAlone(scene);
     await configureRoom(witness.client, room, { passwordprotectedroom: '1', roomsecret: 'sesame' });
     const phone = await scene.login('alice', { device: 'phone' });
     await phone.fence({ room });
