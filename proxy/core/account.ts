@@ -6,7 +6,7 @@ import type { Stanza } from '../xml/stanza.ts';
 import type { Effect } from './effects.ts';
 import { Effects } from './effects.ts';
 import type { Input } from './inputs.ts';
-import { askForLetters } from './letters.ts';
+import { askForLetters, writeLettersAnew } from './letters.ts';
 import { notePush, payNudge } from './nudge.ts';
 import { forgetOccupancy, recordOccupancy } from './occupancy.ts';
 import { arrive } from './rules/arrive.ts';
@@ -229,6 +229,7 @@ function isHeard({ sessions }: AccountState, session: SessionId, key: BareKey, {
 
 /** All that the store knows of occupancies, once more. */
 function record(turn: Turn): void {
+  writeLettersAnew(turn);
   for (const room of turn.state.rooms.values()) {
     // Who had asked for it may have been another home.
     if (room.past === 'awaited') turn.out.push({ kind: 'read-log', room: room.key });

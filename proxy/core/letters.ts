@@ -18,16 +18,16 @@ type Kept = AccountState['kept'][number];
  * sender, who believes it delivered, is to be told otherwise.
  */
 export function keepLetter(turn: Turn, stanza: Stanza, at = turn.now): boolean {
-  const { state, out } = turn;
-  state.kept.push({ stanza: detach(stanza), at });
-  while (isFull(state)) {
-    const least = state.kept.findIndex((one) => !isLetter(one.stanza));
-    if (least < 0) {
-      state.kept.pop();
-      return false;
-    }
-    state.kept.splice(least, 1);
-    out.drop('letters-full');
+  const { kept } = turn.state;
+  const one = { stanza: detach(stanza), at };
+  if (isLetter(stanza) && isTooMuch([...kept.filter((other) => isLetter(other.stanza)), one])) return false;
+  kept.push(one);
+  while (isTooMuch(kept)) {
+    kept.splice(
+      kept.findIndex((other) => !isLetter(other.stanza)),
+      1,
+    );
+    turn.out.drop('letters-full');
   }
   noteLetters(turn);
   return true;
@@ -39,23 +39,30 @@ export function takeLetters(turn: Turn): readonly Kept[] {
   return turn.state.kept.splice(0);
 }
 
-/** To be called after each input: what an earlier home has kept is asked for when there is a session to be given it. */
+/** To be called after each input: what an earlier home has kept is asked for when there is a session to be given it, or more to be kept. */
 export function askForLetters({ state, out }: Turn): void {
   if (!state.settings.keepsLogs || state.hasLetters) return;
-  if (![...state.sessions.values()].some(({ available }) => available)) return;
+  if (state.kept.length === 0 && ![...state.sessions.values()].some(({ available }) => available)) return;
   state.hasLetters = true;
   out.push({ kind: 'read-letters' });
 }
 
 /** The store has answered: older than what came since. */
-export function lettersRead({ state }: Turn, entries: readonly LogEntry[]): void {
-  state.kept.unshift(...entries.map((entry) => ({ stanza: entryStanza(entry), at: entry.at })));
+export function lettersRead(turn: Turn, entries: readonly LogEntry[]): void {
+  turn.state.kept.unshift(...entries.map((entry) => ({ stanza: entryStanza(entry), at: entry.at })));
+  // What has been written meanwhile was without them.
+  if (entries.length > 0) noteLetters(turn);
+}
+
+/** The store has lost what this home has written. */
+export function writeLettersAnew(turn: Turn): void {
+  if (turn.state.kept.length > 0) noteLetters(turn);
 }
 
 function noteLetters({ state, out }: Turn): void {
   if (state.settings.keepsLogs) out.push({ kind: 'store-letters' });
 }
 
-function isFull({ kept }: AccountState): boolean {
+function isTooMuch(kept: readonly Kept[]): boolean {
   return kept.length > MOST.count || kept.reduce((sum, one) => sum + one.stanza.length, 0) > MOST.bytes;
 }

@@ -262,6 +262,21 @@ test('when no more letters can be kept receipts make way, and then who writes le
   assert.equal([kept.length, kept[0]?.id, kept.at(-1)?.id], [100, 'm1', 'm100']);
 });
 
+test('a letter that can never be kept pushes out no receipt, and no receipt a letter', () => {
+  const { world, desk } = alone();
+  const { carrier } = world.client(desk);
+  world.park(desk);
+  world.settle();
+  written(world, carrier, 'r1', receipt);
+  written(world, carrier, 'large', `<body>${'x'.repeat(300_000)}</body>`);
+  for (let count = 1; count <= 100; count += 1) written(world, carrier, `m${count}`);
+  written(world, carrier, 'r2', receipt);
+  const told = world.client(world.bind()).told.map(({ id }) => id);
+  assert.equal([told.length, told[0], told.at(-1)], [100, 'm1', 'm100']);
+  const errors = world.sent.filter(({ stanza }) => stanza.type === 'error').map(({ stanza }) => stanza.id);
+  assert.equal(errors, ['large']);
+});
+
 test('private messages that outlast their room push out no letter, and are not given back to the room', () => {
   const { world, desk } = alone();
   const { carrier } = world.client(desk);
@@ -327,7 +342,35 @@ test('letters lie in the store until they are given to somebody, and a home that
     ['one', 'before'],
   );
   assert.match(told[1]?.root.child('delay')?.attr('stamp') ?? '', /^1970/);
-  assert.is(count('store-letters'), 3);
+  assert.is(count('store-letters'), 4);
+  world.input({ kind: 'record' });
+  assert.is(count('store-letters'), 4);
+});
+
+test('a home that has more to keep before anybody comes asks for what is there first, and writes both', () => {
+  const { world, desk } = alone(new World({ settings: { keepsLogs: true } }));
+  world.input({ kind: 'log-read', room: ROOM as BareKey, entries: [], kept: [] });
+  world.settle();
+  const { carrier } = world.client(desk);
+  world.park(desk);
+  world.settle();
+  // As with a stream that comes to another home.
+  world.state.hasLetters = false;
+  const start = world.counted.length;
+  written(world, carrier, 'two');
+  const text = Buffer.from(`<message type='chat' from='bob@test/x' id='one'><body>before</body></message>`);
+  const letter = { text, source: USUAL_DECLARATIONS, at: 0, heardAt: 0, delayed: false };
+  world.input({ kind: 'letters-read', letters: [letter] });
+  world.input({ kind: 'record' });
+  const kinds = world.counted.slice(start).map(({ kind }) => kind);
+  assert.equal(
+    kinds.filter((kind) => kind.endsWith('-letters')),
+    ['store-letters', 'read-letters', 'store-letters', 'store-letters'],
+  );
+  assert.equal(
+    world.client(world.bind()).told.map(({ id }) => id),
+    ['one', 'two'],
+  );
 });
 
 test.run();

@@ -64,8 +64,8 @@ export const parking: readonly Mutant[] = [
   {
     name: 'who writes more than can be kept is not told',
     file: 'core/letters.ts',
-    find: '      state.kept.pop();\n      return false;\n',
-    put: '      state.kept.pop();\n      return true;\n',
+    find: '.filter((other) => isLetter(other.stanza)), one])) return false;\n',
+    put: '.filter((other) => isLetter(other.stanza)), one])) return true;\n',
     kills: { 'parking-letters': ['M6 more than can be kept'] },
   },
   {
