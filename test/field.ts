@@ -144,6 +144,9 @@ export const hardCases: readonly HardCase[] = [
       'stream-sasl': ['S7 a client that comes back while its old connection'],
       'direct-device': ['L9'],
       'claimed-nick': ['L9'],
+      parking: ['L3 the next session takes', 'L3 a session that has not joined'],
+      'parking-refused': ['L3', 'L9'],
+      'parking-nodes': ['C1'],
     },
   },
   {

@@ -7,6 +7,7 @@ import type { Effect } from './effects.ts';
 import { Effects } from './effects.ts';
 import type { Input } from './inputs.ts';
 import { inCarriersLanguage, inOwnLanguage } from './language.ts';
+import { askForLetters, writeLettersAnew } from './letters.ts';
 import { notePush, payNudge } from './nudge.ts';
 import { forgetOccupancy, recordOccupancy } from './occupancy.ts';
 import { arrive } from './rules/arrive.ts';
@@ -37,7 +38,7 @@ import { sessionLags } from './rules/lag.ts';
 import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
-import { moveTimeout, reconcile, retryMove } from './rules/move.ts';
+import { moveTimeout, offerAgain, reconcile, retryMove } from './rules/move.ts';
 import { belated, endOverdue, noteOverdue } from './rules/overdue.ts';
 import { parkedStanza, tendParked } from './rules/parking.ts';
 import { roomStanza } from './rules/room-stanza.ts';
@@ -46,8 +47,8 @@ import { sessionStanza } from './rules/session-stanza.ts';
 import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts';
 import { showMostActive } from './rules/shown.ts';
 import { patienceOver } from './rules/stranded.ts';
-import { forgetKept, keepLetter, stranger } from './rules/strangers.ts';
-import { undelivered } from './rules/undelivered.ts';
+import { deliverRead, forgetKept, keepForNext, stranger } from './rules/strangers.ts';
+import { parkedUndelivered, undelivered } from './rules/undelivered.ts';
 import type { AccountState, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
 
 /** How much longer messages are compared while an old stream has not confirmed its leave (ms). */
@@ -62,6 +63,7 @@ export function step(state: AccountState, input: Input, now: number): readonly E
   tendBookmarks(turn);
   watchSilence(turn);
   tendParked(turn);
+  askForLetters(turn);
   if (state.sessions.size === 0) settleAccount(turn);
   return out.list;
 }
@@ -125,6 +127,9 @@ function dispatch(turn: Turn, input: Input): void {
       if (session) undelivered(turn, session, input);
       return;
     }
+    case 'parked-undelivered':
+      parkedUndelivered(turn, input);
+      return;
     case 'session-presence': {
       const session = state.sessions.get(input.session);
       if (session) sessionPresence(turn, session, input);
@@ -144,7 +149,7 @@ function dispatch(turn: Turn, input: Input): void {
       bookmarksChanged(turn);
       return;
     case 'late-letter':
-      keepLetter(turn, input.stanza);
+      keepForNext(turn, undefined, input.stanza);
       return;
     case 'credentials':
       credentials(turn, input.known);
@@ -174,6 +179,9 @@ function dispatch(turn: Turn, input: Input): void {
       logRead(turn, input);
       // A room whose home is another now may have waited for it.
       reconcile(turn);
+      return;
+    case 'letters-read':
+      deliverRead(turn, input.letters);
       return;
     case 'record':
       record(turn);
@@ -225,6 +233,7 @@ function isHeard({ sessions }: AccountState, session: SessionId, key: BareKey, {
 
 /** All that the store knows of occupancies, once more. */
 function record(turn: Turn): void {
+  writeLettersAnew(turn);
   for (const room of turn.state.rooms.values()) {
     // Who had asked for it may have been another home.
     if (room.past === 'awaited') turn.out.push({ kind: 'read-log', room: room.key });
@@ -326,6 +335,9 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'move':
       moveTimeout(turn, room);
+      return;
+    case 'offer':
+      offerAgain(turn, room);
       return;
     case 'retry':
       retryMove(turn, room);

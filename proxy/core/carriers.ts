@@ -160,6 +160,23 @@ export function hasOtherCarrier(state: AccountState, id: CarrierId): boolean {
   return false;
 }
 
+/** The same, or an account stream will be opened again in a while: the account comes back to its rooms by itself. */
+export function isReplaceable(state: AccountState, id: CarrierId): boolean {
+  return state.accountStream === 'waiting' || hasOtherCarrier(state, id);
+}
+
+/**
+ * Whether a session is there that could carry what a parked stream does. One that is not available would be given no presence by some
+ * servers (jabberd2), and may never be.
+ */
+export function canTakeOver({ sessions, carriers }: AccountState): boolean {
+  for (const { available, isHibernating, carrier } of sessions.values()) {
+    const own = carriers.get(carrier);
+    if (available && !isHibernating && own?.status === 'ready' && !own.isLeaving) return true;
+  }
+  return false;
+}
+
 /** The carrier's session hibernates, and with it what the stream still carries. */
 export function suspend(turn: Turn, carrier: Carrier): void {
   carrier.status = 'hibernating';

@@ -20,7 +20,8 @@ export type DropReason =
   | 'no-session'
   | 'oversize'
   | 'carrier-lost'
-  | 'queue-full';
+  | 'queue-full'
+  | 'letters-full';
 
 /** What a join came to: the label of `minimix_joins_total`. */
 export type JoinResult = 'upstream' | 'local' | 'refused' | 'timeout';
@@ -90,6 +91,8 @@ export type Effect =
   | { readonly kind: 'store-kept'; readonly room: BareKey }
   /** Both are wanted as the store has them, which the input `log-read` brings; are to be forgotten there. */
   | { readonly kind: 'read-log' | 'forget-log'; readonly room: BareKey }
+  /** The letters that are kept for a session to come are others than before; are wanted as the store has them (input `letters-read`). */
+  | { readonly kind: 'store-letters' | 'read-letters' }
   /** A session that lags is owed what its rooms' logs have lost: it cannot be resumed without a loss. */
   | { readonly kind: 'session-behind'; readonly session: SessionId }
   /** How far a device that has gone had come, in all rooms of which that is known. */

@@ -73,6 +73,8 @@ export type Input =
       readonly isFinal: boolean;
       readonly mayPark?: boolean;
     }
+  /** A stream has just been parked, and the client that has gone has not acknowledged these stanzas (oldest first). */
+  | { readonly kind: 'parked-undelivered'; readonly carrier: CarrierId; readonly stanzas: readonly Stanza[] }
   /** A broadcast presence (RFC 6121 section 4.2) was seen from the client. An `unavailable` one is handled before it is relayed. */
   | {
       readonly kind: 'session-presence';
@@ -139,6 +141,8 @@ export type Input =
       readonly kept: readonly LogEntry[];
       readonly isLate?: true;
     }
+  /** What the store has of letters for a session to come, oldest first; empty where it has nothing, or cannot be asked. */
+  | { readonly kind: 'letters-read'; readonly letters: readonly LogEntry[] }
   /** The store has lost what was written about the account. */
   | { readonly kind: 'record' }
   /** Sessions that are on another node, or were, come to this home with what they know. */

@@ -241,7 +241,7 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   room.backAt = undefined;
   room.tries = 0;
   room.retryAt = undefined;
-  for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'presence', 'stranded'])
+  for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'offer', 'presence', 'stranded'])
     out.clearTimer(`${timer} ${room.key}`);
   if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });
   // A room that could not be joined may be joined later, and go on from what was heard before.

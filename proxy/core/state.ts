@@ -312,8 +312,10 @@ export interface AccountState {
   readonly inbound: Map<string, InboundRequest>;
   /** `off`: no password known, or refused for good. */
   accountStream: 'off' | 'possible' | 'opening' | 'ready' | 'waiting';
-  /** Messages of strangers to an account stream, until a session can take them. */
+  /** Messages to streams without a client, until a session can take them (letters.ts). */
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  /** What an earlier home has kept of these has been asked for. */
+  hasLetters: boolean;
   /** Unguessable start of the ids that the proxy makes on carriers. */
   readonly idPrefix: string;
   nextId: number;
@@ -355,6 +357,7 @@ export function createAccountState(
     inbound: new Map(),
     accountStream: 'off',
     kept: [],
+    hasLetters: false,
     idPrefix,
     nextId: 0,
     retries: 0,

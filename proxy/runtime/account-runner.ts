@@ -15,6 +15,7 @@ import type { Stanza } from '../xml/stanza.ts';
 import type { Account, Departure } from './account.ts';
 import { AccountStreamKeeper } from './account-stream-keeper.ts';
 import type { AccountDeps } from './deps.ts';
+import { LetterKeeper } from './letter-keeper.ts';
 import { LogKeeper } from './log-keeper.ts';
 import { type CarrierPort, Ports, type SessionPort } from './ports.ts';
 
@@ -59,6 +60,7 @@ export class AccountRunner implements Account {
   #isOver = false;
   readonly #accountStream: AccountStreamKeeper;
   readonly #logs: LogKeeper;
+  readonly #letters: LetterKeeper;
 
   /** `shared`: other nodes may have sessions of the account too. */
   constructor(bare: string, settings: Settings, deps: AccountDeps, onIdle: () => void, shared?: Shared) {
@@ -69,6 +71,7 @@ export class AccountRunner implements Account {
     this.state = shared?.state ?? createAccountState(bare, `m${deps.token()}-`, settings, deps.services);
     this.ports = shared?.ports ?? new Ports(deps.metrics, (room) => this.state.rooms.get(room)?.nick);
     this.#logs = new LogKeeper(this.state, deps, this.#fence, (input) => this.input(input));
+    this.#letters = new LetterKeeper(this.state, deps, this.#fence, (input) => this.input(input));
     this.#accountStream = shared?.accountStream ?? new AccountStreamKeeper(bare, deps, this.ports, this);
   }
 
@@ -176,6 +179,7 @@ export class AccountRunner implements Account {
   /** Handles nothing any more; streams stay as they are. */
   stop(): void {
     this.#logs.stop();
+    this.#letters.stop();
     this.#isOver = true;
     for (const { timeout } of this.#timers.values()) clearTimeout(timeout);
     this.#timers.clear();
@@ -313,6 +317,12 @@ export class AccountRunner implements Account {
         return;
       case 'forget-log':
         this.#logs.forget(effect.room);
+        return;
+      case 'store-letters':
+        this.#letters.note();
+        return;
+      case 'read-letters':
+        void this.#letters.read();
         return;
       case 'session-behind':
         if (this.ports.sessions.has(effect.session)) this.ports.sessions.get(effect.session)?.fallBehind();

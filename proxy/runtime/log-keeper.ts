@@ -13,12 +13,11 @@ import type { LogStep } from '../store/logs.ts';
 import { type Fence, StoreError } from '../store/store.ts';
 import type { BareKey } from '../xml/address.ts';
 import type { AccountDeps } from './deps.ts';
+import { whole } from './letter-keeper.ts';
+import { FIRST_PAUSE_MS, longer } from './store-pauses.ts';
 
 /** How long what was heard may wait to be written (ms): so much is lost with a process that is killed, where the room does not tell it again. */
 const DELAY_MS = 250;
-/** While the store is away it is tried again after this, and twice as long each time (ms). */
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
 /** A join does not wait longer for what the store has (ms). */
 const PATIENCE_MS = 2000;
 
@@ -201,12 +200,8 @@ export class LogKeeper {
   /** They are few: all of them each time. */
   #writeKept(room: BareKey): void {
     const kept = this.#state.rooms.get(room)?.kept ?? [];
-    const added = kept.map(({ stanza, at }) => {
-      return writeEntry({ text: stanza.bytes, source: stanza.declarations, at, heardAt: at, delayed: false });
-    });
-    const step = { had: undefined, added, changed: [], keep: added.length };
     const { bare, settings } = this.#state;
-    const done = this.#deps.logs?.write(bare, keptName(room), step, settings.historyAgeMs, this.#fence?.());
+    const done = this.#deps.logs?.write(bare, keptName(room), whole(kept), settings.historyAgeMs, this.#fence?.());
     done?.then(
       () => {
         this.#pauseMs = 0;
@@ -237,10 +232,6 @@ export class LogKeeper {
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof StoreError ? error.code : undefined;
-}
-
-function longer(pauseMs: number): number {
-  return Math.min(Math.max(FIRST_PAUSE_MS, pauseMs * 2), LONGEST_PAUSE_MS);
 }
 
 /** Beside the room's log; no room has a space in its name. */

@@ -27,14 +27,16 @@ export class ParkingLot {
   }
 
   /** Whether the policy lets a stream be parked whose client has gone like this, and there is room for it. */
-  admits(how: Going): boolean {
+  admits(how: Going): 'yes' | 'no' | 'full' {
     const { dropped, logout, streams } = this.#config;
     const isWanted = (how === 'dropped' && dropped) || (how === 'logout' && logout);
-    if (isWanted && this.#count >= streams) {
-      this.#metrics.parkings.inc({ result: 'full' });
-      return false;
-    }
-    return isWanted;
+    if (isWanted && this.#count >= streams) return 'full';
+    return isWanted ? 'yes' : 'no';
+  }
+
+  /** A stream was not parked since there are too many. */
+  turnAway(): void {
+    this.#metrics.parkings.inc({ result: 'full' });
   }
 
   enter(): void {
@@ -53,6 +55,8 @@ export class ParkingPlace {
   readonly #isAnonymous: boolean;
   /** `free`: no place in a room is left, and the stream is about to end. */
   #state: 'no' | 'parked' | 'free' = 'no';
+  /** There was no room for it, which was counted. */
+  #isTurnedAway = false;
 
   /** `mechanism`: by which the client has authenticated. */
   constructor(lot: ParkingLot, mechanism: string) {
@@ -76,7 +80,11 @@ export class ParkingPlace {
   }
 
   admits(how: Going): boolean {
-    return this.mayPark && this.#lot.admits(how);
+    const answer = this.mayPark ? this.#lot.admits(how) : 'no';
+    // It may be asked when its client drops, and again when that is not resumed.
+    if (answer === 'full' && !this.#isTurnedAway) this.#lot.turnAway();
+    this.#isTurnedAway ||= answer === 'full';
+    return answer === 'yes';
   }
 
   park(): void {

@@ -3,7 +3,6 @@ import type { Log } from '../ops/log.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { ClientState } from './client-state.ts';
 import type { Outlet } from './outlet.ts';
-import type { ParkingPlace } from './parking.ts';
 import type { CarrierPort } from './ports.ts';
 import type { SessionEnds } from './session-ends.ts';
 import type { SessionLegs } from './session-legs.ts';
@@ -12,7 +11,6 @@ import type { SessionLegs } from './session-legs.ts';
 export interface Carrying {
   readonly legs: SessionLegs;
   readonly ends: SessionEnds;
-  readonly parking: ParkingPlace;
   readonly log: Log;
   readonly token: () => string;
   /** Undefined while the session is not complete: a room that waited for a stream takes this one at once. */
@@ -50,11 +48,11 @@ export class SessionCarrier implements CarrierPort {
   }
 
   park(): void {
-    const { ends, parking, log, token } = this.#session;
+    const { ends, log, token } = this.#session;
     const { isClientGone } = ends;
     this.#session.clientState()?.park(isClientGone ? token() : undefined);
     if (!isClientGone) return;
-    parking.park();
+    ends.stays();
     log.info({}, 'stream parked');
   }
 

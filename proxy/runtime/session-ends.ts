@@ -160,6 +160,14 @@ export class SessionEnds {
     this.#session.account.loseCarrier(this.#session.carrierId);
   }
 
+  /** The client has gone, and the stream is parked: the server keeps nothing of what the client has not acknowledged. */
+  stays(): void {
+    const { account, carrierId, legs, parking } = this.#session;
+    parking.park();
+    const stanzas = legs.settle();
+    if (stanzas.length > 0) account.input({ kind: 'parked-undelivered', carrier: carrierId, stanzas });
+  }
+
   /** No rooms are left on the stream: it ends with its client. */
   freed(): void {
     const { legs, parking, clientState } = this.#session;

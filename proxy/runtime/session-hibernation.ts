@@ -246,17 +246,13 @@ export class Hibernation {
 
   /**
    * The client has gone for good. Returns what it was given and has not acknowledged; undefined where it acknowledges nothing.
-   * With a session that was kept here, or whose stream goes on, nothing of it is lost.
+   * With a session that was kept here nothing of it is lost; else the server has it, unless the stream is parked.
    */
   leaveBehind(isFinal: boolean, mayPark: boolean): readonly Stanza[] | undefined {
     const { legs, account, id } = this.#sleeper;
     const stanzas = legs.unacknowledged;
     if (legs.isOwn && stanzas && stanzas.length > 0) {
       account.input({ kind: 'session-undelivered', session: id, stanzas, isFinal, ...(mayPark && { mayPark }) });
-    } else if (mayPark) {
-      // The server keeps nothing of it: the stream goes on.
-      const owed = legs.settle();
-      if (owed.length > 0) account.input({ kind: 'session-undelivered', session: id, stanzas: owed, isFinal, mayPark });
     }
     return stanzas;
   }

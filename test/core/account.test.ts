@@ -114,7 +114,8 @@ test('a logout is not kept back for an account stream that is to be tried again 
   assert.is(world.room.witnessed, '+');
   world.blink(a);
   world.settle();
-  assert.is(world.room.witnessed, '+-');
+  // It is available again, and the account comes back by it.
+  assert.is(world.room.witnessed, '+-+');
 });
 
 /** One thing that can happen; numbers choose among what there is. */
@@ -137,6 +138,7 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('kick' as const), fc.nat(1)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('throw-out' as const), fc.nat(1)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('forget' as const), fc.nat(1)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('refuse' as const), fc.nat(3)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('rename' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('join-as' as const), fc.nat(9)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
@@ -158,6 +160,7 @@ function happen(world: World, [what, number]: Happening): void {
   else if (what === 'kick') world.kick();
   else if (what === 'throw-out') world.throwOut();
   else if (what === 'forget') world.room.forget();
+  else if (what === 'refuse') world.room.refusal = number === 0 ? 'resource-constraint' : undefined;
   // What is on its way does not take as long as a room may be silent.
   else if (what === 'fire') world.fire('silence');
   else if (what === 'settle') world.settle();
@@ -185,6 +188,7 @@ function inhabited(world: World): World {
 
 /** Lets everything come to rest: all stanzas arrive, account streams open, and the short timers run out. */
 function rest(world: World): void {
+  world.room.refusal = undefined;
   for (let round = 0; round < 60; round += 1) {
     world.settle();
     world.accountStream(true);

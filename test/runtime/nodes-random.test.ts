@@ -21,6 +21,8 @@ const common = [
   event(5, 'join', fc.nat(9)),
   event(1, 'leave', fc.nat(9)),
   event(2, 'drop', fc.nat(9)),
+  event(2, 'park', fc.nat(9)),
+  event(1, 'lose-parked', fc.nat(9)),
   event(1, 'lose', fc.nat(9)),
   event(4, 'say', fc.nat(9)),
   event(4, 'hear', fc.nat(9)),
@@ -76,6 +78,14 @@ async function play(world: NodesWorld, [kind, choice]: Event): Promise<void> {
     case 'drop':
       client?.drop();
       return;
+    case 'park':
+      client?.leaveBehind();
+      return;
+    case 'lose-parked': {
+      const parked = world.clients.filter(({ isParked }) => isParked);
+      parked[choice % Math.max(1, parked.length)]?.lose();
+      return;
+    }
     case 'lose':
       client?.lose();
       return;
@@ -146,6 +156,26 @@ async function check(world: NodesWorld, hasFaults: boolean): Promise<void> {
   }
   const isAnyIn = clients.some(({ place }) => place === 'in');
   if (isAnyIn) assert.is(world.room.inside.size, 1, 'one occupant');
+  assert.ok(world.room.inside.size <= 1, 'no stream is left behind in the room');
+  await checkParked(world, alive[0] as TestNode, hasFaults ? 1200 : 100);
+}
+
+/** All go at once, and one comes. */
+async function checkParked(world: NodesWorld, node: TestNode, ms: number): Promise<void> {
+  const parked = (): TestClient[] => world.clients.filter(({ isParked }) => isParked);
+  const isAnyIn = world.clients.some(({ isGone, place }) => !isGone && place === 'in');
+  for (const client of world.clients) client.leaveBehind();
+  await world.settle(ms);
+  if (isAnyIn) assert.equal([world.room.inside.size, parked().length], [1, 1], 'the account stays, by one stream');
+  const next = world.bind(node);
+  next.join();
+  await world.settle(ms);
+  assert.equal([next.place, world.room.inside.size], ['in', 1], 'a session that comes is in');
+  assert.equal(
+    parked().map(({ jid }) => jid),
+    [],
+    'it has taken over',
+  );
 }
 
 test.run();

@@ -166,7 +166,7 @@ export class NodesWorld {
     });
     while (!isDone) await this.settle(10);
     await draining;
-    for (const client of this.clients.filter((one) => one.node === node)) client.drop();
+    for (const client of this.clients.filter((one) => one.node === node)) client.shutDown();
     await this.settle(10);
     await node.cluster.stop();
     node.isDead = true;
@@ -267,6 +267,8 @@ export class TestClient implements SessionPort, CarrierPort {
   /** It was asked to send nothing more. */
   isResting = false;
   #isGone = false;
+  /** Its client has gone, and its stream is kept for its rooms. */
+  isParked = false;
   readonly told: Stanza[] = [];
   /** Nicks of other occupants, as it was shown. */
   readonly sees = new Set<string>();
@@ -334,9 +336,25 @@ export class TestClient implements SessionPort, CarrierPort {
     this.account.removeSession(this);
   }
 
+  /** Its connection ends, and its stream may be kept for its rooms. */
+  leaveBehind(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.place = 'out';
+    this.account.removeSession(this, { mayPark: true });
+  }
+
+  /** Its node is about to stop. */
+  shutDown(): void {
+    if (this.isParked) {
+      this.account.input({ kind: 'carriers-leave', carriers: [this.carrier], mayOpen: false });
+    } else this.drop();
+  }
+
   /** Its stream is ended by the server, and the client with it. */
   lose(): void {
     this.end();
+    this.isParked = false;
     this.account.loseCarrier(this.carrier);
     this.drop();
   }
@@ -352,6 +370,7 @@ export class TestClient implements SessionPort, CarrierPort {
     this.world.down.delete(this.jid);
     this.world.room.gone(this.jid);
     if (this.node.isDead) {
+      this.isParked = false;
       this.#isGone = true;
       this.place = 'out';
     }
@@ -390,7 +409,9 @@ export class TestClient implements SessionPort, CarrierPort {
 
   wake(): void {}
   hold(): void {}
-  park(): void {}
+  park(): void {
+    this.isParked = this.#isGone;
+  }
   suspend(): void {}
 
   fallBehind(): void {}
@@ -400,6 +421,7 @@ export class TestClient implements SessionPort, CarrierPort {
   }
 
   free(): void {
+    this.isParked = false;
     if (this.#isGone) this.end();
   }
 

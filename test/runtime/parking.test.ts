@@ -47,6 +47,15 @@ test('a place is counted once, and given back once', () => {
   assert.ok(other.admits('dropped'));
 });
 
+test('a stream that is not parked for want of room is counted once, however often it asks', async () => {
+  const metrics = createMetrics();
+  const lot = new ParkingLot({ dropped: true, logout: false, streams: 1 }, metrics);
+  new ParkingPlace(lot, 'PLAIN').park();
+  const place = new ParkingPlace(lot, 'PLAIN');
+  assert.equal([place.admits('dropped'), place.admits('dropped'), place.admits('logout')], [false, false, false]);
+  assert.match(await metrics.render(), /^minimix_parkings_total\{result="full"\} 1$/m);
+});
+
 test('texts are kept until they are acknowledged, messages with the time of their coming, bounded in number and bytes', () => {
   const texts = new RelayedTexts({ mayStay: () => true, bare: 'alice@test', now: () => 0 });
   const keep = (ticket: number, body: string, handled: number): void => {

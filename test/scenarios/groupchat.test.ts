@@ -2,7 +2,7 @@
 import { assert, type Client, joinRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, said, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('groupchat', { together: 3 });
+const scenario = scenarios('groupchat', { together: 3, parked: { alice: 'al' } });
 
 async function twoJoined(scene: Scene): Promise<{ witness: Witness; desk: Client; phone: Client }> {
   const witness = await watch(scene);

@@ -5,8 +5,8 @@
 import type { ServerName } from '../servers/index.ts';
 import type { Transport } from '../support/proxy.ts';
 
-/** How the account occupies its rooms: by a stream of its own, or through a session's. */
-export type Carrier = 'account' | 'borrowed';
+/** How the account occupies its rooms: by a stream of its own, through a session's, or through one that a session has left behind. */
+export type Carrier = 'account' | 'borrowed' | 'parked';
 
 /** One place of the matrix. */
 export interface Cell {
@@ -76,12 +76,13 @@ export const impossible = {
   nickIsShared: { reason: 'Prosody and ejabberd let an account share its nick', servers: ['prosody', 'ejabberd'] },
   accountStream: {
     reason: 'without a password there is no account stream',
-    carriers: ['borrowed'],
+    carriers: ['borrowed', 'parked'],
   },
   passwordKnown: {
     reason: 'with a password there is an account stream, and no stream is parked',
     carriers: ['account'],
   },
+  nothingLingers: { reason: 'with linger 0 no stream is parked', carriers: ['parked'] },
   membersOnly: {
     reason: 'mu-conference removes nobody when a room is made members-only, nor who loses membership in one',
     servers: ['jabberd2'],

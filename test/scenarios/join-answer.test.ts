@@ -3,7 +3,7 @@
 import { nickOf, nothingHappens, past, roster, seesArrival } from './support/joining.ts';
 import { assert, createRoom, joinRoom, leaveRoom, ns, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('join-answer', { together: 3 });
+const scenario = scenarios('join-answer', { together: 3, parked: { alice: 'al' } });
 const other = ({ transport }: Scene) => (transport === 'tcp' ? 'websocket' : 'tcp');
 
 /** The code for another nick than the one asked for (section 7.2.8 of XEP-0045). */

@@ -2,7 +2,7 @@
 import { assert, type Client, type Element, joinRoom, leaveRoom, type Scene, scenarios } from './support/scenario.ts';
 import { heardOnce, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('nick', { together: 3 });
+const scenario = scenarios('nick', { together: 3, parked: { alice: 'al' } });
 
 async function twoJoined(scene: Scene): Promise<{ witness: Witness; desk: Client; phone: Client }> {
   const witness = await watch(scene);

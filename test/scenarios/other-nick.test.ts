@@ -11,7 +11,7 @@ import {
 } from './support/scenario.ts';
 import { heardOnce, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('other-nick', { together: 3 });
+const scenario = scenarios('other-nick', { together: 3, parked: { alice: 'al' } });
 const user = (inner: string) => `<x xmlns='http://jabber.org/protocol/muc#user'>${inner}</x>`;
 
 async function joined(scene: Scene, ...nicks: string[]): Promise<{ witness: Witness; devices: Client[] }> {

@@ -1,5 +1,5 @@
 /** Parked streams where several nodes serve an account: the next session may be on any of them. */
-import { type Node, nodes } from './support/nodes.ts';
+import { kill, type Node, nodes } from './support/nodes.ts';
 import { assert, type Client, joinRoom, type Scene, scenarios } from './support/scenario.ts';
 import { heardOnce, until, type Witness, watch } from './support/witness.ts';
 
@@ -44,6 +44,34 @@ scenario(
     assert.equal(await witness.sees(), ['+al']);
   },
 );
+
+scenario(
+  'M6',
+  'what was written to a parked stream outlives its node, and is given to the next session on another, once',
+  async (scene) => {
+    const { first, second, desk } = await parkedOnFirst(scene);
+    const friend = await scene.direct('friend', { device: 'friend' });
+    friend.send(`<message type='chat' to='${desk.jid}' id='full'><body>to the device</body></message>`);
+    await friend.iqError(`<iq type='get' to='${desk.jid}'><query xmlns='jabber:iq:version'/></iq>`);
+    await lettersAre(1, desk, second);
+    await kill(first, []);
+    const back = await scene.login('alice', { device: 'phone', through: second.proxy });
+    const late = await back.pick(`<message type='chat' from='${friend.jid}' id='full' to='${back.jid}'/>`, {
+      limitMs: 15_000,
+    });
+    assert.ok(late.child('delay', 'urn:xmpp:delay'));
+    await lettersAre(0, desk, second);
+    const again = (await back.fence()).filter(({ id }) => id === 'full');
+    assert.equal(again.map(String), []);
+  },
+);
+
+/** So many letters to the account lie in the store. */
+function lettersAre(count: number, { bareJid }: Client, { store }: Node): Promise<void> {
+  return until(`${count} letters lie in the store`, async () => {
+    return (await store.logs.read(bareJid, ' letters')).length === count;
+  });
+}
 
 interface Parked {
   readonly first: Node;

@@ -3,9 +3,9 @@
  * rooms until a session comes.
  */
 import { befriend } from './support/contacts.ts';
-import { comesBack, dropsParked, untilParked } from './support/parked.ts';
-import { assert, joinRoom, leaveRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
-import { heardOnce, said, until, untilSettled, type Witness, watch } from './support/witness.ts';
+import { alone, comesBack, dropsParked, parkedAlone, untilParked } from './support/parked.ts';
+import { assert, joinRoom, leaveRoom, sayInRoom, scenarios } from './support/scenario.ts';
+import { heardOnce, said, until, untilSettled, watch } from './support/witness.ts';
 
 const scenario = scenarios('parking', { together: 3, except: ['passwordKnown'] });
 const except = ['sharedNick'] as const;
@@ -14,11 +14,7 @@ scenario(
   'L3',
   'when the connection of the only device breaks the account stays in the room, and its stream is parked',
   async (scene) => {
-    const { room } = scene;
-    const witness = await watch(scene);
-    const desk = await scene.login('alice', { device: 'desk' });
-    await joinRoom(desk, `${room}/al`);
-    await dropsParked(scene, desk);
+    const { witness } = await parkedAlone(scene);
     await witness.say('gone?');
     await witness.ping('al');
     assert.equal(await witness.sees(), ['+al']);
@@ -31,10 +27,7 @@ scenario(
   'the next session takes the parked rooms over unseen, under the resource that it asks for, and is given what was said',
   async (scene) => {
     const { room } = scene;
-    const witness = await watch(scene);
-    const desk = await scene.login('alice', { device: 'desk' });
-    await joinRoom(desk, `${room}/al`);
-    await dropsParked(scene, desk);
+    const { witness } = await parkedAlone(scene);
     const missed = await witness.say('gone?');
     const back = await comesBack(scene, 'alice', 'desk');
     const joined = await joinRoom(back, `${room}/al`);
@@ -59,10 +52,7 @@ scenario(
   'a session that has not joined takes the parked rooms over and hears nothing of them',
   async (scene) => {
     const { room } = scene;
-    const witness = await watch(scene);
-    const desk = await scene.login('alice', { device: 'desk' });
-    await joinRoom(desk, `${room}/al`);
-    await dropsParked(scene, desk);
+    const { witness } = await parkedAlone(scene);
     const phone = await comesBack(scene, 'alice', 'phone');
     await witness.say('who?');
     await witness.ping('al');
@@ -73,7 +63,8 @@ scenario(
 );
 
 scenario('L2', 'a device that closes its stream has logged out: nothing is parked', async (scene) => {
-  const { witness } = await goes(scene, 'end');
+  const { witness, desk } = await alone(scene);
+  await desk.end();
   await until('the room has seen the account leave', async () => (await witness.sees()).includes('-al'));
   await untilSettled(scene, 0);
 });
@@ -82,7 +73,8 @@ scenario(
   'L2',
   'parking.logout: a device that closes its stream leaves it behind for the rooms',
   async (scene) => {
-    const { witness } = await goes(scene, 'end');
+    const { witness, desk } = await alone(scene);
+    await desk.end();
     await untilParked(scene);
     await witness.ping('al');
     assert.equal(await witness.sees(), ['+al']);
@@ -120,7 +112,8 @@ scenario(
   'L3',
   'parking: off: an account whose only device drops leaves with it',
   async (scene) => {
-    const { witness } = await goes(scene, 'drop');
+    const { witness, desk } = await alone(scene);
+    await desk.drop();
     await until('the room has seen the account leave', async () => (await witness.sees()).includes('-al'));
     await untilSettled(scene, 0);
   },
@@ -131,8 +124,7 @@ scenario(
   'L3',
   'a parked stream ends, and the account leaves, when linger is over',
   async (scene) => {
-    const { witness } = await goes(scene, 'drop');
-    await untilParked(scene);
+    const { witness } = await parkedAlone(scene);
     await witness.ping('al');
     assert.equal(await witness.sees(), ['+al']);
     await until('the room has seen the account leave', async () => (await witness.sees()).includes('-al'));
@@ -160,8 +152,7 @@ scenario('X3', 'parking.streams: no more streams are parked than that', async (s
 
 scenario('L5', 'a parked stream that is kicked out of its last room ends', async (scene) => {
   const { room } = scene;
-  const { witness } = await goes(scene, 'drop');
-  await untilParked(scene);
+  const { witness } = await parkedAlone(scene);
   await witness.client.iq(
     `<iq type='set' to='${room}'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='al' role='none'/></query></iq>`,
   );
@@ -174,8 +165,7 @@ scenario(
   'the room that a parked stream was in is left by the next session, and the account with it',
   async (scene) => {
     const { room } = scene;
-    const { witness } = await goes(scene, 'drop');
-    await untilParked(scene);
+    const { witness } = await parkedAlone(scene);
     const back = await scene.login('alice', { device: 'desk' });
     await joinRoom(back, `${room}/al`);
     await untilParked(scene, 0);
@@ -187,14 +177,5 @@ scenario(
   },
   { config: { leave: { grace: '0s' } } },
 );
-
-/** The only device of alice joins, and goes. */
-async function goes(scene: Scene, how: 'drop' | 'end'): Promise<{ witness: Witness }> {
-  const witness = await watch(scene);
-  const desk = await scene.login('alice', { device: 'desk' });
-  await joinRoom(desk, `${scene.room}/al`);
-  await desk[how]();
-  return { witness };
-}
 
 scenario.run();

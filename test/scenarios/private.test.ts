@@ -2,7 +2,7 @@
 import { assert, type Client, joinRoom, leaveRoom, type Scene, scenarios } from './support/scenario.ts';
 import { untilSettled, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('private', { together: 3 });
+const scenario = scenarios('private', { together: 3, parked: { alice: 'al' } });
 const carbons = 'urn:xmpp:carbons:2';
 
 interface Cast {

@@ -10,7 +10,7 @@ import {
 } from './support/scenario.ts';
 import { heardOnce, until, untilGone, type Witness, watch } from './support/witness.ts';
 
-const scenario = scenarios('removal', { together: 3 });
+const scenario = scenarios('removal', { together: 3, parked: { alice: 'al' } });
 const admin = 'http://jabber.org/protocol/muc#admin';
 const user = 'http://jabber.org/protocol/muc#user';
 

@@ -6,7 +6,7 @@ import { bareOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
+import { canTakeOver, chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
 import { nicksFreed } from '../kept.ts';
 import { languageIn } from '../language.ts';
 import {
@@ -52,6 +52,8 @@ const WINDOW = 10;
 const MOVE_TIMEOUT_MS = 15_000;
 /** How far the room's clock may be behind, so that none is missed (ms). */
 const SKEW_MS = 1000;
+/** A parked stream stays in a room that has refused the session which was to take over: until that is tried again (ms). */
+const OFFER_AGAIN_MS = 60_000;
 /** How long after a hand-over the two streams' messages are still compared (ms). */
 const OVERLAP_MS = 5000;
 
@@ -101,8 +103,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   const current = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
   const isShared = isNickShared(turn, room);
   const isForced = current === undefined || current.status === 'retiring' || isMissed(turn, room, current);
-  const isBetter =
-    current?.kind === 'borrowed' && current.status === 'ready' && state.accountStream === 'ready' && isShared;
+  const isBetter = current?.status === 'ready' && isBetterOff(turn, room, current);
   if (!isForced && !isBetter) return false;
   // One hand-over after the other: what the last one has left to say comes first.
   if (room.ahead && current) return false;
@@ -112,7 +113,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   const target = chooseCarrier(turn, room) ?? (current ? undefined : anyCarrier(turn, room));
   // A session whose stream is lost is about to go; the place is taken again when the next one comes.
   // An account stream that is tried again in minutes is no reason to keep a user's logout back for as long.
-  const isHopeless = target === 'pending' && current?.status === 'retiring' && turn.state.accountStream === 'waiting';
+  const isHopeless = target === 'pending' && current?.status === 'retiring' && state.accountStream === 'waiting';
   if ((target === 'pending' && !isHopeless) || target === current) return false;
   if (target === undefined || target === 'pending') {
     if (current?.status === 'hibernating') return false;
@@ -120,12 +121,26 @@ function place(turn: Turn, room: Occupancy): boolean {
       suspend(turn, current);
       return false;
     }
-    if (current && isForced) giveUpPlace(turn, room, 'No connection is left that could stay in the room.');
+    // The account comes back when that stream is there.
+    if (current && isHopeless) leaveThenJoin(turn, room, current);
+    else if (current && isForced) giveUpPlace(turn, room, 'No connection is left that could stay in the room.');
     return false;
   }
+  if (!isForced && target.isParked) return false;
   if (current && !isShared) leaveThenJoin(turn, room, current);
   else startMove(turn, room, target, current);
   return true;
+}
+
+/**
+ * There is a stream that had better carry what this one does. A parked stream makes way also where the room sees that, as no account can share its
+ * nick at that service; but not where only this nick is refused to any other stream (ejabberd lets anybody register one): it would be lost.
+ */
+function isBetterOff(turn: Turn, room: Occupancy, { kind, isParked }: Carrier): boolean {
+  const { state, now } = turn;
+  if (kind !== 'borrowed') return false;
+  if (!isParked || !canTakeOver(state)) return state.accountStream === 'ready' && isNickShared(turn, room);
+  return isNickShared(turn, room) || state.services.refusesSharedNick(serviceOf(room), now);
 }
 
 /** Also one that could not take the place over while there was another. */
@@ -335,6 +350,7 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
       room.nickRefusedUntil = turn.now + REFUSAL_MS;
       state.services.noteNickRefused(serviceOf(room), turn.now);
     } else room.refused.add(move.carrier);
+    if (from.isParked) out.setTimer(`offer ${room.key}`, OFFER_AGAIN_MS);
     // A retiring carrier must be left; a good one is kept.
     reconcile(turn);
     return;
@@ -351,6 +367,12 @@ export function moveTimeout(turn: Turn, room: Occupancy): void {
     if (turn.state.carriers.has(move.carrier)) sendLeave(turn, room, move.carrier);
     moveRefused(turn, room, move, undefined);
   }
+}
+
+/** What has refused the account's other streams may take them by now. */
+export function offerAgain(turn: Turn, room: Occupancy): void {
+  room.refused.clear();
+  reconcile(turn);
 }
 
 /** The pause before another try is over. */

@@ -1,26 +1,32 @@
 /**
  * Parked streams (L3; DESIGN "Carriers", 3): a client that has gone left a stream behind that carries rooms, and nobody else can carry
  * them. The stream stays in its rooms, taking no one-to-one traffic, until a session comes, which takes the rooms over unseen by their
- * occupants, or until the account's time without sessions is over.
+ * occupants, or until the account's time without sessions is over. A room that refuses that session, or does not answer it, stays where it is
+ * (move.ts), for that session too.
  *
  * What reaches it from others than its rooms was meant for the client: messages are kept for the next session, requests are refused. Presence
  * is told to the next session by the server, subscription requests too: servers keep these until they are answered (RFC 6121 section 3.1.3).
  */
 import type { Stanza } from '../../xml/stanza.ts';
-import { freeIfDone, hasOtherCarrier, suspend } from '../carriers.ts';
+import { canTakeOver, freeIfDone, hasOtherCarrier, isReplaceable, suspend } from '../carriers.ts';
+import { takeLetters } from '../letters.ts';
 import type { AccountState, Carrier, Occupancy, Session, Turn } from '../state.ts';
 import { isAnswerable, refusalOn } from './inbound.ts';
 import { reconcile } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
-import { abandonRooms, retire } from './retire.ts';
-import { keepLetter, keepOnwards } from './strangers.ts';
+import { abandonRooms } from './retire.ts';
+import { keepForNext, keepOnwards } from './strangers.ts';
 
 /** Whether a stream whose client has just gone carries what would be lost with it. */
 export function isWorthParking({ state }: Turn, carrier: Carrier, { push }: Session): boolean {
   // What the server pushes for (XEP-0357) it would take for delivered.
   if (push !== undefined) return false;
   if (carrier.status !== 'ready' || carrier.isLeaving || state.settings.lingerMs === 0) return false;
-  if (hasOtherCarrier(state, carrier.id)) return false;
+  for (const other of state.carriers.values()) {
+    // One that is parked already is the better one only where it is in the room.
+    if (other !== carrier && other.status === 'ready' && !other.isLeaving && !other.isParked) return false;
+  }
+  if (state.accountStream === 'possible' || state.accountStream === 'opening') return false;
   for (const room of state.rooms.values()) if (isKept(state, room, carrier)) return true;
   return false;
 }
@@ -42,8 +48,8 @@ export function park(turn: Turn, carrier: Carrier): void {
 }
 
 /**
- * To be called after each input: a parked stream makes way for a session, and ends with its last room; one that goes on to be parked when
- * its session is not resumed is left to the server then.
+ * To be called after each input: a parked stream ends with its last room; one that goes on to be parked when its session is not resumed
+ * is left to the server when another can carry its rooms.
  */
 export function tendParked(turn: Turn): void {
   const { state } = turn;
@@ -52,9 +58,7 @@ export function tendParked(turn: Turn): void {
     if (canTakeOver(state) || state.carriers.get(session.carrier)?.rooms.size === 0) sleepAtServer(turn, session);
   }
   for (const carrier of state.carriers.values()) {
-    if (!carrier.isParked) continue;
-    if (carrier.status === 'ready' && canTakeOver(state)) retire(turn, carrier);
-    if (carrier.rooms.size > 0 || !state.carriers.has(carrier.id)) continue;
+    if (!carrier.isParked || carrier.rooms.size > 0) continue;
     carrier.status = 'retiring';
     freeIfDone(turn, carrier);
     // Its client may still be there, unavailable.
@@ -77,19 +81,10 @@ function sleepAtServer(turn: Turn, session: Session): void {
   reconcile(turn);
 }
 
-/** One that is not available would be given no presence by some servers (jabberd2), and may never be. */
-function canTakeOver({ sessions, carriers }: AccountState): boolean {
-  for (const { available, isHibernating, carrier } of sessions.values()) {
-    const own = carriers.get(carrier);
-    if (available && !isHibernating && own?.status === 'ready' && !own.isLeaving) return true;
-  }
-  return false;
-}
-
 /** What comes on a parked stream from others than its rooms. */
 export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void {
   const { out } = turn;
-  if (stanza.name === 'message') keepLetter(turn, stanza);
+  if (stanza.name === 'message') keepForNext(turn, carrier.id, stanza);
   else if (stanza.name === 'presence') out.drop('carrier-presence');
   else if (stanza.type !== 'get' && stanza.type !== 'set') out.drop('unmatched-iq');
   else if (isAnswerable(stanza))
@@ -100,16 +95,19 @@ export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void
 /** The node is about to stop, and nobody else is there: who has written to the client learns that nobody has got it. */
 export function parkedLeaves(turn: Turn, carrier: Carrier): void {
   if (hasOtherCarrier(turn.state, carrier.id)) return;
-  for (const { stanza } of turn.state.kept.splice(0)) {
+  for (const { stanza } of takeLetters(turn)) {
     if (isAnswerable(stanza))
       turn.out.toCarrier(carrier.id, refusalOn(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
   }
 }
 
-/** The server has ended it, or the connection broke: nobody can bring the account back before a session comes, which is told by the room. */
+/**
+ * The server has ended it, or the connection broke: where there is no account stream to be opened again nobody can bring the account back
+ * before a session comes, which is told by the room.
+ */
 export function parkedLost(turn: Turn, carrier: Carrier): void {
   const { state } = turn;
-  if (hasOtherCarrier(state, carrier.id)) return;
+  if (isReplaceable(state, carrier.id)) return;
   for (const key of carrier.rooms) {
     const room = state.rooms.get(key);
     if (room?.members.size === 0) keepOnwards(turn, room.kept);

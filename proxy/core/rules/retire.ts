@@ -1,5 +1,5 @@
 /** A stream is freed of its rooms: its client has gone, or wants to be unavailable, or its node is about to stop. */
-import { freeIfDone, hasOtherCarrier, occupies } from '../carriers.ts';
+import { freeIfDone, isReplaceable, occupies } from '../carriers.ts';
 import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import type { Carrier, CarrierId, Turn } from '../state.ts';
 import { sendLeave } from './leave.ts';
@@ -12,7 +12,7 @@ export function retire(turn: Turn, carrier: Carrier): void {
   carrier.status = 'retiring';
   endAllOverdue(turn, carrier);
   const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);
-  if (isClientGone && !hasOtherCarrier(state, carrier.id)) abandonRooms(turn, carrier.id, carrier.rooms);
+  if (isClientGone && !isReplaceable(state, carrier.id)) abandonRooms(turn, carrier.id, carrier.rooms);
   if (carrier.rooms.size > 0 && isClientGone) out.push({ kind: 'hold-carrier', carrier: carrier.id });
   for (const key of [...carrier.rooms]) {
     const room = state.rooms.get(key);

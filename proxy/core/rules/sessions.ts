@@ -2,7 +2,7 @@
  * Sessions come and go (L3): going is not leaving. What a session carried for others is handed over before its stream ends.
  */
 import type { Stanza } from '../../xml/stanza.ts';
-import { hasOtherCarrier } from '../carriers.ts';
+import { isReplaceable } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { forgetNudges } from '../nudge.ts';
 import { detach } from '../occupancy.ts';
@@ -86,7 +86,7 @@ export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[]
   const carrier = state.carriers.get(session.carrier);
   if (carrier && mayPark && isWorthParking(turn, carrier, session)) park(turn, carrier);
   else if (carrier) retire(turn, carrier);
-  else if (!hasOtherCarrier(state, session.carrier)) abandonRooms(turn, session.carrier, session.rooms);
+  else if (!isReplaceable(state, session.carrier)) abandonRooms(turn, session.carrier, session.rooms);
 }
 
 /**
@@ -105,7 +105,10 @@ export function sessionPresence(turn: Turn, session: Session, { available, show,
       carrier.farewell = undefined;
       carrier.isParked = false;
     }
-    if (!wasAvailable) deliverKept(turn, session);
+    if (wasAvailable) return;
+    deliverKept(turn, session);
+    // What lies on a parked stream is taken over.
+    reconcile(turn);
     return;
   }
   letGo(turn, session);

@@ -2,17 +2,15 @@
  * What reaches an account stream from others than its rooms: it has a full JID that members of non-anonymous rooms can see.
  * Messages are for the account's sessions; requests are refused; presence is nobody's. And what is kept for a session to come.
  */
+import { bareKey } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { isWorthKeeping } from '../letter.ts';
-import { detach } from '../occupancy.ts';
+import { keepLetter, lettersRead, takeLetters } from '../letters.ts';
+import type { LogEntry } from '../log-entry.ts';
 import { delayed } from '../replay.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
-import { answerForAbsent, isAnswerable } from './inbound.ts';
-
-/** Messages kept for a session to come, and their bytes; beyond this many the oldest goes. */
-const MOST_KEPT = 100;
-const MOST_KEPT_BYTES = 256 * 1024;
+import { answerForAbsent, isAnswerable, refusalOn } from './inbound.ts';
 
 export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
   const { out } = turn;
@@ -31,65 +29,63 @@ export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
     out.drop(stanza.name === 'message' ? 'left-room' : 'carrier-presence');
     return;
   }
-  passOn(turn, stanza);
+  passOn(turn, carrier, stanza);
 }
 
-/** A message to a stream whose client has gone: it is for the account's sessions, or the next one. */
-export function keepLetter(turn: Turn, stanza: Stanza): void {
-  if (isWorthKeeping(stanza)) passOn(turn, stanza);
+/** A message to a stream whose client has gone: it is for the account's sessions, or the next one. `carrier`: where it came. */
+export function keepForNext(turn: Turn, carrier: CarrierId | undefined, stanza: Stanza): void {
+  if (isWorthKeeping(stanza)) passOn(turn, carrier, stanza);
   else turn.out.drop('no-session');
 }
 
-function passOn(turn: Turn, stanza: Stanza): void {
-  const { state, out, now } = turn;
+function passOn(turn: Turn, carrier: CarrierId | undefined, stanza: Stanza): void {
+  const { state, out } = turn;
   const available = [...state.sessions.values()].filter((session) => session.available);
   if (available.length > 0) {
     out.fork(
       available.map((session) => session.id),
       stanza,
     );
-    return;
-  }
-  state.kept.push({ stanza: detach(stanza), at: now });
-  trim(turn);
+  } else if (!keepLetter(turn, stanza)) giveBack(turn, carrier, stanza);
+}
+
+/** Its sender learns that nobody has got it; a room does not, which would throw the account out for that (M10). */
+function giveBack({ state, out }: Turn, carrier: CarrierId | undefined, stanza: Stanza): void {
+  const key = bareKey(stanza.from ?? '');
+  const isOfRoom = key !== undefined && state.rooms.has(key);
+  if (carrier === undefined || isOfRoom || !isAnswerable(stanza)) out.drop('letters-full');
+  else out.toCarrier(carrier, refusalOn(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
 }
 
 /** The account has left a room in which private messages were waiting: they are for the next session, wherever that is. */
 export function keepOnwards(turn: Turn, kept: Occupancy['kept']): void {
-  turn.state.kept.push(...kept.splice(0));
-  trim(turn);
-}
-
-function trim(turn: Turn): void {
-  while (isFull(turn)) {
-    turn.state.kept.shift();
-    turn.out.drop('queue-full');
-  }
-}
-
-function isFull({ state }: Turn): boolean {
-  return state.kept.length > MOST_KEPT || state.kept.reduce((sum, one) => sum + one.stanza.length, 0) > MOST_KEPT_BYTES;
+  for (const { stanza, at } of kept.splice(0)) if (!keepLetter(turn, stanza, at)) turn.out.drop('letters-full');
 }
 
 /** Keeps a message that a session was to have. False: as many are kept as may be. */
 export function keep(turn: Turn, stanza: Stanza): boolean {
-  const { state, now } = turn;
-  if (state.settings.historyAgeMs === 0) return false;
-  state.kept.push({ stanza: detach(stanza), at: now });
-  if (!isFull(turn)) return true;
-  state.kept.pop();
-  return false;
+  return turn.state.settings.historyAgeMs > 0 && keepLetter(turn, stanza);
 }
 
 /** Nobody has come for what is kept: the end of its time. */
-export function forgetKept({ state, out }: Turn): void {
-  for (const _ of state.kept.splice(0)) out.drop('no-session');
+export function forgetKept(turn: Turn): void {
+  for (const _ of takeLetters(turn)) turn.out.drop('no-session');
 }
 
 /** A session has become available: it is given what was kept. */
 export function deliverKept(turn: Turn, session: Session): void {
-  for (const { stanza, at } of turn.state.kept.splice(0)) {
+  for (const { stanza, at } of takeLetters(turn)) {
     turn.out.fork([session.id], withDelay(stanza, turn.state.bare, at));
+  }
+}
+
+/** So is one that has come to this home while an earlier one's letters were still being read. */
+export function deliverRead(turn: Turn, entries: readonly LogEntry[]): void {
+  lettersRead(turn, entries);
+  for (const session of turn.state.sessions.values()) {
+    if (!session.available || session.isHibernating) continue;
+    deliverKept(turn, session);
+    return;
   }
 }
 

@@ -47,7 +47,7 @@ export const keeping: readonly Mutant[] = [
   {
     name: 'who asks a session that is over something gets no answer',
     file: 'core/rules/undelivered.ts',
-    find: "    if (stanza.name === 'iq') refuse(turn, session, stanza);\n    else if",
+    find: "    if (stanza.name === 'iq') refuse(turn, leaver, stanza);\n    else if",
     put: '    if',
     cells,
     kills: { 'resume-own': ['S9 its time over'] },

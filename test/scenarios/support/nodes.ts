@@ -2,6 +2,7 @@
 import { silentLog } from '../../../proxy/ops/log.ts';
 import { createMetrics } from '../../../proxy/ops/metrics.ts';
 import { createRedisStore } from '../../../proxy/store/redis.ts';
+import type { Store } from '../../../proxy/store/store.ts';
 import { type RedisServer, startRedis } from '../../servers/index.ts';
 import { cuttable } from '../../support/cut-store.ts';
 import type { ConfigFile, TestProxy } from '../../support/proxy.ts';
@@ -14,6 +15,8 @@ const config = { cluster: { lease: '1s' }, leave: { grace: '0' } };
 export interface Node {
   readonly proxy: TestProxy;
   readonly upstream: Breakable;
+  /** As the node sees it. */
+  readonly store: Store;
   /** Cuts the node off the store, or lets it reach it again. */
   cut(isCut: boolean): void;
   /** From now on nothing that other nodes send reaches the node. */
@@ -58,6 +61,7 @@ export async function startNode(scene: Scene, redis: RedisServer, more: ConfigFi
   return {
     proxy,
     upstream,
+    store: own,
     cut: (value) => {
       isCut = value;
     },

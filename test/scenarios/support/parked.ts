@@ -1,6 +1,26 @@
 /** A device whose stream is parked when it has gone. */
-import type { Client, Scene } from './scenario.ts';
-import { until } from './witness.ts';
+import { type Client, joinRoom, type Scene } from './scenario.ts';
+import { until, type Witness, watch } from './witness.ts';
+
+/** Alice's only device, in the room. */
+export interface Alone {
+  readonly witness: Witness;
+  readonly desk: Client;
+}
+
+export async function alone(scene: Scene): Promise<Alone> {
+  const witness = await watch(scene);
+  const desk = await scene.login('alice', { device: 'desk' });
+  await joinRoom(desk, `${scene.room}/al`);
+  return { witness, desk };
+}
+
+/** It has gone, and its stream is parked. */
+export async function parkedAlone(scene: Scene): Promise<Alone> {
+  const one = await alone(scene);
+  await dropsParked(scene, one.desk);
+  return one;
+}
 
 /** The proxy keeps so many streams of clients that have gone. */
 export function untilParked({ proxy }: Scene, count = 1): Promise<void> {

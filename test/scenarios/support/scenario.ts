@@ -10,6 +10,7 @@ import { type Client, type LoginOptions, login, type Target } from '../../suppor
 import { type ConfigFile, type ProxyOptions, startProxy, type TestProxy, type Transport } from '../../support/proxy.ts';
 import { isWanted, suite, type TestContext } from '../../support/suite.ts';
 import { type Carrier, type Cell, type Reason, ruledOut } from '../impossible.ts';
+import { beginParked, config as forParked } from './left-behind.ts';
 import { Services } from './service.ts';
 import { transcript } from './transcript.ts';
 
@@ -84,6 +85,11 @@ export interface SuiteOptions {
   limitMs?: number;
   /** Cells that are played at a time: more than one where they mostly wait. */
   together?: number;
+  /**
+   * Each scenario is played with the carrier `parked` too, over TCP: when a role of these first logs in, a stream that another device has
+   * left behind has the account in the room already, under this nick.
+   */
+  parked?: Readonly<Record<string, string>>;
   /** Starts the servers of this file, which are its own then; the run's unless given. */
   start?: (name: ServerName) => Promise<Server>;
 }
@@ -91,7 +97,7 @@ export interface SuiteOptions {
 /** Starts a file of scenarios. */
 export function scenarios(
   name: string,
-  { limitMs = 30_000, together = 1, start, except: throughout = [] }: SuiteOptions = {},
+  { limitMs = 30_000, together = 1, parked, start, except: throughout = [] }: SuiteOptions = {},
 ): ScenarioSuite {
   const test = suite(name, { limitMs, together });
   const servers = new Map<ServerName, Server>();
@@ -99,7 +105,7 @@ export function scenarios(
   const used = new Set<ServerName>();
   let ran = 0;
   let ruled = 0;
-  const wanted = cells().filter(isNamed);
+  const wanted = cells(parked !== undefined).filter(isNamed);
 
   test.before(async () => {
     const names = serverNames.filter((one) => used.has(one));
@@ -126,7 +132,7 @@ export function scenarios(
       ran++;
       used.add(cell.server);
       test(title, (context) =>
-        play(cell, { services, server: servers.get(cell.server) as Server }, context, body, config),
+        play(cell, { services, server: servers.get(cell.server) as Server, parked }, context, body, config),
       );
     }
   };
@@ -139,12 +145,13 @@ export function scenarios(
   });
 }
 
-function cells(): Cell[] {
+function cells(withParked: boolean): Cell[] {
   const carriers: Carrier[] = ['account', 'borrowed'];
   const transports: Transport[] = ['tcp', 'websocket'];
-  return serverNames.flatMap((server) =>
-    carriers.flatMap((carrier) => transports.map((transport) => ({ server, carrier, transport }))),
-  );
+  return serverNames.flatMap((server) => [
+    ...carriers.flatMap((carrier) => transports.map((transport) => ({ server, carrier, transport }))),
+    ...(withParked ? [{ server, carrier: 'parked', transport: 'tcp' } as const] : []),
+  ]);
 }
 
 /** While working on something: `TEST_CELLS=prosody,borrowed` plays only cells that have all of these. */
@@ -157,15 +164,17 @@ function isNamed(cell: Cell): boolean {
 interface Ground {
   readonly services: Services;
   readonly server: Server;
+  readonly parked: SuiteOptions['parked'];
 }
 
 async function play(
   cell: Cell,
-  { services, server }: Ground,
+  { services, server, parked }: Ground,
   context: TestContext,
   body: Body,
-  config: ConfigFile,
+  own: ConfigFile,
 ): Promise<void> {
+  const config = cell.carrier === 'parked' ? { ...forParked, ...own } : own;
   const clients: Client[] = [];
   const tag = randomBytes(4).toString('hex');
   const accounts = new Map<string, Promise<string>>();
@@ -198,6 +207,9 @@ async function play(
   let rooms = 0;
   const newRoom = () => `room${++rooms}-${tag}@${server.mucDomain}`;
   const mechanism = mechanismOf(cell);
+  /** Accounts that are to be in the room before their first device is. */
+  const left = new Map(Object.entries(parked ?? {}));
+  const observers: Client[] = [];
   // Where the server has no XEP-0198 sessions are resumed where they were.
   const isSticky = ruledOut(cell, ['streamManagement']) !== undefined;
   const { proxy, node, next, back } = await services.start({ upstream: server, config }, context.after, { isSticky });
@@ -217,16 +229,25 @@ async function play(
       return client;
     },
     jid: async (role) => `${await account(role)}@${server.host}`,
-    login: (role, options = {}) => {
-      const { transport = cell.transport, through = next() } = options;
-      return open(role, through.target(transport), { mechanism, ...options });
+    login: async (role, options = {}) => {
+      const { transport = cell.transport } = options;
+      const enter = (more: DeviceOptions): Promise<Client> =>
+        open(role, (options.through ?? next()).target(transport), { mechanism, ...more });
+      const nick = cell.carrier === 'parked' ? left.get(role) : undefined;
+      if (nick === undefined) return enter(options);
+      left.delete(role);
+      const address = `${scene.room}/${nick}`;
+      const isUnseen = server.features.sharedNick;
+      return beginParked({ proxy, address, isUnseen, observers, enter }, options);
     },
-    direct: (role, options = {}) => {
+    direct: async (role, options = {}) => {
       const target = {
         tcp: { access: 'tcp', port: plain },
         websocket: { access: 'ws', port: ws, path: server.wsPath },
       } as const;
-      return open(role, target[options.transport ?? 'tcp'], options);
+      const client = await open(role, target[options.transport ?? 'tcp'], options);
+      observers.push(client);
+      return client;
     },
     back: (client, transport) => back(client.stream.target, transport),
     startProxy: (more = {}, options = {}) => begin({ config: { ...config, ...more }, ...options }),
