@@ -195,9 +195,7 @@ async function play(
   let rooms = 0;
   const newRoom = () => `room${++rooms}-${tag}@${server.mucDomain}`;
   const mechanism = mechanismOf(cell);
-  // Where the server has no XEP-0198 sessions are resumed where they were.
-  const isSticky = ruledOut(cell, ['streamManagement']) !== undefined;
-  const { proxy, node, next, back } = await services.start({ upstream: server, config }, context.after, { isSticky });
+  const { proxy, node, next, back } = await services.start({ upstream: server, config }, context.after);
   context.after(() => Promise.all(clients.map((one) => one.end(1_000))));
   const { plain, ws } = server.ports;
   const scene: Scene = {
@@ -225,7 +223,7 @@ async function play(
       } as const;
       return open(role, target[options.transport ?? 'tcp'], options);
     },
-    back: (client, transport) => back(client.stream.target, transport),
+    back: (_, transport) => back(transport),
     startProxy: (more = {}, options = {}) => begin({ config: { ...config, ...more }, ...options }),
   };
   try {
