@@ -58,12 +58,4 @@ export const lending: readonly Mutant[] = [
     cells,
     kills: { 'resume-own-nodes': ['S9 the node that a client'] },
   },
-  {
-    name: 'what a client at another node does not take counts as taken',
-    file: 'runtime/cluster/lent-leg.ts',
-    find: '    if (this.#leg.congested) this.#isFull = true;\n    else this.#flow.handled();\n',
-    put: '    this.#flow.handled();\n',
-    cells,
-    kills: { 'resume-own-nodes': ['S9 a client at another'] },
-  },
 ];
