@@ -155,7 +155,7 @@ scenario(
     await second.proxy.app.stop();
     phone.client.stream.resume();
     const ending = await phone.client.closed;
-    assert.is(ending.error, undefined, 'its stream has not ended');
+    assert.equal([ending.error, ending.isClean], [undefined, false], 'its stream has not ended');
     bob.send(`<message type='chat' id='meanwhile' to='${phone.jid}'><body>hi</body></message>`);
     const word = await witness.say('meanwhile');
     await phone.resume({ target: first.proxy.target(scene.transport) });
