@@ -26,8 +26,7 @@ export class Cluster implements NodeHandler {
   constructor(node: ClusterNode, deps: AccountDeps) {
     this.node = node;
     this.recalls = new Recalls(node, deps.log);
-    const { log, metrics, config } = deps;
-    this.lending = new Lending(node, { log, metrics, outboxBytes: config.limits.outboxBytes });
+    this.lending = new Lending(node, deps);
     this.#deps = deps;
   }
 

@@ -8,6 +8,7 @@ import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import { bridge } from '../../xml/edit.ts';
 import { type Declarations, parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { OWN_LIMITS } from '../session-limits.ts';
 import type { FlowHead } from './lent-flow.ts';
 import { LentFlow } from './lent-flow.ts';
 import type { ForClient, FromClient, LegFacts } from './lent-messages.ts';
@@ -15,7 +16,7 @@ import type { ForClient, FromClient, LegFacts } from './lent-messages.ts';
 export interface DistantOptions {
   readonly id: string;
   readonly facts: LegFacts;
-  /** A backlog above this ends it. */
+  /** A backlog above this ends it; all that the session owes its client when that comes back fits in besides, as no kernel takes a part of it. */
   readonly outboxBytes: number;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'drops'>;
@@ -90,7 +91,7 @@ export class DistantLeg implements Leg {
     const waited = this.#flow.backlog;
     this.#flow.put(item, text);
     // One stanza always fits where what waits before it does.
-    if (waited > this.#options.outboxBytes) {
+    if (waited > this.#options.outboxBytes + OWN_LIMITS.bytes) {
       this.#options.metrics.drops.inc({ reason: 'outbox-overflow' });
       this.#leave(new LegError('OUTBOX_OVERFLOW', 'too much waits for a peer that does not read'));
     } else if (this.#flow.backlog > this.#highWater) this.congested = true;

@@ -5,7 +5,7 @@
  * leg like others, the other has a `LentLeg`. When a node ends, or the bus has lost something, the leg is at its end as a connection is
  * that has broken: the session hibernates, or the client finds it gone.
  */
-import type { Leg } from '../../net/leg.ts';
+import type { Leg, LegLimits } from '../../net/leg.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import type { ResumeRequest } from '../bound-session.ts';
@@ -30,8 +30,7 @@ export interface Borrower {
 export interface LendingOptions {
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'drops'>;
-  /** What may wait for a client (bytes). */
-  readonly outboxBytes: number;
+  readonly config: { readonly limits: Pick<LegLimits, 'outboxBytes'> };
 }
 
 /** A leg that has been offered, and is not lent yet. */
@@ -104,7 +103,8 @@ export class Lending {
   }
 
   #borrow(from: string, { leg: id, request, facts }: Extract<LendingMessage, { kind: 'lend' }>): void {
-    const { log, metrics, outboxBytes } = this.#options;
+    const { log, metrics, config } = this.#options;
+    const { outboxBytes } = config.limits;
     const leg: DistantLeg = new DistantLeg({
       id: `d${id}`,
       facts,

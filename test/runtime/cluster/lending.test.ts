@@ -75,7 +75,7 @@ function world({ takes = true, isWanted = true } = {}) {
   const client = new ClientEnd();
   const session = new SessionEnd();
   const wire: { from: string; to: string; message: LendingMessage; payload: Buffer | undefined }[] = [];
-  const options = { log: silentLog, metrics: createMetrics(), outboxBytes: OUTBOX };
+  const options = { log: silentLog, metrics: createMetrics(), config: { limits: { outboxBytes: OUTBOX } } };
   let serial = 0;
   const node = (from: string) => ({
     send: (to: string, message: LendingMessage, payload?: Buffer) => void wire.push({ from, to, message, payload }),
@@ -308,7 +308,7 @@ test('a client that takes nothing: the session is told, what waits is bounded, a
   assert.is(client.told.length, 41);
   assert.equal([leg.congested, leg.backlog, session.heard], [false, 0, ['drain']]);
   client.congested = true;
-  for (let count = 0; count < 120; count += 1) leg.write(text);
+  for (let count = 0; count < 120 + 840; count += 1) leg.write(text);
   await settle();
   assert.equal(session.heard, ['drain', 'closed too much waits for a peer that does not read']);
   assert.ok(client.isClosed);
