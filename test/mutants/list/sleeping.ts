@@ -37,7 +37,7 @@ export const sleeping: readonly Mutant[] = [
     find: "      if (route === 'nudge' && this.#legs.isHibernating) this.#legs.leaveUnsafe('server');\n",
     put: '',
     cells: 'ejabberd,account,tcp',
-    kills: { 'push-nodes': ['S9 a device that has gone on'] },
+    kills: { 'push-nodes': ['S9 a device whose node learns late'] },
   },
   {
     name: 'what the account has taken is not acknowledged when the connection is dropped',
