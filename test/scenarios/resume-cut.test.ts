@@ -142,7 +142,7 @@ async function cutEverywhere(scene: Scene, cast: () => Promise<Cast>, others: El
         await passed(bob);
         if (way === 'down') {
           // COMPAT: what an old connection still has for ejabberd while the session is handed to the new one is routed there, and not counted.
-          const toBob = device.unacknowledged.filter((xml) => xml.includes(`to='${bob.jid}' type='chat' id='${tag}`));
+          const toBob = device.unacknowledged.filter((xml) => xml.includes(`to='${bob.jid}' type='chat' id='${tag}-`));
           await until('what it has said has reached the server', () =>
             toBob.every((xml) => byBob.some(({ id }) => xml.includes(`id='${id}'`))),
           );
