@@ -249,7 +249,7 @@ export class Accounts {
     session.hibernation.resumedHere(h, client);
   }
 
-  /** It has proved to be at another node, which lends its leg. False: the session has ended meanwhile. */
+  /** The client has proved it to another node, which lends its leg. False: the session has ended meanwhile. */
   takeLeg(request: ResumeRequest, leg: Leg): boolean {
     if (this.ownerOf(request) === undefined) return false;
     this.resumedHere(request, leg);

@@ -294,6 +294,7 @@ class Runner implements Negotiation {
 
   #handLent(): void {
     const onOver = this.#onOver;
+    this.#log.info({}, 'resumed at another node');
     this.#release();
     onOver?.('resumed');
   }

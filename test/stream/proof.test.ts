@@ -158,6 +158,16 @@ test('a session at another node that has ended when its client has proved whose 
   assert.equal(hears({ type: 'recalled', xml: undefined, owner: 'alice@localhost' }), ['lend']);
 });
 
+test('a proof that failed says nothing for the next session that is asked for', () => {
+  const kept = ({ previd }: { readonly previd: string }) => (previd === 'here' ? 'alice@localhost' : undefined);
+  const { say, machine } = authenticated({ ownerOf: kept, mayRecall: true });
+  say('client', resume());
+  machine.step({ type: 'recalled', xml: undefined, owner: 'alice@localhost' });
+  assert.equal(say('server', `<iq type='error' id='proof'/>`), [`to client: ${failed}`, 'release client']);
+  say('client', resume('here'));
+  assert.equal(say('server', bindResult('proof', 'alice@localhost/x')), ['end server', 'resumed-here']);
+});
+
 test('a client that goes while its leg is offered leaves no stream behind', () => {
   const { bound, hears } = elsewhere();
   bound('alice@localhost/x');

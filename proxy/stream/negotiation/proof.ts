@@ -56,6 +56,7 @@ export function proofAnswer(state: State, stanza: Stanza, refuse: (request: Resu
     const granted = judge(state, resuming, state.spare);
     if (granted) return granted;
   }
+  state.ownerElsewhere = undefined;
   return [...refuse(resuming), ...letGo(state, 'authenticated')];
 }
 
