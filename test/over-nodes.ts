@@ -22,7 +22,7 @@ export const ways = {
 const notSpread = [
   /^scenarios\/(abuse|edge|input-|nodes|push|resume-nodes|store-redis|stream-|workers)/,
   // Their proxies and servers are made for the one case, or there is no proxy.
-  /^scenarios\/(account-resume|handover-order|healing-steps|join-silence|join-steps|resume-library|resume-own-slow)/,
+  /^scenarios\/(account-resume|handover-order|healing-steps|join-silence|join-steps|resume-library|resume-own-(nodes|slow))/,
   /^scenarios\/(resume-program|residue-rounds|direct\.)/,
 ];
 
@@ -36,4 +36,6 @@ export const inEveryRun: readonly { readonly way: Way; readonly cells: string; r
   { way: ways.cluster, cells: 'prosody,borrowed,tcp', files: ['groupchat', 'handover', 'join-history', 'private'] },
   { way: ways.balancer, cells: 'ejabberd,account,websocket', files: ['join-race', 'leave-session', 'presence'] },
   { way: ways.balancer, cells: 'prosody,borrowed,tcp', files: ['iq', 'nick', 'resume-rooms'] },
+  // Each resumption is by way of another node than the session's.
+  { way: ways.cluster, cells: 'jabberd2,borrowed,tcp', files: ['resume-cut'] },
 ];

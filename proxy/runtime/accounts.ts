@@ -10,7 +10,15 @@ import type { SleeperRecord } from '../store/hibernations.ts';
 import { accountKey, type BareKey, bareKey, bareOf, nickKey, resourceOf, splitJid } from '../xml/address.ts';
 import type { Account } from './account.ts';
 import { AccountRunner } from './account-runner.ts';
-import type { BoundSession, Hint, Recalled, ResourceRequest, ResumedSession, ResumeRequest } from './bound-session.ts';
+import type {
+  BoundSession,
+  Hint,
+  KeptElsewhere,
+  Recalled,
+  ResourceRequest,
+  ResumedSession,
+  ResumeRequest,
+} from './bound-session.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { AccountDeps } from './deps.ts';
 import { Recall, resumeKey } from './recall.ts';
@@ -44,7 +52,8 @@ export class Accounts {
     this.#cluster = cluster;
     if (!cluster) return;
     cluster.recalls.holder = this;
-    this.#recall = new Recall(cluster.node.hibernations, cluster.recalls, deps.log);
+    cluster.lending.borrower = this;
+    this.#recall = new Recall(cluster.node.hibernations, cluster.recalls, cluster.lending, deps.log);
   }
 
   get size(): number {
@@ -115,7 +124,7 @@ export class Accounts {
   }
 
   /** Finds a session that is not here; undefined: there is nowhere else. */
-  get recall(): ((request: ResumeRequest) => Promise<Recalled | undefined>) | undefined {
+  get recall(): ((request: ResumeRequest) => Promise<Recalled | KeptElsewhere | undefined>) | undefined {
     const recall = this.#recall;
     return recall && ((request) => recall.find(request));
   }
@@ -238,6 +247,13 @@ export class Accounts {
     const session = this.#resumable.get(resumeKey({ domain, previd }));
     if (!session) throw new Error('a session was resumed that is not there');
     session.hibernation.resumedHere(h, client);
+  }
+
+  /** The client has proved it to another node, which lends its leg. False: the session has ended meanwhile. */
+  takeLeg(request: ResumeRequest, leg: Leg): boolean {
+    if (this.ownerOf(request) === undefined) return false;
+    this.resumedHere(request, leg);
+    return true;
   }
 
   #account(key: BareKey, bare: string, { host, serverHeader }: BoundSession): Account {

@@ -37,7 +37,7 @@ export interface NegotiationDeps extends UpstreamDeps {
   /** The `<resume/>` for the server that belongs to a client's; undefined: the session is not known here. */
   readonly resume?: (request: ResumeRequest) => string | undefined;
   /** A session that `resume` does not know, from wherever it is; undefined: nobody knows it. Absent: none is elsewhere. */
-  readonly recall?: ((request: ResumeRequest) => Promise<Recalled | undefined>) | undefined;
+  readonly recall?: ((request: ResumeRequest) => Promise<Recalled | KeptElsewhere | undefined>) | undefined;
   /** The server has granted what `resume` or `recall` asked for. Both legs are held, as in `onBound`. */
   readonly onResumed?: (session: ResumedSession) => void;
   /** The server has refused it. */
@@ -96,6 +96,17 @@ export interface Recalled {
   claim(): Promise<SleeperRecord | undefined>;
   /** The server has refused it: it stays where it is. */
   refused(): void;
+}
+
+/** A session that the proxy keeps by itself, at another node: its client can prove whose it is, and have its leg lent to it. */
+export interface KeptElsewhere {
+  /** Bare JID. */
+  readonly owner: string;
+  /**
+   * `answered` is called once. True: the session goes on over this leg, whose handler is set then; it returns whether that is still wanted.
+   * False: it is not to be had.
+   */
+  lend(leg: Leg, answered: (isTaken: boolean) => boolean): void;
 }
 
 /** A negotiation under way. */

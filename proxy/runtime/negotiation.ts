@@ -10,7 +10,7 @@ import { NegotiationMachine } from '../stream/negotiation/machine.ts';
 import { readStreamError } from '../stream/stream-error.ts';
 import type { Violation } from '../xml/framer.ts';
 import type { Stanza, StreamHeader } from '../xml/stanza.ts';
-import type { BoundSession, Negotiation, NegotiationDeps, Recalled } from './bound-session.ts';
+import type { BoundSession, KeptElsewhere, Negotiation, NegotiationDeps, Recalled } from './bound-session.ts';
 import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, UpstreamError } from './upstream.ts';
 
 /** Servers let a dozen and more pass; beyond this many failed attempts on one stream somebody is guessing (X1). */
@@ -45,6 +45,8 @@ class Runner implements Negotiation {
   #prepared: Promise<void> | undefined;
   /** The session that is being resumed, where it is not here. */
   #recalled: Recalled | undefined;
+  /** The same, where the proxy keeps it by itself. */
+  #kept: KeptElsewhere | undefined;
   #authTimer: NodeJS.Timeout | undefined;
   #openTimer: NodeJS.Timeout | undefined;
 
@@ -161,6 +163,12 @@ class Runner implements Negotiation {
       case 'resumed':
         this.#handResumed(effect);
         break;
+      case 'lend':
+        this.#lend();
+        break;
+      case 'lent':
+        this.#handLent();
+        break;
       case 'resumed-here':
         this.#handResumedHere(effect.request);
         break;
@@ -258,19 +266,37 @@ class Runner implements Negotiation {
 
   #recall(request: ResumeRequest): void {
     const recall = this.#deps.recall?.(request) ?? Promise.resolve(undefined);
-    const found = (recalled: Recalled | undefined): void => {
+    const found = (recalled: Recalled | KeptElsewhere | undefined): void => {
+      const kept = recalled && 'owner' in recalled ? recalled : undefined;
+      const native = recalled && 'owner' in recalled ? undefined : recalled;
       // The client or its time has gone meanwhile.
       if (this.#machine.phase !== 'recalling') {
-        recalled?.refused();
+        native?.refused();
         return;
       }
-      this.#recalled = recalled;
-      this.take({ type: 'recalled', xml: recalled?.xml });
+      this.#recalled = native;
+      this.#kept = kept;
+      this.take({ type: 'recalled', xml: native?.xml, owner: kept?.owner });
     };
     recall.then(found, (error: unknown) => {
       this.#log.warn({ error }, 'a session could not be looked for');
       found(undefined);
     });
+  }
+
+  #lend(): void {
+    this.#kept?.lend(this.clientLeg, (isTaken) => {
+      const isWanted = this.#machine.phase === 'lending';
+      if (isWanted) this.take({ type: 'lent', isTaken });
+      return isWanted;
+    });
+  }
+
+  #handLent(): void {
+    const onOver = this.#onOver;
+    this.#log.info({}, 'resumed at another node');
+    this.#release();
+    onOver?.('resumed');
   }
 
   #handResumed({ request, answer, stream }: Extract<Effect, { do: 'resumed' }>): void {
@@ -309,6 +335,7 @@ class Runner implements Negotiation {
     this.#openTimer = undefined;
     this.#server = undefined;
     this.#recalled = undefined;
+    this.#kept = undefined;
     this.#onBound = undefined;
     this.#onOver = undefined;
   }

@@ -6,14 +6,18 @@
 import type { Log } from '../ops/log.ts';
 import type { Hibernations } from '../store/hibernations.ts';
 import type { ManagementVersion } from '../stream/management/management.ts';
-import type { Recalled, ResumeRequest } from './bound-session.ts';
+import type { KeptElsewhere, Recalled, ResumeRequest } from './bound-session.ts';
+import type { Lending } from './cluster/lending.ts';
 import { ManagedStream } from './managed-stream.ts';
 import { readLegs } from './session-record.ts';
 
+/** Who has a session: with its `<resume/>` for the server or, where the proxy keeps it by itself, whose it is. */
+export type Found = { readonly node: string; readonly xml: string } | { readonly node: string; readonly owner: string };
+
 /** The other nodes, as far as sessions of theirs are resumed here. */
 export interface Peers {
-  /** Who has the session, and its `<resume/>` for the server; undefined: nobody answers for it in time. */
-  find(request: ResumeRequest): Promise<{ readonly node: string; readonly xml: string } | undefined>;
+  /** Undefined: nobody answers for it in time. */
+  find(request: ResumeRequest): Promise<Found | undefined>;
   /** The server has granted it. True: the session is in the store now, and nowhere else. */
   transfer(node: string, request: ResumeRequest): Promise<boolean>;
   refused(node: string, request: ResumeRequest): void;
@@ -22,25 +26,31 @@ export interface Peers {
 export class Recall {
   readonly #store: Hibernations;
   readonly #peers: Peers;
+  readonly #lending: Pick<Lending, 'offer'>;
   readonly #log: Log;
 
-  constructor(store: Hibernations, peers: Peers, log: Log) {
+  constructor(store: Hibernations, peers: Peers, lending: Pick<Lending, 'offer'>, log: Log) {
     this.#store = store;
     this.#peers = peers;
+    this.#lending = lending;
     this.#log = log;
   }
 
   /** Undefined: the session is known nowhere, or claims of the client do not fit. */
-  async find(request: ResumeRequest): Promise<Recalled | undefined> {
+  async find(request: ResumeRequest): Promise<Recalled | KeptElsewhere | undefined> {
     const name = resumeKey(request);
     try {
       const kept = await this.#store.read(name);
       if (kept) return this.#fromStore(name, request, kept.state);
       const found = await this.#peers.find(request);
       if (!found) return undefined;
-      const { node, xml } = found;
+      const { node } = found;
+      if ('owner' in found) {
+        const { owner } = found;
+        return { owner, lend: (leg, answered) => this.#lending.offer(node, request, leg, answered) };
+      }
       return {
-        xml,
+        xml: found.xml,
         claim: async () => ((await this.#peers.transfer(node, request)) ? await this.#store.take(name) : undefined),
         refused: () => this.#peers.refused(node, request),
       };

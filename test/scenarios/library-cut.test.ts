@@ -4,26 +4,11 @@
  */
 import { createRoom, joinRoom, sayInRoom } from '../support/room.ts';
 import { record } from './support/device.ts';
+import { type Resuming, resumingStanzaIo } from './support/libraries.ts';
 import { assert, type Client, type Element, stages } from './support/stage.ts';
 import { until } from './support/witness.ts';
 
 const stage = stages('library-cut', { limitMs: 120_000 });
-
-/** What is used of stanza.io, whose types belong to the browser. */
-interface StanzaIo {
-  jid: string;
-  sasl: { mechanisms: { name: string }[]; disable(name: string): void };
-  sm: { started: boolean; id: string };
-  transport?: { socket: { terminate(): void } };
-  on(event: 'raw', handler: (way: string, text: string) => void): void;
-  on(event: string, handler: (data: { from: string; body?: string }) => void): void;
-  once(event: string, handler: () => void): void;
-  connect(): void;
-  disconnect(): void;
-  sendPresence(): void;
-  joinRoom(room: string, nick: string): Promise<unknown>;
-  sendMessage(message: object): string;
-}
 
 /** Bodies of messages of this type and sender, in the order of their coming. */
 function bodies(all: readonly Element[], type: string, sender: string): string[] {
@@ -34,18 +19,18 @@ function bodies(all: readonly Element[], type: string, sender: string): string[]
 }
 
 interface Cast {
-  readonly phone: StanzaIo;
+  readonly phone: Resuming;
   readonly bob: Client;
   readonly room: string;
 }
 
 /** A conversation in steps. */
 const steps: Readonly<Record<string, (cast: Cast, word: string) => void>> = {
-  says: ({ phone, room }, word) => phone.sendMessage({ to: room, type: 'groupchat', body: `${word} says` }),
+  says: ({ phone, room }, word) => phone.say(room, 'groupchat', `${word} says`),
   hears: ({ bob, room }, word) => sayInRoom(bob, room, `${word} hears`),
-  writes: ({ phone, bob }, word) => phone.sendMessage({ to: bob.jid, type: 'chat', body: `${word} writes` }),
+  writes: ({ phone, bob }, word) => phone.say(bob.jid, 'chat', `${word} writes`),
   'is written to': ({ phone, bob }, word) => write(bob, phone.jid, `${word} is written to`),
-  whispers: ({ phone, room }, word) => phone.sendMessage({ to: `${room}/bob`, type: 'chat', body: `${word} whispers` }),
+  whispers: ({ phone, room }, word) => phone.say(`${room}/bob`, 'chat', `${word} whispers`),
   'is whispered to': ({ bob, room }, word) => write(bob, `${room}/al`, `${word} is whispered to`),
   'all at once': (cast, word) => {
     for (let count = 0; count < 3; count += 1) {
@@ -67,7 +52,6 @@ for (const place of ['alone', 'that carries its sibling’s room', 'whose siblin
     async (scene) => {
       const room = scene.newRoom();
       const proxy = await scene.proxy();
-      const { port, path } = proxy.at('ws');
       const bob = await scene.direct('bob');
       const byBob = record(bob);
       await createRoom(bob, `${room}/bob`);
@@ -79,35 +63,14 @@ for (const place of ['alone', 'that carries its sibling’s room', 'whose siblin
         return record(client);
       };
       let bySibling = place === 'whose sibling carries its room' ? await enter(await open()) : undefined;
-      const { createClient } = await import('stanza');
-      const phone = createClient({
-        jid: `${user}@localhost`,
-        password: user,
-        autoReconnect: true,
-        maxReconnectBackoff: 0.2,
-        transports: { websocket: `ws://127.0.0.1:${port}${path}`, bosh: false },
-      }) as unknown as StanzaIo;
-      for (const { name } of [...phone.sasl.mechanisms]) if (name !== 'SCRAM-SHA-1') phone.sasl.disable(name);
-      const heard: { from: string; body: string }[] = [];
-      const sent: string[] = [];
-      phone.on('raw', (way, text) => void (way === 'outgoing' && sent.push(text)));
-      let resumptions = 0;
-      for (const event of ['groupchat', 'chat']) {
-        phone.on(event, ({ from, body }) => void (body && heard.push({ from, body })));
-      }
-      phone.on('stream:management:resumed', () => {
-        resumptions += 1;
-      });
-      const started = new Promise<void>((resolve) => phone.once('session:started', resolve));
-      phone.connect();
-      scene.after(async () => {
-        phone.disconnect();
-        await until('it has gone', () => proxy.app.census().sessions <= 1);
-      });
-      await started;
-      phone.sendPresence();
-      await phone.joinRoom(room, 'al');
-      await until('it manages its stream', () => phone.sm.started && phone.sm.id !== '');
+      const phone = await resumingStanzaIo(proxy.at('ws'), { user, mechanism: 'SCRAM-SHA-1' }, (library) =>
+        scene.after(async () => {
+          library.disconnect();
+          await until('it has gone', () => proxy.app.census().sessions <= 1);
+        }),
+      );
+      const { heard, sent } = phone;
+      await phone.join(room, 'al');
       if (place === 'that carries its sibling’s room') bySibling = await enter(await open());
       const cast = { phone, bob, room };
       const names = Object.keys(steps);
@@ -123,9 +86,9 @@ for (const place of ['alone', 'that carries its sibling’s room', 'whose siblin
               await until(`it has sent "${last}"`, () => sent.some((text) => text.includes(`${round} ${last}`)));
             }
             await new Promise((resolve) => setImmediate(resolve));
-            phone.transport?.socket.terminate();
+            phone.cut();
           }
-          if (name === cut) await until(`it has resumed in "${cut}"`, () => resumptions === round + 1, 15_000);
+          if (name === cut) await until(`it has resumed in "${cut}"`, () => phone.resumptions === round + 1, 15_000);
           await until(`all of "${name}" has come, cut in "${cut}"`, () => {
             const own = bodies(byBob, 'groupchat', `${room}/al`).length + bodies(byBob, 'chat', '').length;
             return own + heard.filter(({ from }) => from !== `${room}/al`).length >= expected;

@@ -2,6 +2,9 @@
  * Push (S9, XEP-0357) when nodes come and go: a device whose node has stopped, or that has gone on at another one, is pushed for
  * as before, by its server, and of what rooms say by another stream.
  */
+import { createMemoryStore } from '../../proxy/store/memory.ts';
+import { cuttable } from '../support/cut-store.ts';
+import type { TestProxy } from '../support/proxy.ts';
 import { type Device, openDevice } from './support/device.ts';
 import { type Node, shared, startNode } from './support/nodes.ts';
 import { PushService } from './support/push.ts';
@@ -52,6 +55,12 @@ function at(scene: Scene, { proxy }: Node) {
 /** Messages that the service has been told of. Prosody tells, as of no importance, of what a stream hears when rooms are handed over to it. */
 function told({ told }: PushService): number {
   return told.filter(({ isImportant }) => isImportant).length;
+}
+
+/** How many messages of the proxy's own, meant for the server, have come out. */
+async function nudges({ app }: TestProxy): Promise<number> {
+  const line = /^minimix_drops_total\{reason="nudge"\} (\d+)$/m.exec(await app.metrics.render());
+  return Number(line?.[1] ?? 0);
 }
 
 async function untilTold(service: PushService, count: number): Promise<void> {
@@ -115,6 +124,47 @@ scenario(
     await desk.pick(said(room, 'witness', id));
     await untilTold(service, before + 1);
     await phone.resume(at(scene, next));
+    await phone.client.pick(said(room, 'witness', id));
+    await phone.client.fence({ room });
+    const words = phone.messages((one) => one.child('body') !== undefined).map((one) => one.id);
+    assert.equal(words, [id], 'once, and no nudge');
+  },
+);
+
+scenario(
+  'S9',
+  'a device whose node learns late that it may let go of its stream is pushed for of what its room says meanwhile',
+  async (scene) => {
+    const { room } = scene;
+    const store = createMemoryStore({ now: () => performance.now() });
+    let isStill = false;
+    const slow = cuttable(
+      store,
+      () => false,
+      () => isStill,
+    );
+    // Neither is taken for dead, however slow.
+    const config = { cluster: { lease: '30s' } };
+    const home = await scene.startProxy(config, { store });
+    const other = await scene.startProxy(config, { store: slow });
+    const service = await PushService.open(scene);
+    const witness = await watch(scene);
+    const desk = await scene.login('al', { device: 'desk', through: home });
+    await joinRoom(desk, `${room}/al`);
+    const phone = await openDevice(scene, 'al', { device: 'phone', through: other });
+    await service.enable(phone.client, 'phone');
+    await joinRoom(phone.client, `${room}/al`);
+    await phone.client.fence({ room });
+    isStill = true;
+    await phone.cut();
+    await until('its node knows that it sleeps', () => other.log.some((line) => line.includes('session hibernates')));
+    const before = told(service);
+    const id = await witness.say('hello');
+    await desk.pick(said(room, 'witness', id));
+    await until('its node has been told by the server', async () => (await nudges(other)) === 1);
+    isStill = false;
+    await untilTold(service, before + 1);
+    await phone.resume({ target: other.target(scene.transport) });
     await phone.client.pick(said(room, 'witness', id));
     await phone.client.fence({ room });
     const words = phone.messages((one) => one.child('body') !== undefined).map((one) => one.id);

@@ -12,7 +12,7 @@ import {
   type Scene,
   scenarios,
 } from './support/scenario.ts';
-import { type Witness, watch } from './support/witness.ts';
+import { until, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('resume-cut', { limitMs: 120_000, together: 2 });
 
@@ -140,7 +140,14 @@ async function cutEverywhere(scene: Scene, cast: () => Promise<Cast>, others: El
         // COMPAT: ejabberd mixes up the order of what reaches a session in the very moment of its resumption.
         await passed(witness.client, room);
         await passed(bob);
-        if (way === 'down') await device.cut();
+        if (way === 'down') {
+          // COMPAT: what an old connection still has for ejabberd while the session is handed to the new one is routed there, and not counted.
+          const toBob = device.unacknowledged.filter((xml) => xml.includes(`to='${bob.jid}' type='chat' id='${tag}-`));
+          await until('what it has said has reached the server', () =>
+            toBob.every((xml) => byBob.some(({ id }) => xml.includes(`id='${id}'`))),
+          );
+          await device.cut();
+        }
         await device.resume({ transport: round % 3 === 0 ? scene.transport : other });
         await step.done();
       }

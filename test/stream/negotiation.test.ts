@@ -84,6 +84,8 @@ const ordinary: readonly Input[] = [
   { type: 'dialed' },
   { type: 'encrypted' },
   { type: 'recalled', xml: undefined },
+  { type: 'recalled', xml: undefined, owner: 'alice@localhost' },
+  { type: 'lent', isTaken: false },
   { type: 'recalled', xml: `<resume xmlns='${NS.sm3}' previd='unknown' h='7'/>` },
 ];
 
@@ -116,6 +118,7 @@ const helpful: Partial<Record<Phase, Input>> = {
   binding: said('server', texts.server[5] ?? ''),
   recalling: { type: 'recalled', xml: `<resume xmlns='${NS.sm3}' previd='unknown' h='7'/>` },
   login: said('server', `<iq type='result' id='l'/>`),
+  lending: { type: 'lent', isTaken: true },
   proving: said(
     'server',
     `<iq type='result' id='our-id'><bind xmlns='${NS.bind}'><jid>alice@localhost/y</jid></bind></iq>`,
@@ -187,6 +190,8 @@ class World {
         return this.handshake;
       case 'recalled':
         return this.machine.phase === 'recalling';
+      case 'lent':
+        return this.machine.phase === 'lending';
       case 'timeout':
       case 'stop':
         return true;
@@ -263,6 +268,7 @@ class World {
         this.bound += 1;
         break;
       case 'resumed-here':
+      case 'lent':
         assert.ok(isLast && this.clientHeld && this.upstream === 'ended');
         this.bound += 1;
         break;
@@ -300,6 +306,7 @@ test('whatever happens: held before each answer, nothing without a header, both 
     'authenticated',
     'binding',
     'proving',
+    'lending',
     'recalling',
     'resuming',
     'bound',

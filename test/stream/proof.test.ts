@@ -118,6 +118,63 @@ test('who asks for a session of its own behind one that is not, gets it', () => 
   assert.equal(say('client', resume('alice')), ['hold client', 'end server', 'resumed-here']);
 });
 
+/** The session is at another node, and belongs to `owner` by that node's word. */
+function elsewhere(owner = 'alice@localhost') {
+  const one = authenticated({ ownerOf: () => undefined, mayRecall: true });
+  const bound = (jid: string) => one.say('server', bindResult('proof', jid));
+  const hears = (input: Input) => texts(one.machine.step(input));
+  assert.equal(one.say('client', resume()), ['hold client', 'recall']);
+  assert.equal(hears({ type: 'recalled', xml: undefined, owner }), [
+    `to server: <iq type='set' id='proof'><bind xmlns='${NS.bind}'/></iq>`,
+  ]);
+  return { ...one, bound, hears };
+}
+
+test('at another node too a bind result of the account grants it; the stream that was bound ends when the leg is lent', () => {
+  const { machine, bound, hears } = elsewhere();
+  assert.equal(bound('alice@localhost/x'), ['lend']);
+  assert.equal(hears({ type: 'lent', isTaken: true }), ['end server', 'lent']);
+  assert.is(machine.phase, 'bound');
+});
+
+test('of another account a session at another node is refused, and stays unheard of there', () => {
+  const { bound, say } = elsewhere();
+  assert.equal(bound('mallory@localhost/x'), [`to client: ${failed}`, 'release client']);
+  assert.equal(say('client', clientBinds).at(-1), 'bound', 'the client gets what was bound');
+});
+
+test('a session at another node that has ended when its client has proved whose it is, is refused', () => {
+  const { machine, bound, hears, say } = elsewhere();
+  bound('alice@localhost/x');
+  assert.equal(hears({ type: 'lent', isTaken: false }), [`to client: ${failed}`, 'release client']);
+  assert.is(machine.phase, 'authenticated');
+  // Another try needs no second resource.
+  assert.equal(say('client', resume()), ['hold client', 'recall']);
+  assert.equal(hears({ type: 'recalled', xml: undefined, owner: 'bob@localhost' }), [
+    `to client: ${failed}`,
+    'release client',
+  ]);
+  assert.equal(say('client', resume()), ['hold client', 'recall']);
+  assert.equal(hears({ type: 'recalled', xml: undefined, owner: 'alice@localhost' }), ['lend']);
+});
+
+test('a proof that failed says nothing for the next session that is asked for', () => {
+  const kept = ({ previd }: { readonly previd: string }) => (previd === 'here' ? 'alice@localhost' : undefined);
+  const { say, machine } = authenticated({ ownerOf: kept, mayRecall: true });
+  say('client', resume());
+  machine.step({ type: 'recalled', xml: undefined, owner: 'alice@localhost' });
+  assert.equal(say('server', `<iq type='error' id='proof'/>`), [`to client: ${failed}`, 'release client']);
+  say('client', resume('here'));
+  assert.equal(say('server', bindResult('proof', 'alice@localhost/x')), ['end server', 'resumed-here']);
+});
+
+test('a client that goes while its leg is offered leaves no stream behind', () => {
+  const { bound, hears } = elsewhere();
+  bound('alice@localhost/x');
+  assert.equal(hears({ type: 'closed', from: 'client' }), ['end server', 'over']);
+  assert.equal(hears({ type: 'lent', isTaken: true }), []);
+});
+
 test('a session that ends while it is proved whose it is, is refused', () => {
   let owner: string | undefined = 'alice@localhost';
   const { say } = authenticated({ ownerOf: () => owner });

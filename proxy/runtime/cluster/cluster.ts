@@ -2,6 +2,8 @@
 import type { Settings } from '../../core/state.ts';
 import type { BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
+import { Lending } from './lending.ts';
+import { isLending } from './lent-messages.ts';
 import type { Message } from './messages.ts';
 import { readHouseSettings } from './moving-house.ts';
 import { CLAIM_MS, type ClusterNode, type NodeHandler, type NodeMessage } from './node.ts';
@@ -16,6 +18,7 @@ const STEP_MS = 5;
 export class Cluster implements NodeHandler {
   readonly node: ClusterNode;
   readonly recalls: Recalls;
+  readonly lending: Lending;
   readonly #deps: AccountDeps;
   readonly #accounts = new Map<string, SharedAccount>();
   #renewal: NodeJS.Timeout | undefined;
@@ -23,6 +26,7 @@ export class Cluster implements NodeHandler {
   constructor(node: ClusterNode, deps: AccountDeps) {
     this.node = node;
     this.recalls = new Recalls(node, deps.log);
+    this.lending = new Lending(node, deps);
     this.#deps = deps;
   }
 
@@ -82,6 +86,10 @@ export class Cluster implements NodeHandler {
       this.recalls.message(from, message);
       return;
     }
+    if (isLending(message)) {
+      this.lending.message(from, message, payload);
+      return;
+    }
     const account = this.#accounts.get(message.account);
     if (account) account.message(from, message, payload);
     else if (message.kind === 'home') this.#moveIn(from, message, payload);
@@ -104,14 +112,17 @@ export class Cluster implements NodeHandler {
   }
 
   lost(node: string): void {
+    this.lending.lost(node);
     for (const account of [...this.#accounts.values()]) account.lost(node);
   }
 
   unreachable(node: string): void {
+    this.lending.lost(node);
     for (const account of [...this.#accounts.values()]) account.unreachable(node);
   }
 
   recovered(isRenamed: boolean): void {
+    this.lending.doubt();
     for (const account of [...this.#accounts.values()]) account.recovered(isRenamed);
   }
 
@@ -121,6 +132,7 @@ export class Cluster implements NodeHandler {
     const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
     // Without the store nothing can be given to anybody.
     await this.#until(() => isDone() || !this.node.isReached, timeoutMs);
+    this.lending.cutOff();
   }
 
   /** All sessions of this node have ended: the others have been told, or cannot be. */
@@ -143,6 +155,7 @@ export class Cluster implements NodeHandler {
   async stop(): Promise<void> {
     clearInterval(this.#renewal);
     this.recalls.close();
+    this.lending.close();
     this.close();
     await this.node.stop();
   }

@@ -9,6 +9,7 @@ import type { Hibernations } from '../../store/hibernations.ts';
 import { type Fence, type Store, StoreError } from '../../store/store.ts';
 import { cleanUp } from './clean-up.ts';
 import { readBody, writeBody } from './envelope.ts';
+import type { LendingMessage } from './lent-messages.ts';
 import type { Message } from './messages.ts';
 import type { RecallMessage } from './recalls.ts';
 
@@ -35,7 +36,7 @@ export interface NodeOptions {
   readonly newId: () => string;
 }
 
-export type NodeMessage = Message | RecallMessage;
+export type NodeMessage = Message | RecallMessage | LendingMessage;
 
 /** What happens to a node. */
 export interface NodeHandler {

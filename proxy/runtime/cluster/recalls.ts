@@ -1,13 +1,18 @@
 /** What nodes ask each other about sessions that are resumed on another node than they are on. */
 import type { Log } from '../../ops/log.ts';
 import type { ResumeRequest } from '../bound-session.ts';
-import type { Peers } from '../recall.ts';
+import type { Found, Peers } from '../recall.ts';
 
 export type RecallMessage =
   /** Who has this session? */
   | { readonly kind: 'recall'; readonly id: string; readonly request: ResumeRequest }
-  /** `xml`: `<resume/>` for the server; undefined: not this node. */
-  | { readonly kind: 'recalled'; readonly id: string; readonly xml: string | undefined }
+  /** `xml`: `<resume/>` for the server; `owner`: whose it is, where the proxy keeps it by itself; neither: not this node. */
+  | {
+      readonly kind: 'recalled';
+      readonly id: string;
+      readonly xml?: string | undefined;
+      readonly owner?: string | undefined;
+    }
   /** The server has granted it: the session is to be put into the store, and let go. */
   | { readonly kind: 'transfer'; readonly id: string; readonly request: ResumeRequest }
   | { readonly kind: 'transferred'; readonly id: string; readonly isThere: boolean }
@@ -17,6 +22,8 @@ export type RecallMessage =
 /** What this node has of sessions that can be resumed. */
 export interface Holder {
   prepareResume(request: ResumeRequest): string | undefined;
+  /** Bare JID whose session it is, if the proxy keeps it by itself. */
+  ownerOf(request: ResumeRequest): string | undefined;
   transfer(request: ResumeRequest): Promise<boolean>;
   resumeRefused(request: ResumeRequest): void;
 }
@@ -55,10 +62,12 @@ export class Recalls implements Peers {
     this.#holder = holder;
   }
 
-  async find(request: ResumeRequest): Promise<{ readonly node: string; readonly xml: string } | undefined> {
-    return await this.#ask(await this.#node.others(), { kind: 'recall', request }, (node, message) =>
-      message.kind === 'recalled' && message.xml !== undefined ? { node, xml: message.xml } : undefined,
-    );
+  async find(request: ResumeRequest): Promise<Found | undefined> {
+    return await this.#ask(await this.#node.others(), { kind: 'recall', request }, (node, message) => {
+      if (message.kind !== 'recalled') return undefined;
+      if (message.xml !== undefined) return { node, xml: message.xml };
+      return message.owner === undefined ? undefined : { node, owner: message.owner };
+    });
   }
 
   async transfer(node: string, request: ResumeRequest): Promise<boolean> {
@@ -101,7 +110,7 @@ export class Recalls implements Peers {
   message(from: string, message: RecallMessage): void {
     switch (message.kind) {
       case 'recall':
-        this.#node.send(from, { kind: 'recalled', id: message.id, xml: this.#holder?.prepareResume(message.request) });
+        this.#recalled(from, message.id, message.request);
         return;
       case 'transfer':
         this.#transfer(from, message.id, message.request);
@@ -114,6 +123,12 @@ export class Recalls implements Peers {
         this.#answered(from, message);
         return;
     }
+  }
+
+  #recalled(from: string, id: string, request: ResumeRequest): void {
+    const owner = this.#holder?.ownerOf(request);
+    const xml = owner === undefined ? this.#holder?.prepareResume(request) : undefined;
+    this.#node.send(from, { kind: 'recalled', id, xml, owner });
   }
 
   #transfer(from: string, id: string, request: ResumeRequest): void {

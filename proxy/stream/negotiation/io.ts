@@ -22,8 +22,13 @@ export type Input =
   | { readonly type: 'dial-failed'; readonly violation: Violation }
   /** The time to authenticate is over, or the time that the server has for opening its stream. */
   | { readonly type: 'timeout'; readonly of: Side }
-  /** What `recall` asked for: the `<resume/>` for the server; undefined: nobody knows such a session. */
-  | { readonly type: 'recalled'; readonly xml: string | undefined }
+  /**
+   * What `recall` asked for: the `<resume/>` for the server, or whose session it is, where the proxy keeps it by itself; neither: nobody knows
+   * such a session.
+   */
+  | { readonly type: 'recalled'; readonly xml: string | undefined; readonly owner?: string | undefined }
+  /** What `lend` asked for: the session goes on over the client's leg, or is gone. */
+  | { readonly type: 'lent'; readonly isTaken: boolean }
   /** The process wants it to end. */
   | { readonly type: 'stop'; readonly violation: Violation };
 
@@ -63,6 +68,10 @@ export type Effect =
     }
   /** The client has proved to be of the account whose session it resumes; the server's connection is at its end. */
   | { readonly do: 'resumed-here'; readonly request: ResumeRequest }
+  /** As above, for a session at another node: the client's leg is to be offered to it, for `lent`. */
+  | { readonly do: 'lend' }
+  /** It is that session's now; the server's connection is at its end. */
+  | { readonly do: 'lent' }
   /** The server has refused one. */
   | { readonly do: 'resume-refused'; readonly request: ResumeRequest }
   /** The negotiation has failed or was given up; both sides have been told. */

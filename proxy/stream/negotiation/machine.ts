@@ -23,7 +23,7 @@ import {
   serverOpens,
   startTls,
 } from './opening.ts';
-import { ownAnswer, recalled, resumeAnswer, resumeRequest } from './resumption.ts';
+import { lent, ownAnswer, recalled, resumeAnswer, resumeRequest } from './resumption.ts';
 import { fail, failWith, mayStartTls, newState, type Phase, type State } from './state.ts';
 
 interface Moves {
@@ -51,6 +51,7 @@ const table: Readonly<Record<Phase, Moves>> = {
   recalling: { stanza: { server: fromServer } },
   resuming: { stanza: { server: resumeAnswer } },
   proving: { stanza: { server: ownAnswer } },
+  lending: { stanza: { server: fromServer } },
   bound: {},
   over: {},
 };
@@ -116,7 +117,9 @@ export class NegotiationMachine {
           ? failWith(state, 'connection-timeout', 'Not authenticated and bound in time')
           : failWith(state, 'remote-connection-failed', 'The server does not answer');
       case 'recalled':
-        return recalled(state, input.xml);
+        return recalled(state, input.xml, input.owner);
+      case 'lent':
+        return lent(state, input.isTaken);
       case 'stop':
         return fail(state, input.violation, 'stopped');
     }

@@ -17,14 +17,27 @@ export function prove(state: State, request: ResumeRequest, refused: readonly Ef
     const granted = judge(state, request, state.spare);
     return granted ? [{ do: 'hold', on: 'client' }, ...granted] : [...refused];
   }
+  return [{ do: 'hold', on: 'client' }, ask(state, request)];
+}
+
+/** The session is kept at another node, and is that account's. The client is held. */
+export function proveElsewhere(
+  state: State,
+  request: ResumeRequest,
+  owner: string,
+  refused: readonly Effect[],
+): Effect[] {
+  state.ownerElsewhere = owner;
+  if (state.spare === undefined) return [ask(state, request)];
+  return judge(state, request, state.spare) ?? [...refused, ...letGo(state, 'authenticated')];
+}
+
+function ask(state: State, request: ResumeRequest): Effect {
   const id = state.rules.newStreamId();
   state.resuming = request;
   state.request = { id, asked: undefined };
   state.phase = 'proving';
-  return [
-    { do: 'hold', on: 'client' },
-    { do: 'send', to: 'server', xml: `<iq type='set' id='${id}'><bind xmlns='${NS.bind}'/></iq>` },
-  ];
+  return { do: 'send', to: 'server', xml: `<iq type='set' id='${id}'><bind xmlns='${NS.bind}'/></iq>` };
 }
 
 /** Phase `proving`: the server's answer. After a refusal the client may bind. */
@@ -43,14 +56,32 @@ export function proofAnswer(state: State, stanza: Stanza, refuse: (request: Resu
     const granted = judge(state, resuming, state.spare);
     if (granted) return granted;
   }
+  state.ownerElsewhere = undefined;
   return [...refuse(resuming), ...letGo(state, 'authenticated')];
 }
 
 /** Undefined: the session is another account's, or is not there any more. */
 function judge(state: State, request: ResumeRequest, jid: string): Effect[] | undefined {
-  const owner = state.rules.ownerOf?.(request);
+  const { ownerElsewhere } = state;
+  state.ownerElsewhere = undefined;
+  const owner = state.rules.ownerOf?.(request) ?? ownerElsewhere;
   if (owner === undefined || accountKey(owner) !== accountKey(jid)) return undefined;
+  if (ownerElsewhere !== undefined) {
+    state.resuming = request;
+    state.phase = 'lending';
+    return [{ do: 'lend' }];
+  }
   const ended = hangUp(state);
   forget(state, 'bound');
   return [...ended, { do: 'resumed-here', request }];
+}
+
+/** Phase `lending`: the other node's answer. The stream that was bound is kept until then: after a refusal the client may have it. */
+export function lentAnswer(state: State, isTaken: boolean, refuse: (request: ResumeRequest) => Effect[]): Effect[] {
+  const { resuming } = state;
+  state.resuming = undefined;
+  if (!isTaken) return [...(resuming ? refuse(resuming) : []), ...letGo(state, 'authenticated')];
+  const ended = hangUp(state);
+  forget(state, 'bound');
+  return [...ended, { do: 'lent' }];
 }

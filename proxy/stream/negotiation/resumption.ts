@@ -7,7 +7,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { readH } from '../management/management.ts';
 import { authenticatedStream } from './binding.ts';
 import type { Effect, ResumeRequest } from './io.ts';
-import { proofAnswer, prove } from './proof.ts';
+import { lentAnswer, proofAnswer, prove, proveElsewhere } from './proof.ts';
 import { forget, letGo, type State } from './state.ts';
 
 /** A client's `<resume/>`; undefined for all else. The session's map decides what the server is told in its place. */
@@ -25,9 +25,10 @@ export function resumeRequest(state: State, stanza: Stanza): Effect[] | undefine
 }
 
 /** Phase `recalling`: the session is known elsewhere, or nowhere. */
-export function recalled(state: State, xml: string | undefined): Effect[] {
+export function recalled(state: State, xml: string | undefined, owner: string | undefined): Effect[] {
   const { resuming } = state;
   if (state.phase !== 'recalling' || resuming === undefined) return [];
+  if (owner !== undefined) return proveElsewhere(state, resuming, owner, refusal(resuming.version));
   if (xml === undefined) {
     state.resuming = undefined;
     return [...refusal(resuming.version), ...letGo(state, 'authenticated')];
@@ -61,6 +62,11 @@ export function resumeAnswer(state: State, stanza: Stanza): Effect[] {
 /** Phase `proving`. */
 export function ownAnswer(state: State, stanza: Stanza): Effect[] {
   return proofAnswer(state, stanza, ({ version }) => refusal(version));
+}
+
+/** Phase `lending`. */
+export function lent(state: State, isTaken: boolean): Effect[] {
+  return state.phase === 'lending' ? lentAnswer(state, isTaken, ({ version }) => refusal(version)) : [];
 }
 
 /** Without the server's count, which is not the client's. */

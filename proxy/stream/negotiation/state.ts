@@ -40,6 +40,8 @@ export type Phase =
   | 'resuming'
   /** A resource is bound to learn whose stream it is. */
   | 'proving'
+  /** Whether the session at another node that the client has proved to be its own goes on over its leg is being found out. */
+  | 'lending'
   /** The end, either way. Nothing has any effect now. */
   | 'bound'
   | 'over';
@@ -68,6 +70,8 @@ export interface State {
   request: PendingRequest | undefined;
   /** The resumption under way. */
   resuming: ResumeRequest | undefined;
+  /** Bare JID whose session that is, where another node keeps it. */
+  ownerElsewhere: string | undefined;
   /** Full JID that was bound for a proof which came to nothing: it is what the client gets if it binds. */
   spare: string | undefined;
 }
@@ -98,6 +102,7 @@ export function newState(rules: NegotiationRules): State {
     failures: 0,
     request: undefined,
     resuming: undefined,
+    ownerElsewhere: undefined,
     spare: undefined,
   };
 }

@@ -46,8 +46,8 @@ export const elsewhere: readonly Mutant[] = [
   {
     name: 'a session is given away before the server has granted it',
     file: 'runtime/recall.ts',
-    find: '      const { node, xml } = found;\n',
-    put: '      const { node, xml } = found;\n      await this.#peers.transfer(node, request);\n      await this.#store.take(name);\n',
+    find: '      const { node } = found;\n',
+    put: '      const { node } = found;\n      await this.#peers.transfer(node, request);\n      await this.#store.take(name);\n',
     kills: { 'resume-nodes': ["S9 another account's session"] },
   },
 ];

@@ -14,6 +14,7 @@ import { history } from './history.ts';
 import { joining } from './joining.ts';
 import { keeping } from './keeping.ts';
 import { leaving } from './leaving.ts';
+import { lending } from './lending.ts';
 import { log } from './log.ts';
 import { logs } from './logs.ts';
 import { lost } from './lost.ts';
@@ -52,6 +53,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   streams,
   authentication,
   resumption,
+  lending,
   elsewhere,
   anew,
   sleeping,

@@ -32,6 +32,14 @@ export const sleeping: readonly Mutant[] = [
     kills: { push: ['S9 a device whose place', 'S9 what was to wake'] },
   },
   {
+    name: 'a nudge that comes before the server knows of the sleep is acknowledged',
+    file: 'runtime/session.ts',
+    find: "      if (route === 'nudge' && this.#legs.isHibernating) this.#legs.leaveUnsafe('server');\n",
+    put: '',
+    cells: 'ejabberd,account,tcp',
+    kills: { 'push-nodes': ['S9 a device whose node learns late'] },
+  },
+  {
     name: 'what the account has taken is not acknowledged when the connection is dropped',
     file: 'runtime/session-legs.ts',
     find: '    if (this.#managed?.isEnabled) this.#managed.management.settleWithServer();\n',

@@ -7,7 +7,12 @@ import { assert, suite } from '../../support/suite.ts';
 const test = suite('recalls between nodes');
 
 const request = { domain: 'localhost', previd: 'p', h: 3, version: NS.sm3 };
-const nobody: Holder = { prepareResume: () => undefined, transfer: async () => false, resumeRefused: () => {} };
+const nobody: Holder = {
+  prepareResume: () => undefined,
+  ownerOf: () => undefined,
+  transfer: async () => false,
+  resumeRefused: () => {},
+};
 
 /** Nodes by name that hear each other, those in `deaf` excepted. */
 function nodes(holders: Record<string, Partial<Holder>>, deaf: readonly string[] = []) {
@@ -35,6 +40,15 @@ function nodes(holders: Record<string, Partial<Holder>>, deaf: readonly string[]
 test('the node that has the session answers with what the server is to be told', async () => {
   const { asks } = nodes({ asks: {}, one: {}, has: { prepareResume: ({ h }) => `<resume h='${h}'/>` } });
   assert.equal(await asks.find(request), { node: 'has', xml: "<resume h='3'/>" });
+});
+
+test('of a session that the proxy keeps by itself the answer says whose it is, and the server is not told', async () => {
+  const { asks } = nodes({
+    asks: {},
+    one: {},
+    has: { ownerOf: () => 'al@localhost', prepareResume: () => '<resume/>' },
+  });
+  assert.equal(await asks.find(request), { node: 'has', owner: 'al@localhost' });
 });
 
 test('what no node has is known to be nowhere as soon as all have answered', async () => {

@@ -117,6 +117,92 @@ export const stanzaIo: Library = async ({ port, path }, { user, mechanism }) => 
   };
 };
 
+/** A library that manages its stream (XEP-0198), and comes back by itself when it is cut off. */
+export interface Resuming {
+  readonly jid: string;
+  /** Messages with a body, in the order in which they came. */
+  readonly heard: readonly { readonly type: string; readonly from: string; readonly body: string }[];
+  /** Texts that it has written to its socket. */
+  readonly sent: readonly string[];
+  /** How often it has resumed its session. */
+  readonly resumptions: number;
+  /** Resolves when the library takes itself to be in the room. */
+  join(room: string, nick: string): Promise<void>;
+  say(to: string, type: 'chat' | 'groupchat', body: string): void;
+  /** Ends its connection without a word. */
+  cut(): void;
+  disconnect(): void;
+}
+
+/** What is used of stanza.io, whose types belong to the browser. */
+interface StanzaIo {
+  jid: string;
+  sasl: { mechanisms: { name: string }[]; disable(name: string): void };
+  sm: { started: boolean; id: string };
+  transport?: { socket: { terminate(): void } };
+  on(event: 'raw', handler: (way: string, text: string) => void): void;
+  on(event: string, handler: (data: { from: string; body?: string }) => void): void;
+  once(event: string, handler: () => void): void;
+  connect(): void;
+  disconnect(): void;
+  sendPresence(): void;
+  joinRoom(room: string, nick: string): Promise<unknown>;
+  sendMessage(message: object): string;
+}
+
+/**
+ * stanza.io by WebSocket, available and with a session that can be resumed once it is in a room: it asks for that behind its login.
+ * `onConnecting` is called before it connects, for what has to be done with it in the end.
+ */
+export async function resumingStanzaIo(
+  { port, path }: Pick<Target, 'port' | 'path'>,
+  { user, mechanism }: Pick<Account, 'user' | 'mechanism'>,
+  onConnecting: (library: Resuming) => void,
+): Promise<Resuming> {
+  const { createClient } = await load('stanza');
+  const client: StanzaIo = createClient({
+    jid: `${user}@localhost`,
+    password: user,
+    autoReconnect: true,
+    maxReconnectBackoff: 0.2,
+    transports: { websocket: `ws://127.0.0.1:${port}${path}`, bosh: false },
+  });
+  for (const { name } of [...client.sasl.mechanisms]) if (name !== mechanism) client.sasl.disable(name);
+  const heard: { type: string; from: string; body: string }[] = [];
+  const sent: string[] = [];
+  let resumptions = 0;
+  for (const type of ['groupchat', 'chat']) {
+    client.on(type, ({ from, body }) => void (body && heard.push({ type, from, body })));
+  }
+  client.on('raw', (way, text) => void (way === 'outgoing' && sent.push(text)));
+  client.on('stream:management:resumed', () => {
+    resumptions += 1;
+  });
+  const library: Resuming = {
+    heard,
+    sent,
+    get jid() {
+      return client.jid;
+    },
+    get resumptions() {
+      return resumptions;
+    },
+    join: async (room, nick) => {
+      await client.joinRoom(room, nick);
+      await until('it manages its stream', () => client.sm.started && client.sm.id !== '');
+    },
+    say: (to, type, body) => void client.sendMessage({ to, type, body }),
+    cut: () => client.transport?.socket.terminate(),
+    disconnect: () => client.disconnect(),
+  };
+  const started = new Promise<void>((resolve) => client.once('session:started', resolve));
+  onConnecting(library);
+  client.connect();
+  await started;
+  client.sendPresence();
+  return library;
+}
+
 /** Strophe, by WebSocket. */
 export const strophe: Library = async ({ port, path }, { user, mechanism }) => {
   const { Strophe, $pres, $msg } = await load('strophe.js');

@@ -210,9 +210,7 @@ async function play(
   /** Accounts that are to be in the room before their first device is. */
   const left = new Map(Object.entries(parked ?? {}));
   const observers: Client[] = [];
-  // Where the server has no XEP-0198 sessions are resumed where they were.
-  const isSticky = ruledOut(cell, ['streamManagement']) !== undefined;
-  const { proxy, node, next, back } = await services.start({ upstream: server, config }, context.after, { isSticky });
+  const { proxy, node, next, back } = await services.start({ upstream: server, config }, context.after);
   context.after(() => Promise.all(clients.map((one) => one.end(1_000))));
   const { plain, ws } = server.ports;
   const scene: Scene = {
@@ -249,7 +247,7 @@ async function play(
       observers.push(client);
       return client;
     },
-    back: (client, transport) => back(client.stream.target, transport),
+    back: (_, transport) => back(transport),
     startProxy: (more = {}, options = {}) => begin({ config: { ...config, ...more }, ...options }),
   };
   try {

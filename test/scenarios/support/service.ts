@@ -24,8 +24,8 @@ export interface Service {
   readonly node: TestProxy;
   /** Where the next device logs in. */
   next(): TestProxy;
-  /** Where a session that was on the connection to `old` is resumed. */
-  back(old: Target, transport: Transport): Target;
+  /** Where a session is resumed. */
+  back(transport: Transport): Target;
 }
 
 /** Starts the services of one test file. */
@@ -35,12 +35,8 @@ export class Services {
   readonly #balancer = process.env.TEST_BALANCER;
   #store: Promise<SharedStore> | undefined;
 
-  /** `isSticky`: sessions are resumed on their own nodes only, and there is no balancer. Registers its clean-up with `after`. */
-  async start(
-    options: ProxyOptions,
-    after: TestContext['after'],
-    { isSticky = false }: { isSticky?: boolean } = {},
-  ): Promise<Service> {
+  /** Registers its clean-up with `after`. */
+  async start(options: ProxyOptions, after: TestContext['after']): Promise<Service> {
     const shared = await this.#shared();
     const proxies: TestProxy[] = [];
     for (let count = 0; count < this.#nodes; count += 1) {
@@ -52,13 +48,10 @@ export class Services {
     const all = proxies as [TestProxy, ...TestProxy[]];
     const [first] = all;
     if (this.#nodes === 1) {
-      return { proxy: first, node: first, next: () => first, back: (_, transport) => first.target(transport) };
+      return { proxy: first, node: first, next: () => first, back: (transport) => first.target(transport) };
     }
-    const next = this.#balancer && !isSticky ? await balanced(all, options, after) : inTurn(all);
-    const back = ({ port }: Target, transport: Transport): Target => {
-      const isOld = (one: TestProxy): boolean => one.app.addresses.some((address) => address.port === port);
-      return ((isSticky && all.find(isOld)) || next()).target(transport);
-    };
+    const next = this.#balancer ? await balanced(all, options, after) : inTurn(all);
+    const back = (transport: Transport): Target => next().target(transport);
     return { proxy: together(first, proxies, next), node: first, next, back };
   }
 
