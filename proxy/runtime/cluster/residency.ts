@@ -4,15 +4,15 @@
  * cannot be sure.
  */
 import type { Passage } from '../../core/passage.ts';
-import { type AccountState, type CarrierId, createAccountState, type SessionId } from '../../core/state.ts';
+import { type AccountState, type CarrierId, createAccountState } from '../../core/state.ts';
 import type { AccountView } from '../../core/view.ts';
 import type { Fence } from '../../store/store.ts';
-import type { Stanza } from '../../xml/stanza.ts';
 import { carryOut } from './carry-out.ts';
 import { ChannelEnd } from './channel.ts';
 import { canBeTakenOver, isCarrying, streamsToFree } from './draining.ts';
 import { Home } from './home.ts';
 import { writeArrival, writeKnowledge } from './knowledge.ts';
+import { keepLeftovers } from './leftovers.ts';
 import { type House, type MovedGuest, packHouse, unpackHouse } from './moving-house.ts';
 import type { Part } from './part.ts';
 import { findHome, sleep } from './seek.ts';
@@ -174,30 +174,11 @@ export class Residency {
   lostHome(delayMs = 0): void {
     const visit = this.#visit;
     if (!visit) return;
-    const { mirror, waiting } = this.#part;
     this.#visit = undefined;
     visit.close();
     // Who was to rest for a stream elsewhere would not be told to go on.
     for (const session of this.#part.ports.sessions.values()) session.resume();
-    const untaken = visit.untaken();
-    const isUntaken = (session: SessionId, stanza: Stanza): boolean =>
-      untaken.some(
-        (one) => 'session' in one && one.session === session && 'stanza' in one && `${one.stanza}` === `${stanza}`,
-      );
-    // The home had taken these, and the room has not answered.
-    for (const one of mirror.unanswered()) {
-      if (!isUntaken(one.session, one.stanza)) waiting.add({ kind: 'session-stanza', ...one });
-    }
-    for (const one of mirror.takeRequests()) {
-      if (!isUntaken(one.session, one.stanza)) this.#part.refuse({ kind: 'session-stanza', ...one });
-    }
-    for (const one of untaken) {
-      if (one.kind !== 'session-stanza') waiting.add(one);
-      else {
-        mirror.forgetSaid(one.session, one.stanza.to, one.stanza.id);
-        waiting.add({ ...one, isUnsure: true });
-      }
-    }
+    keepLeftovers(this.#part, visit);
     this.seek(delayMs);
   }
 
