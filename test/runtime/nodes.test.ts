@@ -327,6 +327,30 @@ test('M4: a request is answered once when the home is lost: by the room where th
   }
 });
 
+test('push: a device on another node that goes to sleep while a message is on its way there is told of it', async (context) => {
+  const { world, clients } = await joined(2, context);
+  const [atHome, elsewhere] = clients;
+  const nudges: (string | undefined)[] = [];
+  const take = world.room.take.bind(world.room);
+  world.room.take = (from, stanza, now) => {
+    if (stanza.to !== elsewhere.jid) return take(from, stanza, now);
+    nudges.push(stanza.root.child('body')?.text());
+    return [];
+  };
+  elsewhere.account.input({ kind: 'session-push', session: elsewhere.id, enabled: true });
+  await world.settle();
+  const heard = world.roomSays();
+  await world.settle();
+  const late = world.roomSays();
+  // The home has heard it, and sent it on.
+  while (atHome.heard.at(-1) !== late) world.arrive(1);
+  assert.is(elsewhere.heard.at(-1), heard);
+  elsewhere.account.input({ kind: 'session-hibernates', session: elsewhere.id, isDeaf: false });
+  await world.settle();
+  assert.equal(nudges, [late]);
+  noFault(world);
+});
+
 test('what a session that is gone has asked is not kept for the next home', async (context) => {
   const { world, clients } = await joined(2, context);
   const [, b] = clients;
