@@ -10,6 +10,7 @@ import { inCarriersLanguage, inOwnLanguage } from './language.ts';
 import { askForLetters, writeLettersAnew } from './letters.ts';
 import { notePush, payNudge } from './nudge.ts';
 import { forgetOccupancy, recordOccupancy } from './occupancy.ts';
+import { failRequestsOf } from './requests.ts';
 import { arrive } from './rules/arrive.ts';
 import { autojoinTimer } from './rules/autojoin.ts';
 import { renameByBookmark } from './rules/bookmark-nick.ts';
@@ -32,7 +33,7 @@ import { noteCursors, sessionCursors } from './rules/cursor.ts';
 import { letGo, waitsForGhost } from './rules/ghost.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
-import { failRequestsOf, lateAnswer, requestTimeout } from './rules/iq.ts';
+import { lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, logRead, settleTimer } from './rules/join-answer.ts';
 import { sessionLags } from './rules/lag.ts';
 import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.ts';
@@ -59,22 +60,12 @@ export function step(state: AccountState, input: Input, now: number): readonly E
   const out = new Effects();
   const turn: Turn = { state, out, now };
   dispatch(turn, input);
-  failOrphans(turn);
   tendBookmarks(turn);
   watchSilence(turn);
   tendParked(turn);
   askForLetters(turn);
   if (state.sessions.size === 0) settleAccount(turn);
   return out.list;
-}
-
-/** What waits for an answer on a stream that is given back will have none. */
-function failOrphans(turn: Turn): void {
-  const { state, out } = turn;
-  if (state.requests.size === 0) return;
-  for (const effect of [...out.list]) {
-    if (effect.kind === 'carrier-free' && !state.carriers.has(effect.carrier)) failRequestsOf(turn, effect.carrier);
-  }
 }
 
 function dispatch(turn: Turn, input: Input): void {

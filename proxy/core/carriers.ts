@@ -3,6 +3,7 @@
  */
 import type { BareKey } from '../xml/address.ts';
 import { payNudge } from './nudge.ts';
+import { failRequestsOf } from './requests.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, Session, SessionId, Turn } from './state.ts';
 
 /** Full JIDs of all streams that may carry rooms. */
@@ -129,7 +130,7 @@ export function releaseRoom(turn: Turn, id: CarrierId, room: Occupancy): void {
   freeIfDone(turn, carrier);
 }
 
-/** A retiring carrier without rooms is given back to the runtime. */
+/** A retiring carrier without rooms is given back to the runtime; without a client it ends, and what was asked on it has no answer. */
 export function freeIfDone(turn: Turn, carrier: Carrier): void {
   if (carrier.status !== 'retiring' || carrier.rooms.size > 0) return;
   const session = carrier.session === undefined ? undefined : turn.state.sessions.get(carrier.session);
@@ -142,6 +143,7 @@ export function freeIfDone(turn: Turn, carrier: Carrier): void {
   if (session) carrier.status = 'ready';
   else {
     turn.state.carriers.delete(carrier.id);
+    failRequestsOf(turn, carrier.id);
     for (const room of turn.state.rooms.values()) room.refused.delete(carrier.id);
   }
 }

@@ -39,14 +39,19 @@ export function forgetNudges(turn: Turn, session: Session): void {
 export function nudgeMembers(turn: Turn, room: Occupancy, stanza: Stanza): void {
   const { state } = turn;
   if (!state.hasPush) return;
-  const text = stanza.root.child('body')?.text() ?? '';
-  if (text === '' || delayStamp(stanza) !== undefined) return;
+  const text = wordOf(stanza);
+  if (text === '') return;
   for (const id of room.members.keys()) {
     const session = state.sessions.get(id);
     if (!session?.push || !session.isHibernating || hasOwnPlace(state, session, room)) continue;
     oweNudge(session, text);
     payNudge(turn, session);
   }
+}
+
+/** What a room says live that its members may be woken up for; empty: nothing. */
+export function wordOf(stanza: Stanza): string {
+  return delayStamp(stanza) === undefined ? (stanza.root.child('body')?.text() ?? '') : '';
 }
 
 /** The session has missed a message of this text; it is told of by `payNudge`. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { assert, suite } from '../support/suite.ts';
 import { exceptions } from './exceptions.ts';
 import { mutants } from './list/index.ts';
-import { change, changesOf, type Promised } from './mutant.ts';
+import { cellsOf, change, changesOf, isPlayedIn, type Promised } from './mutant.ts';
 import { allPromises, root } from './scenarios.ts';
 
 const test = suite('mutants', { limitMs: 90_000, hookLimitMs: 90_000 });
@@ -41,12 +41,14 @@ test('what each mutant changes stands once in its file, and each has a name of i
   assert.equal(faults, []);
 });
 
-test('each mutant names scenarios that exist', () => {
-  const wrong = mutants.flatMap(({ name, kills }) => {
+test('each mutant names scenarios that exist, and are played in its cells', () => {
+  const wrong = mutants.flatMap((mutant) => {
+    const { name, kills } = mutant;
+    const cells = cellsOf(mutant);
     const pairs = Object.entries(kills).flatMap(([file, titles]) => titles.map((title) => [file, title] as const));
     if (pairs.length === 0) return [`${name}: kills nothing`];
     return pairs
-      .filter(([file, title]) => named(file, title).length === 0)
+      .filter(([file, title]) => !named(file, title).some((one) => isPlayedIn(one, cells)))
       .map((pair) => `${name}: ${pair.join(': ')}`);
   });
   assert.equal(wrong, []);

@@ -1,5 +1,7 @@
 /** What a mutant is: the proxy with one rule taken out, and the scenarios that must notice. */
 
+import { serverNames } from '../servers/index.ts';
+
 /** One place of one file. */
 export interface Change {
   /** Below proxy/. */
@@ -29,6 +31,8 @@ export interface Promised {
   /** Name of the file, as in `Mutant.kills`. */
   readonly file: string;
   readonly title: string;
+  /** The cells that it is played in, as they stand at the end of its titles; none: it has no cells. */
+  readonly cells: readonly string[];
 }
 
 /** Most rules hold alike in all cells. */
@@ -41,6 +45,18 @@ export function cellsOf(mutant: Mutant): string {
 /** A test's title without the cell at its end. */
 export function promiseOf(title: string): string {
   return title.replace(/ \[[^[\]]*\]$/, '');
+}
+
+/** The cell at a title's end, if there is one: a real server, carrier and transport. Scripted rooms are played whatever is asked for. */
+export function cellOf(title: string): string[] {
+  const cell = title.match(/ \[(\w+, \w+, \w+)\]$/)?.[1];
+  return cell !== undefined && serverNames.some((name) => cell.startsWith(name)) ? [cell] : [];
+}
+
+/** Whether the promise is played in cells that have all of these, in the terms of `TEST_CELLS`. */
+export function isPlayedIn({ cells }: Promised, wanted: string): boolean {
+  const words = wanted.split(',');
+  return cells.length === 0 || cells.some((cell) => words.every((word) => cell.split(', ').includes(word)));
 }
 
 export function changesOf({ file, find, put, and = [] }: Mutant): Change[] {

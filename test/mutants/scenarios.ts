@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runChild } from '../support/run-child.ts';
-import { type Promised, promiseOf } from './mutant.ts';
+import { cellOf, type Promised, promiseOf } from './mutant.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -35,7 +35,11 @@ export async function allPromises(folder: string): Promise<Promised[]> {
   const found = new Map<string, Promised>();
   for (const { file, titles } of outcome.suites) {
     const name = file.slice('scenarios/'.length, -'.test.ts'.length);
-    for (const title of titles.map(promiseOf)) found.set(`${name} ${title}`, { file: name, title });
+    for (const one of titles) {
+      const title = promiseOf(one);
+      const cells = [...(found.get(`${name} ${title}`)?.cells ?? []), ...cellOf(one)];
+      found.set(`${name} ${title}`, { file: name, title, cells });
+    }
   }
   return [...found.values()];
 }

@@ -121,7 +121,7 @@ test('J5: a device on another node than the home that joins under another nick i
     await world.settle();
     assert.equal([...world.room.inside.values()], [nick === 'bob' ? 'ally' : nick]);
     // What its node keeps for another home is done with.
-    assert.equal([...(both[1].account?.mirror.unanswered() ?? [])], []);
+    assert.equal([...(both[1].account?.mirror.unanswered.joins() ?? [])], []);
   }
   assert.is(elsewhere.errors, 1);
   assert.is(elsewhere.place, 'in');
@@ -293,6 +293,73 @@ test('M4: what the lost home had taken and the room has not shown gets an error;
   assert.equal(b.heard, ['shown']);
   assert.is(b.errors, 1);
   assert.is(b.told.at(-1)?.id, 'taken');
+  noFault(world);
+});
+
+test('M4: a request is answered once when the home is lost: by the room where that home had not taken it, else by an error', async (context) => {
+  for (const isTaken of [true, false]) {
+    const { world, clients, nodes: all } = await joined(2, context);
+    const [a, b] = clients;
+    const ask = (): void => b.says(`<iq type='get' id='what' to='${ROOM}'><query xmlns='jabber:iq:version'/></iq>`);
+    if (isTaken) {
+      ask();
+      while (!world.up.get(a.jid)?.some((stanza) => `${stanza}`.includes('jabber:iq:version'))) {
+        world.busOnly();
+        await world.breathe();
+      }
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      for (let count = 0; count < 10; count += 1) {
+        world.busOnly();
+        await world.breathe();
+      }
+      world.up.delete(a.jid);
+    }
+    const killed = world.kill(all[0]);
+    if (!isTaken) ask();
+    await killed;
+    await world.settle(400);
+    const answers = b.told.filter(({ name, id }) => name === 'iq' && id === 'what');
+    assert.equal(
+      answers.map(({ type }) => type),
+      [isTaken ? 'error' : 'result'],
+    );
+    noFault(world);
+  }
+});
+
+test('push: a device on another node that goes to sleep while a message is on its way there is told of it', async (context) => {
+  const { world, clients } = await joined(2, context);
+  const [atHome, elsewhere] = clients;
+  const nudges: (string | undefined)[] = [];
+  const take = world.room.take.bind(world.room);
+  world.room.take = (from, stanza, now) => {
+    if (stanza.to !== elsewhere.jid) return take(from, stanza, now);
+    nudges.push(stanza.root.child('body')?.text());
+    return [];
+  };
+  elsewhere.account.input({ kind: 'session-push', session: elsewhere.id, enabled: true });
+  await world.settle();
+  const heard = world.roomSays();
+  await world.settle();
+  const late = world.roomSays();
+  // The home has heard it, and sent it on.
+  while (atHome.heard.at(-1) !== late) world.arrive(1);
+  assert.is(elsewhere.heard.at(-1), heard);
+  elsewhere.account.input({ kind: 'session-hibernates', session: elsewhere.id, isDeaf: false });
+  await world.settle();
+  assert.equal(nudges, [late]);
+  noFault(world);
+});
+
+test('what a session that is gone has asked is not kept for the next home', async (context) => {
+  const { world, clients } = await joined(2, context);
+  const [, b] = clients;
+  const { account } = b.node;
+  b.says(`<iq type='get' id='what' to='${ROOM}/bob'><query xmlns='jabber:iq:version'/></iq>`);
+  assert.ok(account?.mirror.unanswered.hasRequests);
+  b.drop();
+  assert.not.ok(account?.mirror.unanswered.hasRequests);
+  await world.settle();
   noFault(world);
 });
 

@@ -3,10 +3,10 @@
  */
 import type { Input, Owed } from '../inputs.ts';
 import { chance } from '../jitter.ts';
+import { failRequestsOf } from '../requests.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { noteLoss } from './heal.ts';
-import { failRequestsOf } from './iq.ts';
 import { left } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile } from './move.ts';

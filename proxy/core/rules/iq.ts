@@ -9,7 +9,8 @@ import { NS } from '../../xml/names.ts';
 import { emptied, type Stanza } from '../../xml/stanza.ts';
 import { carrierJids } from '../carriers.ts';
 import { keyOfNick } from '../occupancy.ts';
-import type { AccountState, CarrierId, Occupancy, PendingRequest, Session, Turn } from '../state.ts';
+import { failRequest } from '../requests.ts';
+import type { AccountState, CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { stray } from '../stray.ts';
 import { asksForInfo, tellOfArchive } from './archive.ts';
@@ -24,7 +25,8 @@ export function request(turn: Turn, room: Occupancy, session: Session, stanza: S
   if (room.carrier === undefined) return;
   if (countOf(state, session) >= MOST_PENDING) {
     out.drop('queue-full');
-    out.toSession(session.id, errorTo(stanza, 'wait', 'resource-constraint', 'Too many unanswered requests.'), stanza);
+    const text = 'Too many unanswered requests.';
+    out.toSession(session.id, stanzaError(stanza, { type: 'wait', condition: 'resource-constraint', text }), stanza);
     return;
   }
   const id = freshId(state);
@@ -138,40 +140,9 @@ export function mamResult(turn: Turn, carrier: CarrierId, stanza: Stanza): boole
 
 /** No answer within the time: an error, never silence (M4). */
 export function requestTimeout(turn: Turn, id: string): void {
+  const { carrier, room: key } = turn.state.requests.get(id) ?? {};
   failRequest(turn, id, 'remote-server-timeout', 'The room did not answer in time.');
+  const room = key === undefined ? undefined : turn.state.rooms.get(key);
+  if (room && carrier !== undefined) tryDepart(turn, room, carrier);
   turn.out.push({ kind: 'iq-timeout' });
-}
-
-/** The stream that a request went through is gone, and the answer with it. */
-export function failRequestsOf(turn: Turn, carrier: CarrierId, room?: Occupancy): void {
-  for (const [id, pending] of [...turn.state.requests]) {
-    if (pending.carrier !== carrier || (room && pending.room !== room.key)) continue;
-    failRequest(turn, id, 'service-unavailable', 'The connection to the room was lost before it answered.');
-  }
-}
-
-function failRequest(
-  turn: Turn,
-  id: string,
-  condition: 'remote-server-timeout' | 'service-unavailable',
-  text: string,
-): void {
-  const { state, out } = turn;
-  const pending = state.requests.get(id);
-  if (!pending) return;
-  state.requests.delete(id);
-  out.clearTimer(`iq ${id}`);
-  const session = state.sessions.get(pending.session);
-  if (session) out.toSession(session.id, errorTo(pending.stanza, 'wait', condition, text), pending.stanza);
-  const room = state.rooms.get(pending.room);
-  if (room) tryDepart(turn, room, pending.carrier);
-}
-
-function errorTo(
-  stanza: PendingRequest['stanza'],
-  type: 'wait',
-  condition: 'remote-server-timeout' | 'service-unavailable' | 'resource-constraint',
-  text: string,
-): string {
-  return stanzaError(stanza, { type, condition, text });
 }

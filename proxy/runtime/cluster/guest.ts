@@ -1,7 +1,8 @@
 /** Another node with sessions of an account, as the account's home sees it: what goes there, and what it has been told. */
+import { wordOf } from '../../core/nudge.ts';
 import type { CarrierId, SessionId } from '../../core/state.ts';
 import type { ChannelEnd } from './channel.ts';
-import { Payload } from './envelope.ts';
+import { Payload, Reading } from './envelope.ts';
 import type { HomeLink } from './home-link.ts';
 import type { EffectItem } from './items.ts';
 import type { MovedGuest } from './moving-house.ts';
@@ -41,6 +42,20 @@ export class Guest {
     if (view) payload.add(view);
     const sealed = payload.seal();
     this.#send(this.channel.push(sealed), sealed);
+  }
+
+  /** Text of the last word of a room that is on its way to a session there, as the other end has not taken it. */
+  underway(session: SessionId): string | undefined {
+    if (!this.payload.isEmpty) this.flush();
+    for (const { payload } of this.channel.unseen.toReversed()) {
+      const reading = new Reading<EffectItem>(payload);
+      for (const item of reading.items.toReversed()) {
+        if (item.kind !== 'fork' || !item.sessions.includes(session)) continue;
+        const text = wordOf(reading.stanza(item.stanza));
+        if (text !== '') return text;
+      }
+    }
+    return undefined;
   }
 
   #send(number: number, payload: Buffer): void {

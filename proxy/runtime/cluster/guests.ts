@@ -234,6 +234,10 @@ export class Guests implements Elsewhere {
 
   /** What another node says of itself, as far as it is this node that knows. */
   #heard(guest: Guest, input: Input): Input {
+    if (input.kind === 'session-hibernates' && this.#link.state.sessions.get(input.session)?.push) {
+      // What was sent to it meanwhile comes to its node after its client has gone.
+      return { ...input, unheard: guest.underway(input.session) ?? input.unheard };
+    }
     if (input.kind !== 'carriers-leave') return input;
     guest.hasCredentials = false;
     return { ...input, mayOpen: this.#link.hasCredentials() || this.hasCredentials };

@@ -2,7 +2,7 @@
 import type { Arrival, KnownRoom } from '../../core/arrival.ts';
 import { entered } from '../../core/entry.ts';
 import type { Input } from '../../core/inputs.ts';
-import { type Passage, shownOf, type Unfinished } from '../../core/passage.ts';
+import { type Passage, shownOf } from '../../core/passage.ts';
 import { RoomSet } from '../../core/room-set.ts';
 import { presentationOf } from '../../core/rules/join.ts';
 import type { Services } from '../../core/services.ts';
@@ -18,10 +18,11 @@ import {
   watchedRoom,
 } from '../../core/watch.ts';
 import { type BareKey, bareKey, resourceOf, splitJid } from '../../xml/address.ts';
-import { emptied, parseStanza, type Stanza } from '../../xml/stanza.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import type { Ports } from '../ports.ts';
 import type { ViewItem } from './items.ts';
 import { Newcomers } from './newcomers.ts';
+import { Unanswered } from './unanswered.ts';
 
 export class Mirror implements AccountView {
   readonly bare: string;
@@ -39,13 +40,10 @@ export class Mirror implements AccountView {
   readonly requests = { size: 1, has: (id: string): boolean => this.nextId > 0 && id.startsWith(this.idPrefix) };
   /** Rooms that sessions here have joined, or streams here carry. */
   readonly watched = new Map<BareKey, Occupancy>();
-  /** What was sent to rooms that have not answered the join yet, the join first, by session and room. */
-  readonly #asked = new Map<string, Stanza[]>();
   /** What the last message was when the first session here came in. */
   readonly #before = new Map<BareKey, string | undefined>();
   readonly newcomers = new Newcomers();
-  /** Requests to rooms that are not answered, without what is in them, by session and id. */
-  readonly #requests = new Map<string, { readonly session: SessionId; readonly stanza: Stanza }>();
+  readonly unanswered = new Unanswered();
   idPrefix = '';
   nextId = 0;
   accountStream: AccountState['accountStream'] = 'off';
@@ -156,7 +154,7 @@ export class Mirror implements AccountView {
       for (const room of left) {
         if (isPresumed(id, room)) continue;
         session.rooms.delete(room);
-        this.#asked.delete(`${id} ${room}`);
+        this.unanswered.settleJoin(id, room);
       }
     }
     for (const { id, jid, kind, status, entered, left } of item.carriers) {
@@ -180,10 +178,8 @@ export class Mirror implements AccountView {
     const rooms = this.sessions.get(id)?.rooms ?? [];
     this.sessions.delete(id);
     this.newcomers.drop(id);
-    for (const room of rooms) {
-      this.#asked.delete(`${id} ${room}`);
-      this.left(room, id);
-    }
+    this.unanswered.drop(id);
+    for (const room of rooms) this.left(room, id);
   }
 
   /** Something has happened to sessions and streams here. */
@@ -234,8 +230,7 @@ export class Mirror implements AccountView {
     const all = [...this.watched.values()];
     this.watched.clear();
     this.#before.clear();
-    this.#asked.clear();
-    this.#requests.clear();
+    this.unanswered.clear();
     return all;
   }
 
@@ -245,13 +240,9 @@ export class Mirror implements AccountView {
   #noteSent(id: SessionId, stanza: Stanza, isJoin: boolean): void {
     const key = bareKey(stanza.to ?? '');
     if (key === undefined) return;
-    const name = `${id} ${key}`;
-    const asked = this.#asked.get(name);
-    if (isJoin) this.#asked.set(name, [copy(stanza), ...(asked ?? []).slice(1)]);
-    else if (asked) {
-      // Bounded as at the home, which refuses what is beyond.
-      if (asked.length < MOST_ASKED) asked.push(copy(stanza));
-    } else if (stanza.name === 'iq') this.#noteRequest(id, stanza);
+    if (isJoin) this.unanswered.join(id, key, stanza);
+    else if (this.unanswered.follow(id, key, stanza)) return;
+    else if (stanza.name === 'iq') this.unanswered.request(id, stanza);
     else if (stanza.type === 'groupchat') {
       const room = this.watched.get(key);
       if (room?.members.has(id)) noteSaid(room, id, stanza, this.#now());
@@ -261,44 +252,15 @@ export class Mirror implements AccountView {
     }
   }
 
-  /** What a session has sent to rooms that have not answered its join. */
-  *unanswered(): Iterable<{ readonly session: SessionId; readonly stanza: Stanza }> {
-    for (const [name, stanzas] of this.#asked) {
-      const session = name.slice(0, name.indexOf(' ')) as SessionId;
-      for (const stanza of stanzas) yield { session, stanza };
-    }
-  }
-
-  /** What a session here is owed by rooms. */
-  unfinished(id: SessionId): Unfinished {
-    const asked = [...this.unanswered()].filter(({ session }) => session === id).map(({ stanza }) => stanza);
-    const unanswered = [...this.#requests.values()].filter(({ session }) => session === id);
-    return { asked, requests: new Map(), unanswered: unanswered.map(({ stanza }) => stanza) };
-  }
-
-  #noteRequest(session: SessionId, stanza: Stanza): void {
-    if (stanza.type !== 'get' && stanza.type !== 'set') return;
-    // More than the home lets a session have unanswered are refused there.
-    if (this.#requests.size < MOST_REQUESTS)
-      this.#requests.set(`${session} ${stanza.id}`, { session, stanza: emptied(stanza) });
-  }
-
-  /** What the rooms have not answered and, with the home, cannot answer any more. */
-  takeRequests(): { readonly session: SessionId; readonly stanza: Stanza }[] {
-    const all = [...this.#requests.values()];
-    this.#requests.clear();
-    return all;
-  }
-
   /** The home has a session here sent this. */
   noteSentTo(session: SessionId, text: Buffer): void {
     const isPresence = text[1] === 0x70;
     const isIq = text[1] === 0x69;
-    if (isIq && this.#requests.size === 0) return;
+    if (isIq && !this.unanswered.hasRequests) return;
     const stanza = parseStanza(text);
     if (isPresence) this.noteShown(stanza);
     else if (isIq) {
-      if (stanza.type === 'result' || stanza.type === 'error') this.#requests.delete(`${session} ${stanza.id}`);
+      if (stanza.type === 'result' || stanza.type === 'error') this.unanswered.settleRequest(session, stanza.id);
     } else if (stanza.type === 'error') this.forgetSaid(session, stanza.from, stanza.id);
   }
 
@@ -347,12 +309,12 @@ export class Mirror implements AccountView {
     const stanzas = session.held?.map(({ stanza }) => stanza) ?? [];
     session.held = undefined;
     const key = bareKey(stanzas[0]?.to ?? '');
-    if (key !== undefined) this.#asked.set(`${session.id} ${key}`, stanzas);
+    if (key !== undefined) this.unanswered.adopt(session.id, key, stanzas);
   }
 
   #adoptRoom(room: Occupancy, ports: Ports): void {
     for (const { session, stanza, behind } of room.waiting) {
-      if (ports.sessions.has(session)) this.#asked.set(`${session} ${room.key}`, [stanza, ...behind]);
+      if (ports.sessions.has(session)) this.unanswered.adopt(session, room.key, [stanza, ...behind]);
     }
     if (room.phase !== 'joined') return;
     const { nickRefusedUntil } = this.services.facts(splitJid(room.key).domain);
@@ -382,9 +344,7 @@ export class Mirror implements AccountView {
   }
 
   entered(key: BareKey, id: SessionId, last: string | undefined): void {
-    const name = `${id} ${key}`;
-    const [join] = this.#asked.get(name) ?? [];
-    this.#asked.delete(name);
+    const join = this.unanswered.settleJoin(id, key);
     const room = this.watched.get(key);
     if (!room) return;
     const arrived = this.newcomers.entered(key, id);
@@ -425,11 +385,6 @@ export class Mirror implements AccountView {
     this.#before.delete(key);
   }
 }
-
-/** Stanzas of one session behind a join that are kept. */
-const MOST_ASKED = 200;
-/** Unanswered requests that are kept. */
-const MOST_REQUESTS = 2048;
 
 function copy(stanza: Stanza): Stanza {
   return parseStanza(Buffer.from(stanza.bytes), stanza.declarations);

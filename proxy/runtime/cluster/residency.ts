@@ -4,17 +4,18 @@
  * cannot be sure.
  */
 import type { Passage } from '../../core/passage.ts';
-import { type AccountState, type CarrierId, createAccountState, type SessionId } from '../../core/state.ts';
+import { type AccountState, type CarrierId, createAccountState } from '../../core/state.ts';
 import type { AccountView } from '../../core/view.ts';
 import type { Fence } from '../../store/store.ts';
-import type { Stanza } from '../../xml/stanza.ts';
 import { carryOut } from './carry-out.ts';
 import { ChannelEnd } from './channel.ts';
 import { canBeTakenOver, isCarrying, streamsToFree } from './draining.ts';
 import { Home } from './home.ts';
 import { writeArrival, writeKnowledge } from './knowledge.ts';
-import { type House, type MovedGuest, packHouse, unpackHouse } from './moving-house.ts';
+import { keepLeftovers } from './leftovers.ts';
+import { unpackHouse } from './moving-house.ts';
 import type { Part } from './part.ts';
+import { isBetterElsewhere, sendHouse } from './relocation.ts';
 import { findHome, sleep } from './seek.ts';
 import { Visit } from './visit.ts';
 
@@ -174,30 +175,11 @@ export class Residency {
   lostHome(delayMs = 0): void {
     const visit = this.#visit;
     if (!visit) return;
-    const { mirror, waiting } = this.#part;
     this.#visit = undefined;
     visit.close();
     // Who was to rest for a stream elsewhere would not be told to go on.
     for (const session of this.#part.ports.sessions.values()) session.resume();
-    const untaken = visit.untaken();
-    const isUntaken = (session: SessionId, stanza: Stanza): boolean =>
-      untaken.some(
-        (one) => 'session' in one && one.session === session && 'stanza' in one && `${one.stanza}` === `${stanza}`,
-      );
-    // The home had taken these, and the room has not answered.
-    for (const one of mirror.unanswered()) {
-      if (!isUntaken(one.session, one.stanza)) waiting.add({ kind: 'session-stanza', ...one });
-    }
-    for (const one of mirror.takeRequests()) {
-      if (!isUntaken(one.session, one.stanza)) this.#part.refuse({ kind: 'session-stanza', ...one });
-    }
-    for (const one of untaken) {
-      if (one.kind !== 'session-stanza') waiting.add(one);
-      else {
-        mirror.forgetSaid(one.session, one.stanza.to, one.stanza.id);
-        waiting.add({ ...one, isUnsure: true });
-      }
-    }
+    keepLeftovers(this.#part, visit);
     this.seek(delayMs);
   }
 
@@ -290,7 +272,6 @@ export class Residency {
 
   // The home follows the carrier.
 
-  /** With no session and no rooms on streams of this node, a node that has them is the better home. */
   #considerMove(): void {
     if (this.#moveTimer || this.isPaused || !this.#wantsMove()) return;
     this.#moveTimer = setTimeout(() => {
@@ -300,14 +281,7 @@ export class Residency {
   }
 
   #wantsMove(): boolean {
-    const home = this.#home;
-    const { ports, accountStream } = this.#part;
-    if (!home || home.guests.sessionCount === 0) return false;
-    // An account stream that was lost is opened again after a pause, and sessions elsewhere may be about to go as well.
-    const willOpen = accountStream.hasCredentials && home.state.accountStream !== 'off';
-    if ((ports.sessions.size > 0 || accountStream.isInUse || willOpen) && !this.#isDraining) return false;
-    for (const id of ports.carriers.keys()) if ((home.state.carriers.get(id)?.rooms.size ?? 0) > 0) return false;
-    return true;
+    return this.#home !== undefined && isBetterElsewhere(this.#part, this.#home, this.#isDraining);
   }
 
   async #move(): Promise<void> {
@@ -332,35 +306,20 @@ export class Residency {
   }
 
   #moveOut(home: Home, fence: Fence): void {
-    const { node, key, bare, ports, accountStream, mirror, deps } = this.#part;
+    const { bare, ports, mirror, deps } = this.#part;
     const channel = new ChannelEnd(deps.token());
-    const own: MovedGuest = {
-      node: node.id,
-      channel: channel.state,
-      sessions: [...ports.sessions.keys()],
-      carriers: [...ports.carriers.keys()],
-      hasCredentials: accountStream.hasCredentials,
-    };
-    const late = home.runner.takeQueue();
-    const due = late.flatMap((one) => (one.kind === 'timer' ? [{ key: one.key, ms: 0 }] : []));
-    const guests = home.guests.moved;
-    const house: House = { state: home.state, timers: [...home.runner.timers, ...due], guests: [...guests, own] };
-    const { epoch, node: to } = fence;
-    node.send(to, { kind: 'home', account: key, bare, epoch }, packHouse(house, deps.now()));
-    for (const guest of guests)
-      if (guest.node !== to) node.send(guest.node, { kind: 'moved', account: key, epoch, to });
-    home.guests.refuseLate('no-home');
+    const late = sendHouse(this.#part, home, fence, channel);
     this.#leave(home);
     mirror.adopt(home.state, ports);
     this.#becomeGuest(fence, channel, true);
     const visit = this.#visit;
     for (const one of late) {
-      if (!visit || one.kind === 'timer' || one.kind === 'arrive') continue;
+      if (!visit || one.kind === 'arrive') continue;
       mirror.note(one);
       visit.input(one);
     }
     deps.metrics.homes.inc({ event: 'moved' });
-    deps.log.debug({ account: bare, to, epoch }, 'the home has moved');
+    deps.log.debug({ account: bare, to: fence.node, epoch: fence.epoch }, 'the home has moved');
     this.#part.settle();
   }
 

@@ -134,7 +134,7 @@ export class SharedAccount implements Account, Part {
     if (state) return passageOf(state, id, unfinishedOf(state, id));
     const { sessions, carriers, watched: rooms } = mirror;
     const before = (room: BareKey): string | undefined => mirror.before(room);
-    return passageOf({ sessions, carriers, rooms, before }, id, mirror.unfinished(id));
+    return passageOf({ sessions, carriers, rooms, before }, id, mirror.unanswered.of(id));
   }
 
   /**

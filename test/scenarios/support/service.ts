@@ -17,7 +17,7 @@ import { type ProxyOptions, startProxy, type TestProxy, type Transport } from '.
 import type { TestContext } from '../../support/suite.ts';
 import { startBalancer } from './balancer.ts';
 
-/** The nodes as one: counts, metrics and the log are those of all of them, everything else is the first one's. */
+/** The nodes as one: counts, metrics and the log are those of all of them, which stop in turn; everything else is the first one's. */
 export interface Service {
   readonly proxy: TestProxy;
   /** The first node, reached directly. */
@@ -124,6 +124,9 @@ function together(first: TestProxy, proxies: readonly TestProxy[], next: () => T
     at: (access) => next().at(access),
     get log() {
       return proxies.flatMap(({ log }) => log);
+    },
+    async stop() {
+      for (const proxy of proxies) await proxy.stop();
     },
   };
 }
