@@ -3,6 +3,7 @@
  * several can run in one process.
  */
 import { randomBytes } from 'node:crypto';
+import { openSealing } from './app-seal.ts';
 import { type AppStore, givenStore, openStore } from './app-store.ts';
 import type { Config, HostConfig, ListenerConfig } from './config.ts';
 import { Services } from './core/services.ts';
@@ -129,13 +130,16 @@ class ProxyApp implements App {
     const isShared = shared !== undefined || config.store.kind !== 'memory';
     const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs: config.cluster.lifeMs, newId: token });
     const accountDeps = this.#accountDeps(node, isShared);
-    this.#cluster = isShared ? new Cluster(node, accountDeps) : undefined;
+    this.#cluster = isShared ? new Cluster(node, accountDeps, this.#store) : undefined;
     this.#accounts = new Accounts(accountDeps, this.#cluster);
     metrics.workers.set(1);
     metrics.onScrape(() => this.#updateGauges());
   }
 
   #accountDeps(node: ClusterNode, isShared: boolean): AccountDeps {
+    const sealing = isShared
+      ? openSealing(this.#config.sealing, this.#store.vault, this.#log, this.metrics)
+      : undefined;
     let serial = 0;
     // Names of sessions and streams must not be those of another node.
     const prefix = isShared ? `${token()}.` : '';
@@ -151,7 +155,9 @@ class ProxyApp implements App {
         node: () => node.id,
         log: this.#log,
         cursorMs: this.#config.history.ageMs,
+        sealing,
       }),
+      sealing,
       isShared,
       logs: isShared && this.#config.history.isStored ? this.#store.logs : undefined,
       parking: new ParkingLot(this.#config.parking, this.metrics),

@@ -23,6 +23,8 @@ export class AccountStreamKeeper {
   readonly #owner: StreamOwner;
   #credentials: (Credentials & { readonly host: HostConfig }) | undefined;
   #stream: AccountStream | undefined;
+  /** What the store has of the credentials, as far as this node knows. */
+  #sealed: string | undefined;
   /** Full JID of the stream, once it is open. */
   #jid: string | undefined;
 
@@ -40,6 +42,22 @@ export class AccountStreamKeeper {
     this.#owner.input({ kind: 'credentials', known: true });
   }
 
+  /** Credentials that the store has had, sealed so. */
+  restoreCredentials(credentials: Credentials, host: HostConfig, sealed: string): void {
+    this.#sealed = sealed;
+    this.offerCredentials(credentials, host);
+  }
+
+  /** The store may have lost what it had. */
+  recordCredentials(): void {
+    if (this.#sealed !== undefined && this.isInUse) this.#deps.sealing?.put(this.#bare, this.#sealed);
+  }
+
+  /** A node that has the key can open the stream anew. */
+  get isSealed(): boolean {
+    return this.#sealed !== undefined;
+  }
+
   get hasCredentials(): boolean {
     return this.#credentials !== undefined;
   }
@@ -49,9 +67,11 @@ export class AccountStreamKeeper {
     const credentials = this.#credentials;
     if (!credentials) return false;
     const stream = new AccountStream(this.#bare, credentials, this.#deps, {
-      ready: (carrier, jid) => {
+      ready: (carrier, jid, stanzaBytes) => {
         this.#ports.carriers.set(carrier, stream);
         this.#jid = jid;
+        const { username, secret, host } = credentials;
+        this.#sealed = this.#deps.sealing?.keep(this.#bare, { username, secret, host: host.name, stanzaBytes });
         this.#deps.faces.enter(jid, (room) => faceIn(this.#owner.state, room));
         this.#owner.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid });
       },
@@ -80,6 +100,8 @@ export class AccountStreamKeeper {
   #refused(credentials: Credentials): void {
     const isLatest = this.#credentials === credentials;
     if (isLatest) this.#credentials = undefined;
+    if (this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);
+    this.#sealed = undefined;
     this.#owner.input({ kind: 'account-stream-failed', final: isLatest });
   }
 

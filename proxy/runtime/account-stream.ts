@@ -13,7 +13,7 @@ import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { AccountConnectError, type AccountConnection, connectAccountStream } from './account-connect.ts';
 import { resumeInTime } from './account-resumption.ts';
-import { becomeReachable, profileOf } from './carrier-profile.ts';
+import { becomeReachable, carrierStanzaBytes, profileOf } from './carrier-profile.ts';
 import type { AccountDeps } from './deps.ts';
 import { isManagement, tooHigh } from './managed-stream.ts';
 import { Outlet } from './outlet.ts';
@@ -32,7 +32,8 @@ const MOST_BREAKS = 10;
 const CONNECT_MS = 30_000;
 
 export interface AccountStreamEvents {
-  ready(carrier: CarrierId, jid: string): void;
+  /** `stanzaBytes`: the largest stanza that is safe on it, as far as the server is known. */
+  ready(carrier: CarrierId, jid: string, stanzaBytes: number): void;
   /** Could not be opened; `final`: trying again is pointless. */
   failed(final: boolean): void;
   stanza(carrier: CarrierId, stanza: Stanza): void;
@@ -106,7 +107,7 @@ export class AccountStream implements CarrierPort {
     this.#connectedAt = performance.now();
     metrics.accountStreamsOpened.inc();
     log.info({ leg: leg.id, profile, mechanism: connection.mechanism }, 'account stream open');
-    this.#events.ready(this.id, jid);
+    this.#events.ready(this.id, jid, carrierStanzaBytes(connection.serverHeader));
     leg.release();
   }
 

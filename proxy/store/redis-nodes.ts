@@ -93,6 +93,7 @@ export function createRedisNodes(parts: RedisParts): Nodes {
     },
     alive: () => list((isAlive) => isAlive),
     expired: async () => (await list((isAlive) => !isAlive)).map(({ id }) => id),
+    deadMs: async (id) => Number(await link.run(scripts.ended, [keys.nodes], [id])),
     async remove(id) {
       // First of all: from here on its claims are void for whoever looks. Then they are ended, so that they are for those
       // too who remember that it lives.

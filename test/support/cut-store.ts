@@ -28,6 +28,7 @@ export function cuttable(store: Store, isCut: () => boolean, isStill = (): boole
     cursors: part(store.cursors),
     logs: part(store.logs),
     hibernations: part(store.hibernations),
+    vault: part(store.vault),
     bus: {
       open: async (node, handler) => {
         refuse();

@@ -48,6 +48,8 @@ export interface NodeHandler {
   unreachable(node: string): void;
   /** What this node could not be sure of lately it can be sure of again, perhaps under another id. */
   recovered(isRenamed: boolean): void;
+  /** This node has looked which others live, and cleaned up behind those that do not. */
+  lookedAround(): void;
 }
 
 export class ClusterNode {
@@ -199,6 +201,7 @@ export class ClusterNode {
     this.#peers = alive;
     for (const id of gone) this.#handler?.lost(id);
     for (const id of await store.nodes.expired()) await cleanUp(store, id);
+    this.#handler?.lookedAround();
   }
 
   #receive({ from, body }: Envelope): void {
@@ -281,6 +284,13 @@ export class ClusterNode {
     } catch (error) {
       this.#options.log.debug({ error }, 'a home could not be given up');
     }
+  }
+
+  /** Gives the account up if this node has claimed it. @throws StoreError */
+  async giveUp(account: string): Promise<void> {
+    const { homes } = this.#options.store;
+    const fence = await homes.holder(account);
+    if (fence?.node === this.#id) await homes.release(account, fence);
   }
 
   /** Gives the account up. */
