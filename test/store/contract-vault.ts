@@ -73,6 +73,20 @@ export function vault(test: Suite, fixture: (context: TestContext) => Promise<St
     assert.is((await store.vault.read(account))?.text, 'text');
   });
 
+  test('what a home has written before it gives the account up is done before', async (context) => {
+    const { memberships, homes, nodes, vault: kept } = await open(context);
+    await nodes.announce({ id: 'n1', since: 0 }, 60_000);
+    const { epoch } = await homes.claim(account, 'n1', 60_000);
+    const fence = { node: 'n1', epoch };
+    for (const name of [room, other]) await memberships.setOccupancy(account, occupancyOf(name), fence);
+    await kept.put(account, 'text');
+    const steps = [room, other].map((name) => memberships.endOccupancy(account, name, fence));
+    assert.is(await homes.release(account, fence), true);
+    assert.equal(await Promise.all(steps), [[], []]);
+    assert.equal((await memberships.snapshot(account)).occupancies, []);
+    assert.is(await kept.read(account), undefined);
+  });
+
   test('since when there is no session is known, and begins anew after the next', async (context) => {
     const opened = await fixture(context);
     const { memberships, vault: kept } = await opened.open();
