@@ -201,7 +201,9 @@ const container = z.object({
   env: z.array(
     z.strictObject({
       name: z.string(),
-      valueFrom: z.strictObject({ secretKeyRef: z.strictObject({ name: z.string(), key: z.string() }) }),
+      valueFrom: z.strictObject({
+        secretKeyRef: z.strictObject({ name: z.string(), key: z.string(), optional: z.boolean().optional() }),
+      }),
     }),
   ),
   livenessProbe: probe,
