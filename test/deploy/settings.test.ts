@@ -326,7 +326,7 @@ test('Kubernetes: configuration, ports, probes and times of the deployment belon
   assert.equal([...byName.values()].sort(), portsOf(config));
   assert.equal(
     pod.env.map(({ name }) => name),
-    ['MINIMIX_STORE'],
+    ['MINIMIX_STORE', 'MINIMIX_SEALING_SECRET_KEY'],
   );
   for (const { httpGet } of [pod.livenessProbe, pod.readinessProbe, pod.startupProbe]) {
     assert.is(byName.get(httpGet.port), config.http?.port);
