@@ -29,6 +29,7 @@ import { MembershipRecorder } from './runtime/membership-recorder.ts';
 import { negotiate } from './runtime/negotiation.ts';
 import { ParkingLot } from './runtime/parking.ts';
 import { Reachability } from './runtime/reachability.ts';
+import type { Sealing } from './runtime/sealing.ts';
 import type { Store } from './store/store.ts';
 import type { StreamHeader } from './xml/stanza.ts';
 
@@ -120,26 +121,22 @@ class ProxyApp implements App {
       turn: this.#context.turn,
     });
     this.#dialer = new Dialer(this.#upstreamContext);
-    this.#reachability = new Reachability({
-      hosts: Object.values(config.hosts),
-      dial: (host) => this.#dial(host),
-      log,
-    });
+    const hosts = Object.values(config.hosts);
+    this.#reachability = new Reachability({ hosts, dial: (host) => this.#dial(host), log });
     this.#storeState = shared ? givenStore(shared) : openStore(config.store, log, metrics);
     this.#store = this.#storeState.store;
     const isShared = shared !== undefined || config.store.kind !== 'memory';
-    const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs: config.cluster.lifeMs, newId: token });
-    const accountDeps = this.#accountDeps(node, isShared);
+    const sealing = isShared ? openSealing(config.sealing, this.#store.vault, log, metrics) : undefined;
+    const { lifeMs } = config.cluster;
+    const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs, newId: token, opens: sealing?.opens });
+    const accountDeps = this.#accountDeps(node, isShared, sealing);
     this.#cluster = isShared ? new Cluster(node, accountDeps, this.#store) : undefined;
     this.#accounts = new Accounts(accountDeps, this.#cluster);
     metrics.workers.set(1);
     metrics.onScrape(() => this.#updateGauges());
   }
 
-  #accountDeps(node: ClusterNode, isShared: boolean): AccountDeps {
-    const sealing = isShared
-      ? openSealing(this.#config.sealing, this.#store.vault, this.#log, this.metrics)
-      : undefined;
+  #accountDeps(node: ClusterNode, isShared: boolean, sealing: Sealing | undefined): AccountDeps {
     let serial = 0;
     // Names of sessions and streams must not be those of another node.
     const prefix = isShared ? `${token()}.` : '';

@@ -53,9 +53,9 @@ export class AccountStreamKeeper {
     if (this.#sealed !== undefined && this.isInUse) this.#deps.sealing?.put(this.#bare, this.#sealed);
   }
 
-  /** A node that has the key can open the stream anew. */
-  get isSealed(): boolean {
-    return this.#sealed !== undefined;
+  /** With it a node that has the key can open the stream anew; undefined: there is no such thing. */
+  get sealed(): string | undefined {
+    return this.#sealed;
   }
 
   get hasCredentials(): boolean {

@@ -47,6 +47,11 @@ export class Sealing {
     this.#metrics = metrics;
   }
 
+  /** Names of the keys with which this node opens what is sealed. */
+  get opens(): readonly string[] {
+    return this.#seal.ids;
+  }
+
   /** The server has taken these credentials. `account`: bare JID. Returns what the store has of them now. */
   keep(account: string, { username, secret, host, stanzaBytes }: Kept): string {
     const text = JSON.stringify({ username, secret, host, stanzaBytes });

@@ -68,6 +68,11 @@ export class Seal {
     return `${VERSION}.${id}.${Buffer.concat([nonce, body, cipher.getAuthTag()]).toString('base64url')}`;
   }
 
+  /** The name of the key with which it was sealed; undefined: it was not. */
+  static keyOf(sealed: string): string | undefined {
+    return /^v1\.([0-9a-f]+)\./.exec(sealed)?.[1];
+  }
+
   open(sealed: string, { account, purpose }: SealedFor): Opened {
     const match = /^v1\.([0-9a-f]+)\.([\w-]+)$/.exec(sealed);
     if (!match) return { result: 'broken' };

@@ -177,6 +177,8 @@ export interface NodeRecord {
   readonly id: string;
   /** Epoch milliseconds, by the node's clock; for people. */
   readonly since: number;
+  /** Names of the keys with which it opens what is sealed; absent: it has none. */
+  readonly opens?: readonly string[];
 }
 
 /**

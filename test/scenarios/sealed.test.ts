@@ -168,6 +168,34 @@ scenario(
 );
 
 scenario(
+  'C4',
+  'SIGTERM of the home of an account without devices, another node living: nobody sees it go, and nothing that was said is lost',
+  async (scene) => {
+    const at = await place(scene);
+    const { witness, user } = at;
+    const [home, other] = await Promise.all([at.start(), at.start()]);
+    await until('the nodes know each other', async () => (await metric(home, 'minimix_cluster_peers')) === 1);
+    await leaveAccountBehind(at, home);
+    home.child.kill('SIGTERM');
+    const said = ['before'];
+    let isOver = false;
+    void home.ended.then(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      said.push(`word ${said.length}`);
+      await witness.say(said.at(-1) ?? '');
+    }
+    assert.is(await home.ended, 0);
+    assert.is(await metric(other, 'minimix_occupancies'), 1);
+    const seen = scene.server.features.sharedNick ? [] : [`-${user}`, `+${user}`];
+    assert.equal(await witness.sees(), seen);
+    assert.equal(await historyAt(at, other), said);
+    assert.equal(await witness.sees(), []);
+  },
+);
+
+scenario(
   'J8',
   'a room with a password has the account back after SIGKILL, although its password lies nowhere in the clear',
   async (scene) => {
@@ -176,7 +204,7 @@ scenario(
     const room = scene.newRoom();
     const witness = await watch(scene, {
       room,
-      config: { 'muc#roomconfig_passwordprotectedroom': '1', 'muc#roomconfig_roomsecret': 'open-sesame' },
+      config: { passwordprotectedroom: '1', roomsecret: 'open-sesame' },
     });
     const before = await at.start();
     const client = await device(at, before);

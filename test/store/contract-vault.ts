@@ -182,6 +182,18 @@ export function vault(test: Suite, fixture: (context: TestContext) => Promise<St
     assert.equal(await kept.waiting(60_000, 10), []);
   });
 
+  test('which keys a node has is known as long as it lives', async (context) => {
+    const opened = await fixture(context);
+    const [{ nodes }, other] = [await opened.open(), await opened.open()];
+    await nodes.announce({ id: 'n1', since: 5, opens: ['aa', 'bb'] }, 10_000);
+    await nodes.announce({ id: 'n2', since: 6 }, 10_000);
+    await nodes.heartbeat('n1', 20_000);
+    assert.equal(await other.nodes.alive(), [
+      { id: 'n1', since: 5, opens: ['aa', 'bb'] },
+      { id: 'n2', since: 6 },
+    ]);
+  });
+
   test('for how long a node has been dead is known until it is removed', async (context) => {
     const opened = await fixture(context);
     const { nodes } = await opened.open();

@@ -3,6 +3,7 @@ import type { Settings } from '../../core/state.ts';
 import type { Store } from '../../store/store.ts';
 import type { BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
+import { Bequests, bequeathAll } from './bequests.ts';
 import type { Message } from './messages.ts';
 import { readHouseSettings } from './moving-house.ts';
 import { CLAIM_MS, type ClusterNode, type NodeHandler, type NodeMessage } from './node.ts';
@@ -22,6 +23,7 @@ export class Cluster implements NodeHandler {
   readonly #accounts = new Map<string, SharedAccount>();
   readonly #store: Store;
   readonly #orphans: Orphans;
+  readonly #bequests = new Bequests();
   /** Accounts that have been at home here to the end, and that others may take up. */
   readonly #left: SharedAccount[] = [];
   #renewal: NodeJS.Timeout | undefined;
@@ -90,9 +92,13 @@ export class Cluster implements NodeHandler {
       this.recalls.message(from, message);
       return;
     }
+    if (message.kind === 'bequest') {
+      this.#bequests.put(message.account, message.sealed);
+      return;
+    }
     const account = this.#accounts.get(message.account);
-    if (account) account.message(from, message, payload);
-    else if (message.kind === 'home') this.#moveIn(from, message, payload);
+    if (message.kind === 'home') this.#moveIn(from, message, payload);
+    else if (account) account.message(from, message, payload);
     else if (message.kind === 'attach' || message.kind === 'data') {
       // Also who was attached to a home that is none any more must look for another.
       const { account: name, channel } = message;
@@ -101,10 +107,13 @@ export class Cluster implements NodeHandler {
     }
   }
 
-  /** An account comes to this node that has nothing of it any more; it had when it was sent. */
+  /** An account comes to this node, which may have nothing of it. */
   #moveIn(from: string, message: Extract<Message, { kind: 'home' }>, payload: Buffer): void {
-    const { account, bare } = message;
-    this.account(account as BareKey, bare, readHouseSettings(payload)).message(from, message, payload);
+    const { account: key, bare } = message;
+    const known = this.#accounts.get(key);
+    const account = known ?? this.account(key as BareKey, bare, readHouseSettings(payload));
+    account.message(from, message, payload);
+    this.#bequests.give(account, this.#deps);
   }
 
   gap(): void {
@@ -130,10 +139,12 @@ export class Cluster implements NodeHandler {
   /** Before a stop: what hangs on this node goes to nodes that stay, as far as that is done within the time. */
   async drain(timeoutMs: number): Promise<void> {
     this.#orphans.close();
+    const end = performance.now() + timeoutMs;
     for (const account of [...this.#accounts.values()]) account.drain();
+    await bequeathAll(this.#accounts.values(), this.node, end);
     const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
     // Without the store nothing can be given to anybody.
-    await this.#until(() => isDone() || !this.node.isReached, timeoutMs);
+    await this.#until(() => isDone() || !this.node.isReached, end - performance.now());
   }
 
   /** All sessions of this node have ended: the others have been told, or cannot be. */

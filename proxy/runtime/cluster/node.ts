@@ -9,7 +9,7 @@ import type { Hibernations } from '../../store/hibernations.ts';
 import { type Fence, type Store, StoreError } from '../../store/store.ts';
 import { cleanUp } from './clean-up.ts';
 import { readBody, writeBody } from './envelope.ts';
-import type { Message } from './messages.ts';
+import type { Bequest, Message } from './messages.ts';
 import type { RecallMessage } from './recalls.ts';
 
 /** How long a claim is in force without being renewed (ms). It ends with its node's life anyway. */
@@ -33,9 +33,11 @@ export interface NodeOptions {
   /** How long the others believe this node alive without a sign of life (ms). */
   readonly lifeMs: number;
   readonly newId: () => string;
+  /** Names of the keys with which it opens what is sealed; undefined: it has none. */
+  readonly opens?: readonly string[] | undefined;
 }
 
-export type NodeMessage = Message | RecallMessage;
+export type NodeMessage = Message | RecallMessage | Bequest;
 
 /** What happens to a node. */
 export interface NodeHandler {
@@ -65,6 +67,8 @@ export class ClusterNode {
   #isStopped = false;
   #beating: Promise<void> | undefined;
   #peers = new Set<string>();
+  /** Which keys nodes have, as of the last heartbeat. */
+  #opens = new Map<string, readonly string[]>();
   /** Monotonic time until which nobody else is held for dead. */
   #patientUntil = Number.NEGATIVE_INFINITY;
 
@@ -111,6 +115,12 @@ export class ClusterNode {
     return this.#peers;
   }
 
+  /** Another node that has the key, by chance; undefined: there is none. */
+  peerWith(key: string): string | undefined {
+    const able = [...this.#peers].filter((id) => this.#opens.get(id)?.includes(key));
+    return able[Math.floor(Math.random() * able.length)];
+  }
+
   /** While the store cannot be reached it is tried again: the node is known to others when it is. */
   async start(handler: NodeHandler): Promise<void> {
     this.#handler = handler;
@@ -131,7 +141,8 @@ export class ClusterNode {
       envelope: (envelope) => this.#receive(envelope),
       gap: () => this.#handler?.gap(),
     });
-    await store.nodes.announce({ id: this.#id, since: Date.now() }, lifeMs);
+    const { opens } = this.#options;
+    await store.nodes.announce({ id: this.#id, since: Date.now(), ...(opens && { opens }) }, lifeMs);
     this.#trust(begun);
     await this.#lookAround();
   }
@@ -191,8 +202,10 @@ export class ClusterNode {
 
   async #lookAround(): Promise<void> {
     const { store } = this.#options;
-    const alive = new Set((await store.nodes.alive()).map(({ id }) => id));
+    const records = await store.nodes.alive();
+    const alive = new Set(records.map(({ id }) => id));
     alive.delete(this.#id);
+    this.#opens = new Map(records.map(({ id, opens = [] }) => [id, opens]));
     if (performance.now() < this.#patientUntil) {
       for (const id of alive) this.#peers.add(id);
       return;

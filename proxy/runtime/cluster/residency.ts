@@ -323,11 +323,12 @@ export class Residency {
     return true;
   }
 
-  async #move(): Promise<void> {
+  /** `heir`: a node that has nothing of the account yet. */
+  async #move(heir?: string): Promise<void> {
     const { node, key, deps } = this.#part;
     const home = this.#home;
-    const to = home?.guests.best()?.node;
-    if (!home || to === undefined || this.isPaused || !this.#wantsMove()) return;
+    const to = heir ?? home?.guests.best()?.node;
+    if (!home || to === undefined || this.isPaused || (heir === undefined && !this.#wantsMove())) return;
     this.#isMoving = true;
     home.runner.freeze();
     home.guests.flush();
@@ -424,6 +425,13 @@ export class Residency {
       this.#leaving = streamsToFree(home.state, ports);
       home.input({ kind: 'carriers-leave', carriers: this.#leaving, mayOpen: false });
     }
+  }
+
+  /** The home goes to that node, which opens the account's stream anew, and takes over what this one has carried. */
+  async bequeath(heir: string): Promise<void> {
+    await this.#move(heir);
+    const carriers = [...this.#part.ports.carriers.keys()];
+    this.#visit?.input({ kind: 'carriers-leave', carriers, mayOpen: true });
   }
 
   /** Nothing that others need hangs on this node. */

@@ -344,7 +344,12 @@ export class SharedAccount implements Account, Part {
   /** Its rooms end with the streams of this node, and somebody with the key could take them again. */
   get isLeftBehind(): boolean {
     const { state } = this;
-    return state !== undefined && state.rooms.size > 0 && this.accountStream.isSealed;
+    return state !== undefined && state.rooms.size > 0 && this.accountStream.sealed !== undefined;
+  }
+
+  /** This node is about to stop: the account goes to another one, which has been sent what it needs to open the account's stream. */
+  bequeath(heir: string): Promise<void> {
+    return this.#residency.bequeath(heir);
   }
 
   /** A session is about to come. Resolves when this node knows of the account what its home knows, or when that takes too long. */

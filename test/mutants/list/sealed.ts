@@ -38,6 +38,14 @@ export const sealed: readonly Mutant[] = [
     kills: { sealed: ['C4 SIGTERM of the only'] },
   },
   {
+    name: 'a node that stops gives its accounts to nobody before',
+    file: 'runtime/cluster/cluster.ts',
+    find: '    await bequeathAll(this.#accounts.values(), this.node, end);\n',
+    put: '',
+    cells,
+    kills: { sealed: ['C4 SIGTERM of the home'] },
+  },
+  {
     name: 'the password of a room is not kept',
     file: 'runtime/membership-recorder.ts',
     find: 'this.#sealing?.sealRoom(account, room, password);\n',
