@@ -25,6 +25,8 @@ export class AccountStreamKeeper {
   #stream: AccountStream | undefined;
   /** What the store has of the credentials, as far as this node knows. */
   #sealed: string | undefined;
+  /** How often the store was asked, or what it says has become of no use. */
+  #asks = 0;
   /** Full JID of the stream, once it is open. */
   #jid: string | undefined;
 
@@ -60,6 +62,22 @@ export class AccountStreamKeeper {
 
   get hasCredentials(): boolean {
     return this.#credentials !== undefined;
+  }
+
+  /** Opens the stream with what the store has of the password, which no node has seen; its owner hears what comes of it. */
+  async openSealed(): Promise<void> {
+    const { sealing, config } = this.#deps;
+    this.#asks += 1;
+    const asked = this.#asks;
+    const found = await sealing?.recall(this.#bare);
+    // Meanwhile a device may have come with it, or nobody needs it any more.
+    if (this.#stream || this.#asks !== asked) return;
+    const host = found && config.hosts[found.kept.host];
+    if (found && host?.accountStreams && !this.#credentials) {
+      this.#sealed = found.sealed;
+      this.#credentials = { ...found.kept, host };
+    }
+    if (!this.open()) this.#owner.input({ kind: 'account-stream-failed', final: true });
   }
 
   /** Opens the stream; its owner hears what comes of it. False: no password is known. */
@@ -107,6 +125,7 @@ export class AccountStreamKeeper {
 
   /** Ends the stream and forgets the password. */
   close(): void {
+    this.#asks += 1;
     this.forget();
     this.end();
   }

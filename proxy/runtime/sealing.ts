@@ -72,6 +72,18 @@ export class Sealing {
     this.#done(this.#vault.forget(account, sealed));
   }
 
+  /** What the store has of the account, where it can be had and opened. */
+  async recall(account: string): Promise<{ readonly kept: Kept; readonly sealed: string } | undefined> {
+    try {
+      const sealed = (await this.#vault.read(account))?.text;
+      const unsealed = sealed === undefined ? undefined : this.open(account, sealed);
+      return sealed !== undefined && unsealed?.result === 'opened' ? { kept: unsealed.kept, sealed } : undefined;
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
   open(account: string, sealed: string): Unsealed {
     const opened = this.#count(this.#seal.open(sealed, { account, purpose: PASSWORD }));
     if (opened.result !== 'opened') return { result: opened.result };
@@ -96,10 +108,12 @@ export class Sealing {
   }
 
   #done(step: Promise<unknown>): void {
-    step.catch((error: unknown) => {
-      this.#metrics.sealed.inc({ event: 'failed' });
-      this.#log.debug({ error }, 'the store does not keep what is sealed');
-    });
+    step.catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): void {
+    this.#metrics.sealed.inc({ event: 'failed' });
+    this.#log.debug({ error }, 'the store does not keep, or give, what is sealed');
   }
 }
 

@@ -1,9 +1,8 @@
 /**
- * A node that stops and has accounts without devices gives them to nodes that can open their streams (C4): first what is sealed goes there, then
- * the home, and then the rooms are handed over from stream to stream, unseen where an account may share its nick.
+ * A node that stops and has accounts without devices gives them to nodes that can open their streams (C4): the home goes there first, then the
+ * rooms are handed over from stream to stream, unseen where an account may share its nick.
  */
 import { Seal } from '../../store/seal.ts';
-import type { AccountDeps } from '../deps.ts';
 import type { ClusterNode } from './node.ts';
 import { sleep } from './seek.ts';
 import type { SharedAccount } from './shared-account.ts';
@@ -11,8 +10,6 @@ import type { SharedAccount } from './shared-account.ts';
 /** Accounts that are given away at a time: each opens a stream. */
 const AT_ONCE = 16;
 const STEP_MS = 5;
-/** What is sealed goes right before the account: of what does not follow so much is remembered. */
-const MOST_KEPT = 1000;
 
 /** To be called when all else is on its way. Ends at that time (monotonic), or when it can be done no more. */
 export async function bequeathAll(accounts: Iterable<SharedAccount>, node: ClusterNode, end: number): Promise<void> {
@@ -32,29 +29,7 @@ async function bequeath(account: SharedAccount, node: ClusterNode, end: number):
   const { sealed } = account.accountStream;
   const key = sealed === undefined ? undefined : Seal.keyOf(sealed);
   const heir = key === undefined ? undefined : node.peerWith(key);
-  if (sealed === undefined || heir === undefined || account.isOver) return;
-  node.send(heir, { kind: 'bequest', account: account.key, sealed });
+  if (heir === undefined || account.isOver) return;
   await account.bequeath(heir);
   while (!account.isDrained && !account.isOver && node.isReached && performance.now() < end) await sleep(STEP_MS);
-}
-
-/** What other nodes have sent, until the accounts come that it belongs to. */
-export class Bequests {
-  readonly #kept = new Map<string, string>();
-
-  put(account: string, sealed: string): void {
-    const [oldest] = this.#kept.keys();
-    if (oldest !== undefined && this.#kept.size >= MOST_KEPT) this.#kept.delete(oldest);
-    this.#kept.set(account, sealed);
-  }
-
-  /** The account has come. */
-  give({ key, bare, accountStream }: SharedAccount, { sealing, config }: AccountDeps): void {
-    const sealed = this.#kept.get(key);
-    this.#kept.delete(key);
-    if (sealed === undefined || accountStream.hasCredentials) return;
-    const unsealed = sealing?.open(bare, sealed);
-    const host = unsealed?.result === 'opened' ? config.hosts[unsealed.kept.host] : undefined;
-    if (unsealed?.result === 'opened' && host) accountStream.restoreCredentials(unsealed.kept, host, sealed);
-  }
 }

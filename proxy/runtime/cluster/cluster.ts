@@ -3,7 +3,7 @@ import type { Settings } from '../../core/state.ts';
 import type { Store } from '../../store/store.ts';
 import type { BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
-import { Bequests, bequeathAll } from './bequests.ts';
+import { bequeathAll } from './bequests.ts';
 import type { Message } from './messages.ts';
 import { readHouseSettings } from './moving-house.ts';
 import { CLAIM_MS, type ClusterNode, type NodeHandler, type NodeMessage } from './node.ts';
@@ -23,7 +23,6 @@ export class Cluster implements NodeHandler {
   readonly #accounts = new Map<string, SharedAccount>();
   readonly #store: Store;
   readonly #orphans: Orphans;
-  readonly #bequests = new Bequests();
   /** Accounts that have been at home here to the end, and that others may take up. */
   readonly #left: SharedAccount[] = [];
   #renewal: NodeJS.Timeout | undefined;
@@ -92,13 +91,9 @@ export class Cluster implements NodeHandler {
       this.recalls.message(from, message);
       return;
     }
-    if (message.kind === 'bequest') {
-      this.#bequests.put(message.account, message.sealed);
-      return;
-    }
     const account = this.#accounts.get(message.account);
-    if (message.kind === 'home') this.#moveIn(from, message, payload);
-    else if (account) account.message(from, message, payload);
+    if (account) account.message(from, message, payload);
+    else if (message.kind === 'home') this.#moveIn(from, message, payload);
     else if (message.kind === 'attach' || message.kind === 'data') {
       // Also who was attached to a home that is none any more must look for another.
       const { account: name, channel } = message;
@@ -107,13 +102,10 @@ export class Cluster implements NodeHandler {
     }
   }
 
-  /** An account comes to this node, which may have nothing of it. */
+  /** An account comes to this node that has nothing of it: any more, or because this node is its heir. */
   #moveIn(from: string, message: Extract<Message, { kind: 'home' }>, payload: Buffer): void {
-    const { account: key, bare } = message;
-    const known = this.#accounts.get(key);
-    const account = known ?? this.account(key as BareKey, bare, readHouseSettings(payload));
-    account.message(from, message, payload);
-    this.#bequests.give(account, this.#deps);
+    const { account, bare } = message;
+    this.account(account as BareKey, bare, readHouseSettings(payload)).message(from, message, payload);
   }
 
   gap(): void {

@@ -55,10 +55,3 @@ export type Message =
   | { readonly kind: 'moved'; readonly account: string; readonly epoch: number; readonly to: string }
   /** To the new home: a payload with the account's whole state follows. */
   | { readonly kind: 'home'; readonly account: string; readonly bare: string; readonly epoch: number };
-
-/** To the node that is about to be the home of an account: what it needs to open the account's stream, sealed. */
-export interface Bequest {
-  readonly kind: 'bequest';
-  readonly account: string;
-  readonly sealed: string;
-}

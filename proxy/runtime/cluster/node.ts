@@ -9,7 +9,7 @@ import type { Hibernations } from '../../store/hibernations.ts';
 import { type Fence, type Store, StoreError } from '../../store/store.ts';
 import { cleanUp } from './clean-up.ts';
 import { readBody, writeBody } from './envelope.ts';
-import type { Bequest, Message } from './messages.ts';
+import type { Message } from './messages.ts';
 import type { RecallMessage } from './recalls.ts';
 
 /** How long a claim is in force without being renewed (ms). It ends with its node's life anyway. */
@@ -37,7 +37,7 @@ export interface NodeOptions {
   readonly opens?: readonly string[] | undefined;
 }
 
-export type NodeMessage = Message | RecallMessage | Bequest;
+export type NodeMessage = Message | RecallMessage;
 
 /** What happens to a node. */
 export interface NodeHandler {

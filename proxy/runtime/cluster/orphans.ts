@@ -51,6 +51,8 @@ export class Orphans {
   #isOver = false;
   #from = 0;
   #looks = 0;
+  /** That there are accounts which this node cannot open; it would be told of each of them. */
+  #hasTold = false;
   /** When each may be tried again (monotonic), and after which pause. */
   readonly #postponed = new Map<string, { readonly until: number; readonly pause: number }>();
 
@@ -128,7 +130,11 @@ export class Orphans {
     }
     if (unsealed.result === 'unknown-key') {
       metrics.orphans.inc({ result: 'unknown-key' });
-      log.warn({ account: name }, 'an account is not taken up: it was sealed with another key than this node has');
+      log[this.#hasTold ? 'debug' : 'warn'](
+        { account: name },
+        'not taken up: sealed with another key than this node has',
+      );
+      this.#hasTold = true;
       return 'later';
     }
     const { kept } = unsealed;

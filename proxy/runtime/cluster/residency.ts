@@ -317,7 +317,8 @@ export class Residency {
     const { ports, accountStream } = this.#part;
     if (!home || home.guests.sessionCount === 0) return false;
     // An account stream that was lost is opened again after a pause, and sessions elsewhere may be about to go as well.
-    const willOpen = accountStream.hasCredentials && home.state.accountStream !== 'off';
+    const { accountStream: phase } = home.state;
+    const willOpen = phase === 'opening' || (accountStream.hasCredentials && phase !== 'off');
     if ((ports.sessions.size > 0 || accountStream.isInUse || willOpen) && !this.#isDraining) return false;
     for (const id of ports.carriers.keys()) if ((home.state.carriers.get(id)?.rooms.size ?? 0) > 0) return false;
     return true;
