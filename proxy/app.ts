@@ -3,6 +3,7 @@
  * several can run in one process.
  */
 import { randomBytes } from 'node:crypto';
+import { openSealing } from './app-seal.ts';
 import { type AppStore, givenStore, openStore } from './app-store.ts';
 import type { Config, HostConfig, ListenerConfig } from './config.ts';
 import { Services } from './core/services.ts';
@@ -28,6 +29,7 @@ import { MembershipRecorder } from './runtime/membership-recorder.ts';
 import { negotiate } from './runtime/negotiation.ts';
 import { ParkingLot } from './runtime/parking.ts';
 import { Reachability } from './runtime/reachability.ts';
+import type { Sealing } from './runtime/sealing.ts';
 import type { Store } from './store/store.ts';
 import type { StreamHeader } from './xml/stanza.ts';
 
@@ -119,23 +121,22 @@ class ProxyApp implements App {
       turn: this.#context.turn,
     });
     this.#dialer = new Dialer(this.#upstreamContext);
-    this.#reachability = new Reachability({
-      hosts: Object.values(config.hosts),
-      dial: (host) => this.#dial(host),
-      log,
-    });
+    const hosts = Object.values(config.hosts);
+    this.#reachability = new Reachability({ hosts, dial: (host) => this.#dial(host), log });
     this.#storeState = shared ? givenStore(shared, log, metrics) : openStore(config.store, log, metrics);
     this.#store = this.#storeState.store;
     const isShared = shared !== undefined || config.store.kind !== 'memory';
-    const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs: config.cluster.lifeMs, newId: token });
-    const accountDeps = this.#accountDeps(node, isShared);
-    this.#cluster = isShared ? new Cluster(node, accountDeps) : undefined;
+    const sealing = isShared ? openSealing(config.sealing, this.#store.vault, log, metrics) : undefined;
+    const { lifeMs } = config.cluster;
+    const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs, newId: token, opens: sealing?.opens });
+    const accountDeps = this.#accountDeps(node, isShared, sealing);
+    this.#cluster = isShared ? new Cluster(node, accountDeps, this.#store) : undefined;
     this.#accounts = new Accounts(accountDeps, this.#cluster);
     metrics.workers.set(1);
     metrics.onScrape(() => this.#updateGauges());
   }
 
-  #accountDeps(node: ClusterNode, isShared: boolean): AccountDeps {
+  #accountDeps(node: ClusterNode, isShared: boolean, sealing: Sealing | undefined): AccountDeps {
     let serial = 0;
     // Names of sessions and streams must not be those of another node.
     const prefix = isShared ? `${token()}.` : '';
@@ -151,7 +152,9 @@ class ProxyApp implements App {
         node: () => node.id,
         log: this.#log,
         cursorMs: this.#config.history.ageMs,
+        sealing,
       }),
+      sealing,
       isShared,
       logs: isShared && this.#config.history.isStored ? this.#storeState.logs : undefined,
       parking: new ParkingLot(this.#config.parking, this.metrics),

@@ -26,6 +26,7 @@ export type {
   LogLevel,
   RateConfig,
   RateLimit,
+  SealingConfig,
   StoreConfig,
   UpstreamConfig,
   XmlLimits,

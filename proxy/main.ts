@@ -35,8 +35,8 @@ function refuse(messages: string[]): number {
   return 2;
 }
 
-/** What only the start of the proxy would show otherwise: files that are not there. */
-function check(loaded: Loaded): number {
+/** What only the start of the proxy would show otherwise: files that are not there, keys that are none. */
+async function check(loaded: Loaded): Promise<number> {
   const faults = filesOf(loaded.config).flatMap(([key, file]) => {
     try {
       accessSync(file, fsConstants.R_OK);
@@ -45,8 +45,15 @@ function check(loaded: Loaded): number {
       return [`${key}: cannot read ${file}: ${reasonOf(error)}`];
     }
   });
+  const warnings = [...loaded.warnings];
+  try {
+    const { openSeal } = await import('./app-seal.ts');
+    openSeal(loaded.config.sealing, { warn: (_, message) => void warnings.push(message) });
+  } catch (error) {
+    faults.push(failureOf(error));
+  }
   if (faults.length > 0) return refuse(faults);
-  for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   return print(`configuration is valid\n\n${formatEffective(loaded.effective)}`);
 }
 
@@ -114,7 +121,12 @@ async function run(loaded: Loaded): Promise<number> {
   const { config, warnings } = loaded;
   const log = createLog(config.log);
   endOnFault(log);
-  const app = await createService(loaded, log);
+  let app: Service;
+  try {
+    app = await createService(loaded, log);
+  } catch (error) {
+    return fail(error, log);
+  }
   const asked = watchSignals(app, log);
   for (const warning of warnings) log.warn({}, warning);
   try {
@@ -123,11 +135,15 @@ async function run(loaded: Loaded): Promise<number> {
     if (first === 'started')
       log.info({ version: readVersion(), http: app.httpAddress, workers: config.workers }, 'started');
   } catch (error) {
-    process.stderr.write(`minimix-proxy: ${failureOf(error)}\n`);
-    log.flush();
-    return 1;
+    return fail(error, log);
   }
   return end(app, log, await asked);
+}
+
+function fail(error: unknown, log: RootLog): number {
+  process.stderr.write(`minimix-proxy: ${failureOf(error)}\n`);
+  log.flush();
+  return 1;
 }
 
 async function end(app: Service, log: RootLog, signal: string): Promise<number> {

@@ -112,6 +112,28 @@ test('--check-config shows a store without its password', async (context) => {
   assert.not.match(stdout + stderr, 'geheim');
 });
 
+test('keys that cannot be read, or are none, end the start with their name, without a stack and a word of them', async (context) => {
+  const file = await temporary(context, 'seal.key', 'geheim\n');
+  const good = [...(await goodArgs(context)), '--store', 'redis://127.0.0.1:1'];
+  const cases: [flags: string[], code: number, said: string][] = [
+    [['--check-config', '--set', `sealing.key-file=${file}`], 2, `sealing.key-file: ${file}: key 1 is not 32 bytes`],
+    [['--set', `sealing.key-file=${file}`], 1, `sealing.key-file: ${file}: key 1 is not 32 bytes`],
+    [
+      ['--set', 'sealing.key-file=/nowhere/seal.key'],
+      1,
+      'sealing.key-file: cannot read /nowhere/seal.key: no such file',
+    ],
+    [['--set', 'sealing.secret-key=geheim'], 2, 'sealing.secret-key: [masked] is not allowed'],
+  ];
+  for (const [flags, code, said] of cases) {
+    const ended = await start(context, [...good, ...flags]).ended;
+    assert.is(ended.code, code, said);
+    assert.match(ended.stderr, said);
+    assert.not.match(ended.stderr, ' at ');
+    assert.not.match(ended.stdout + ended.stderr, 'geheim');
+  }
+});
+
 test('--check-config finds files that cannot be read', async (context) => {
   const args = [
     '--check-config',

@@ -1,6 +1,14 @@
 /** From the file's names to the program's, and the checks that concern more than one key. */
 import type { Settings } from './schema.ts';
-import type { Config, HostConfig, LimitsConfig, ListenerConfig, RateLimit, StoreConfig } from './types.ts';
+import type {
+  Config,
+  HostConfig,
+  LimitsConfig,
+  ListenerConfig,
+  RateLimit,
+  SealingConfig,
+  StoreConfig,
+} from './types.ts';
 import { defaultPath } from './urls.ts';
 import { formatAddress, hostKey, isDomain, isLoopback } from './values.ts';
 
@@ -24,11 +32,15 @@ export function convert(settings: Settings): Config | Conflict[] {
       '1 with store: memory, which no other process can see; more with a store such as redis://127.0.0.1:6379';
     conflicts.push({ path: ['workers'], allowed });
   }
+  if (settings.sealing['key-file'] !== undefined && settings.sealing['secret-key'] !== undefined) {
+    conflicts.push({ path: ['sealing', 'key-file'], allowed: 'off where sealing.secret-key is given' });
+  }
   if (conflicts.length > 0) return conflicts;
   return deepFreeze<Config>({
     listeners,
     hosts,
     store: toStore(settings),
+    sealing: toSealing(settings.sealing),
     workers: settings.workers,
     http: settings.http,
     sasl: settings.sasl,
@@ -86,6 +98,9 @@ export function warningsFor(config: Config): string[] {
     warnings.push('each worker makes self-signed certificates of its own; with state-directory they share them');
   }
   warnings.push(...storeWarnings(config.store));
+  if (config.sealing && config.store.kind === 'memory') {
+    warnings.push('sealing has no effect: with store: memory nothing outlives this process');
+  }
   for (const { name, upstream } of Object.values(config.hosts)) {
     const isTls = upstream.scheme !== 'xmpp' && upstream.scheme !== 'ws';
     if (!isTls && (!upstream.verify || upstream.ca !== undefined)) {
@@ -114,6 +129,11 @@ function storeWarnings(store: StoreConfig): string[] {
 function toStore(settings: Settings): StoreConfig {
   const { store, 'store-prefix': prefix, 'store-tls': tls } = settings;
   return store.kind === 'memory' ? store : { ...store, prefix, ...tls };
+}
+
+function toSealing({ 'key-file': keyFile, 'secret-key': keys }: Settings['sealing']): SealingConfig | undefined {
+  if (keyFile !== undefined) return { keyFile };
+  return keys === undefined ? undefined : { keys };
 }
 
 function toListener(

@@ -20,6 +20,7 @@ import {
   text,
   words,
 } from './readers.ts';
+import { sealKeys } from './seal-keys.ts';
 import { storeUrl } from './store-url.ts';
 import { listenerUrl, upstreamUrl } from './urls.ts';
 
@@ -58,6 +59,10 @@ export const schema = z.strictObject({
   'store-tls': section({
     verify: key(flag, true),
     ca: key(optional('system', text('a PEM file')), 'system'),
+  }),
+  sealing: section({
+    'key-file': key(optional('off', text('a file with keys')), 'off'),
+    'secret-key': key(optional('off', sealKeys), 'off'),
   }),
   workers: key(integer(1, 64), 1),
   http: key(optional('off', address), 'off'),

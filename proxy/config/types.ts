@@ -76,6 +76,12 @@ export type StoreConfig =
       readonly ca: string | undefined;
     };
 
+/** Where the keys are that seal what lies in the store (X4): the first seals, all of them open. */
+export type SealingConfig =
+  | { readonly keyFile: string; readonly keys?: undefined }
+  /** As they are written, see `parseSealKeys`. */
+  | { readonly keys: string };
+
 export interface HttpConfig {
   /** IPv6 without brackets. */
   readonly host: string;
@@ -153,6 +159,8 @@ export interface Config {
   /** By normalised domain (see `hostKey`), at least one. No prototype: any name may be looked up. */
   readonly hosts: Readonly<Record<string, HostConfig>>;
   readonly store: StoreConfig;
+  /** Undefined: nothing is sealed, and no password lies in the store. */
+  readonly sealing: SealingConfig | undefined;
   /** Processes on this machine; more than one only with a store that they share. */
   readonly workers: number;
   /** Metrics and health; undefined: off. */

@@ -30,7 +30,7 @@ import {
   reopen,
 } from './rules/carrier-events.ts';
 import { noteCursors, sessionCursors } from './rules/cursor.ts';
-import { letGo, waitsForGhost } from './rules/ghost.ts';
+import { letGo, nowSeen, waitsForGhost } from './rules/ghost.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
 import { lateAnswer, requestTimeout } from './rules/iq.ts';
@@ -197,6 +197,7 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
     roomStanza(turn, room, carrier, inCarriersLanguage(turn.state, carrier, stanza));
     // A hand-over that is done makes way for the next one.
     const isMoved = wasMoving && !room.move && !room.ahead;
+    if (wasMoving && !room.move) nowSeen(turn, room);
     if (isMoved || wasRetiring || carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
   } else if (bookmarkStanza(turn, carrier, stanza) || lateAnswer(turn, id, stanza)) {
     return;
@@ -326,6 +327,7 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'move':
       moveTimeout(turn, room);
+      nowSeen(turn, room);
       return;
     case 'offer':
       offerAgain(turn, room);

@@ -1,5 +1,6 @@
 /** Sessions and streams that come to a home, with what they are and what they have seen of their rooms. */
 import type { Stanza } from '../xml/stanza.ts';
+import type { Estate } from './estate.ts';
 import { entryMessageKey, entryStanza } from './log-entry.ts';
 import { keyOfNick } from './occupancy.ts';
 import { presenceDigest, selfDigest } from './self-presence.ts';
@@ -18,6 +19,8 @@ export interface Arrival {
   readonly known: readonly KnownRoom[];
   /** Requests to rooms whose answers come on these streams, by the proxy's id. */
   readonly requests?: ReadonlyMap<string, PendingRequest>;
+  /** What the store has of an account that nobody has come with. */
+  readonly estate?: Estate | undefined;
 }
 
 /** What sessions have been shown of a room, in short: enough to see what they lack. */

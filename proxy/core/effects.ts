@@ -84,6 +84,8 @@ export type Effect =
       readonly carrier: CarrierKind;
       /** The room is bookmarked with autojoin. */
       readonly bookmarked: boolean;
+      /** Of the room. */
+      readonly password: string | undefined;
     }
   | { readonly kind: 'store-end'; readonly room: string }
   /** A room's log is another than before, or what is kept for a session to come. */

@@ -178,9 +178,10 @@ export function ownOccupantId({ self }: Occupancy): string {
 /** The occupancy as it stands now, to the store. */
 export function recordOccupancy(turn: Turn, room: Occupancy): void {
   const kind = room.carrier === undefined ? undefined : turn.state.carriers.get(room.carrier)?.kind;
-  const { name, nick } = room;
+  const { name, nick, password } = room;
   const bookmarked = autojoinMark(turn.state, room.key) !== undefined;
-  turn.out.push({ kind: 'store-occupancy', room: room.key, name, nick, carrier: kind ?? 'borrowed', bookmarked });
+  const carrier = kind ?? 'borrowed';
+  turn.out.push({ kind: 'store-occupancy', room: room.key, name, nick, carrier, bookmarked, password });
 }
 
 /** No session is in the room any more, nor waits to be. They must have been told before. */

@@ -107,6 +107,10 @@ export interface Metrics {
   readonly redisUp: PlainLevel;
   /** Envelopes to other nodes. */
   readonly envelopes: Count<{ kind: string }>;
+  /** What has become of passwords that are sealed for the store. */
+  readonly sealed: Count<{ event: 'sealed' | 'opened' | 'unknown-key' | 'broken' | 'deleted' | 'failed' }>;
+  /** Accounts without devices whose home was no more, by what has become of them here. */
+  readonly orphans: Count<{ result: 'taken-up' | 'unknown-key' | 'unknown-host' | 'given-up' | 'failed' }>;
   /** What has become of accounts' homes on this node. */
   readonly homes: Count<{ event: 'claimed' | 'taken-over' | 'moved' | 'gave-way' }>;
   /** Other nodes that live. */
@@ -217,6 +221,12 @@ export function createMetrics(): Metrics {
     violations: count('violations_total', 'Streams ended for bad XML or a limit.', { condition: conditionLabel }),
     envelopes: count('bus_envelopes_total', 'Envelopes sent to other nodes, by what they hold.', {
       kind: createGuard(),
+    }),
+    sealed: count('sealed_total', 'Passwords sealed for the store, and what has become of them.', {
+      event: oneOf('sealed', 'opened', 'unknown-key', 'broken', 'deleted', 'failed'),
+    }),
+    orphans: count('orphans_total', 'Accounts without devices that had lost their node, by what has become of them.', {
+      result: oneOf('taken-up', 'unknown-key', 'unknown-host', 'given-up', 'failed'),
     }),
     homes: count('homes_total', 'Accounts that have come to be at home here, or have left.', {
       event: oneOf('claimed', 'taken-over', 'moved', 'gave-way'),

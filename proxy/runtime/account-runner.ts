@@ -217,9 +217,9 @@ export class AccountRunner implements Account {
         return;
       }
       case 'open-account-stream':
-        if (!this.#accountStream.open() && !this.#elsewhere?.openAccountStream()) {
-          this.input({ kind: 'account-stream-failed', final: true });
-        }
+        if (this.#accountStream.open() || this.#elsewhere?.openAccountStream()) return;
+        if (this.#deps.sealing) void this.#accountStream.openSealed();
+        else this.input({ kind: 'account-stream-failed', final: true });
         return;
       case 'close-account-stream':
         this.#accountStream.close();

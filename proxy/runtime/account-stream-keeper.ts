@@ -23,6 +23,10 @@ export class AccountStreamKeeper {
   readonly #owner: StreamOwner;
   #credentials: (Credentials & { readonly host: HostConfig }) | undefined;
   #stream: AccountStream | undefined;
+  /** What the store has of the credentials, as far as this node knows. */
+  #sealed: string | undefined;
+  /** How often the store was asked, or what it says has become of no use. */
+  #asks = 0;
   /** Full JID of the stream, once it is open. */
   #jid: string | undefined;
 
@@ -40,8 +44,40 @@ export class AccountStreamKeeper {
     this.#owner.input({ kind: 'credentials', known: true });
   }
 
+  /** Credentials that the store has had, sealed so. */
+  restoreCredentials(credentials: Credentials, host: HostConfig, sealed: string): void {
+    this.#sealed = sealed;
+    this.offerCredentials(credentials, host);
+  }
+
+  /** The store may have lost what it had. */
+  recordCredentials(): void {
+    if (this.#sealed !== undefined && this.isInUse) this.#deps.sealing?.put(this.#bare, this.#sealed);
+  }
+
+  /** With it a node that has the key can open the stream anew; undefined: there is no such thing. */
+  get sealed(): string | undefined {
+    return this.#sealed;
+  }
+
   get hasCredentials(): boolean {
     return this.#credentials !== undefined;
+  }
+
+  /** Opens the stream with what the store has of the password, which no node has seen; its owner hears what comes of it. */
+  async openSealed(): Promise<void> {
+    const { sealing, config } = this.#deps;
+    this.#asks += 1;
+    const asked = this.#asks;
+    const found = await sealing?.recall(this.#bare);
+    // Meanwhile a device may have come with it, or nobody needs it any more.
+    if (this.#stream || this.#asks !== asked) return;
+    const host = found && config.hosts[found.kept.host];
+    if (found && host?.accountStreams && !this.#credentials) {
+      this.#sealed = found.sealed;
+      this.#credentials = { ...found.kept, host };
+    }
+    if (!this.open()) this.#owner.input({ kind: 'account-stream-failed', final: true });
   }
 
   /** Opens the stream; its owner hears what comes of it. False: no password is known. */
@@ -49,9 +85,11 @@ export class AccountStreamKeeper {
     const credentials = this.#credentials;
     if (!credentials) return false;
     const stream = new AccountStream(this.#bare, credentials, this.#deps, {
-      ready: (carrier, jid, languages) => {
+      ready: (carrier, jid, languages, stanzaBytes) => {
         this.#ports.carriers.set(carrier, stream);
         this.#jid = jid;
+        const { username, secret, host } = credentials;
+        this.#sealed = this.#deps.sealing?.keep(this.#bare, { username, secret, host: host.name, stanzaBytes });
         this.#deps.faces.enter(jid, (room) => faceIn(this.#owner.state, room));
         this.#owner.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid, languages });
       },
@@ -80,11 +118,14 @@ export class AccountStreamKeeper {
   #refused(credentials: Credentials): void {
     const isLatest = this.#credentials === credentials;
     if (isLatest) this.#credentials = undefined;
+    if (this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);
+    this.#sealed = undefined;
     this.#owner.input({ kind: 'account-stream-failed', final: isLatest });
   }
 
   /** Ends the stream and forgets the password. */
   close(): void {
+    this.#asks += 1;
     this.forget();
     this.end();
   }

@@ -14,7 +14,7 @@ import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { AccountConnectError, type AccountConnection, connectAccountStream } from './account-connect.ts';
 import { resumeInTime } from './account-resumption.ts';
-import { becomeReachable, profileOf } from './carrier-profile.ts';
+import { becomeReachable, carrierStanzaBytes, profileOf } from './carrier-profile.ts';
 import type { AccountDeps } from './deps.ts';
 import { isManagement, tooHigh } from './managed-stream.ts';
 import { Outlet } from './outlet.ts';
@@ -33,7 +33,8 @@ const MOST_BREAKS = 10;
 const CONNECT_MS = 30_000;
 
 export interface AccountStreamEvents {
-  ready(carrier: CarrierId, jid: string, languages: Languages | undefined): void;
+  /** `stanzaBytes`: the largest stanza that is safe on it, as far as the server is known. */
+  ready(carrier: CarrierId, jid: string, languages: Languages | undefined, stanzaBytes: number): void;
   /** Could not be opened; `final`: trying again is pointless. */
   failed(final: boolean): void;
   stanza(carrier: CarrierId, stanza: Stanza): void;
@@ -107,8 +108,9 @@ export class AccountStream implements CarrierPort {
     this.#connectedAt = performance.now();
     metrics.accountStreamsOpened.inc();
     log.info({ leg: leg.id, profile, mechanism: connection.mechanism }, 'account stream open');
-    const language = connection.serverHeader.attributes.get('xml:lang');
-    this.#events.ready(this.id, jid, languagesOf(undefined, language));
+    const { serverHeader } = connection;
+    const languages = languagesOf(undefined, serverHeader.attributes.get('xml:lang'));
+    this.#events.ready(this.id, jid, languages, carrierStanzaBytes(serverHeader));
     leg.release();
   }
 

@@ -9,6 +9,7 @@ import type { StreamHeader } from '../xml/stanza.ts';
 import type { Faces } from './faces.ts';
 import type { MembershipRecorder } from './membership-recorder.ts';
 import type { ParkingLot } from './parking.ts';
+import type { Sealing } from './sealing.ts';
 import type { UpstreamDeps } from './upstream.ts';
 
 export interface AccountDeps extends UpstreamDeps {
@@ -20,6 +21,8 @@ export interface AccountDeps extends UpstreamDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: MembershipRecorder;
+  /** Keeps passwords in the store; undefined: they are in memory only. */
+  readonly sealing?: Sealing | undefined;
   /** The store is shared with other nodes, and outlives this process. */
   readonly isShared: boolean;
   /** Where stanza logs are kept for other nodes, and for those to come; undefined: there are none. */

@@ -6,6 +6,7 @@ import type { Log } from '../ops/log.ts';
 import type { CursorRecord, Cursors } from '../store/cursors.ts';
 import { type CarrierKind, type Fence, type Memberships, type Store, StoreError } from '../store/store.ts';
 import { type BareKey, resourceOf } from '../xml/address.ts';
+import type { Sealing } from './sealing.ts';
 
 export interface RecorderOptions {
   readonly store: Pick<Store, 'memberships' | 'cursors'>;
@@ -14,6 +15,8 @@ export interface RecorderOptions {
   readonly log: Log;
   /** How long a device's cursors are kept (ms): a room that keeps messages no longer has none that it could have missed. */
   readonly cursorMs: number;
+  /** Undefined: passwords of rooms are not kept. */
+  readonly sealing?: Pick<Sealing, 'sealRoom'> | undefined;
 }
 
 /** The account is in a room. */
@@ -25,6 +28,8 @@ export interface Occupied {
   readonly carrier: CarrierKind;
   /** With autojoin. */
   readonly bookmarked: boolean;
+  /** Of the room; kept sealed or not at all. */
+  readonly password: string | undefined;
 }
 
 export class MembershipRecorder {
@@ -33,13 +38,15 @@ export class MembershipRecorder {
   readonly #node: () => string;
   readonly #log: Log;
   readonly #cursorMs: number;
+  readonly #sealing: Pick<Sealing, 'sealRoom'> | undefined;
 
-  constructor({ store, node, log, cursorMs }: RecorderOptions) {
+  constructor({ store, node, log, cursorMs, sealing }: RecorderOptions) {
     this.#memberships = store.memberships;
     this.#cursors = store.cursors;
     this.#node = node;
     this.#log = log;
     this.#cursorMs = cursorMs;
+    this.#sealing = sealing;
   }
 
   /** `id`: unique over all nodes that share the store. */
@@ -61,8 +68,9 @@ export class MembershipRecorder {
   }
 
   setOccupancy(account: string, occupancy: Occupied, fence?: Fence): void {
-    const { room, name, nick, carrier, bookmarked } = occupancy;
-    const record = { room, address: name, nick, carrier, bookmarked };
+    const { room, name, nick, carrier, bookmarked, password } = occupancy;
+    const sealed = password === undefined ? undefined : this.#sealing?.sealRoom(account, room, password);
+    const record = { room, address: name, nick, carrier, bookmarked, ...(sealed !== undefined && { sealed }) };
     this.#done(this.#memberships.setOccupancy(account, record, fence));
   }
 

@@ -1,4 +1,5 @@
 /** Sessions, occupancies and joins in memory. */
+import type { Inhabited } from './memory-vault.ts';
 import type { Fence, Memberships, OccupancyRecord, RemovedSession, SessionRecord } from './store.ts';
 
 interface Account {
@@ -6,8 +7,15 @@ interface Account {
   readonly occupancies: Map<string, { record: OccupancyRecord; readonly joined: Set<string> }>;
 }
 
-/** `check` throws when a fence is given and does not hold. */
-export function createMemberships(check: (account: string, fence: Fence | undefined) => void): Memberships {
+export interface MemoryMemberships extends Inhabited {
+  readonly api: Memberships;
+}
+
+/** `check` throws when a fence is given and does not hold. `changed`: sessions or occupancies of the account have come or gone. */
+export function createMemberships(
+  check: (account: string, fence: Fence | undefined) => void,
+  changed: (account: string) => void,
+): MemoryMemberships {
   const accounts = new Map<string, Account>();
 
   const open = (name: string): Account => {
@@ -27,17 +35,19 @@ export function createMemberships(check: (account: string, fence: Fence | undefi
     return { session: { ...session }, rooms: rooms.sort() };
   };
 
-  return {
+  const api: Memberships = {
     async addSession(name, session) {
       const account = open(name);
       const rival = [...account.sessions.values()].find(({ id, jid }) => jid === session.jid && id !== session.id);
       const removed = rival && remove(account, rival.id);
       account.sessions.set(session.id, { ...session });
+      changed(name);
       return removed;
     },
     async removeSession(name, id) {
       const removed = remove(accounts.get(name), id);
       forgetIfEmpty(name);
+      changed(name);
       return removed;
     },
     async join(name, room, id, fence) {
@@ -68,6 +78,7 @@ export function createMemberships(check: (account: string, fence: Fence | undefi
       const joined = account?.occupancies.get(room)?.joined ?? [];
       account?.occupancies.delete(room);
       forgetIfEmpty(name);
+      changed(name);
       return [...joined].sort();
     },
     async snapshot(name) {
@@ -90,6 +101,11 @@ export function createMemberships(check: (account: string, fence: Fence | undefi
         .map(([name]) => name)
         .sort();
     },
+  };
+  return {
+    api,
+    hasSessions: (name) => (accounts.get(name)?.sessions.size ?? 0) > 0,
+    hasOccupancies: (name) => (accounts.get(name)?.occupancies.size ?? 0) > 0,
   };
 }
 

@@ -5,6 +5,7 @@ import { createMemoryCursors } from './memory-cursors.ts';
 import { createMemoryHibernations } from './memory-hibernations.ts';
 import { createMemoryLogs } from './memory-logs.ts';
 import { createMemberships } from './memory-memberships.ts';
+import { createMemoryVault } from './memory-vault.ts';
 import { type Claim, type Fence, type Homes, type NodeRecord, type Nodes, type Store, StoreError } from './store.ts';
 
 export interface MemoryStoreOptions {
@@ -34,13 +35,16 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   const check = (account: string, fence?: Fence): void => {
     if (fence && !homes.isHome(account, fence)) throw new StoreError('stale-home', `not the home of ${account}`);
   };
+  const memberships = createMemberships(check, (account) => vault.changed(account));
+  const vault = createMemoryVault(options.now, memberships);
   return {
-    memberships: createMemberships(check),
+    memberships: memberships.api,
     homes: homes.api,
     nodes: createNodes(options.now, lives, isAlive, homes.forget),
     cursors: createMemoryCursors(options.now),
     logs: createMemoryLogs(options.now, check),
     hibernations: createMemoryHibernations(options.now),
+    vault,
     bus: options.bus ?? createMemoryBus(),
     close: async () => {},
   };
@@ -68,6 +72,9 @@ function createNodes(now: () => number, lives: Lives, isAlive: IsAlive, forgetCl
       return sorted()
         .map(({ id }) => id)
         .filter((id) => !isAlive(id));
+    },
+    async deadMs(id) {
+      return Math.max(0, now() - (lives.get(id)?.expiresAt ?? now()));
     },
     async remove(id) {
       lives.delete(id);

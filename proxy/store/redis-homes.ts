@@ -16,7 +16,7 @@ import { type Claim, type Fence, type Homes, StoreError } from './store.ts';
 const MOST_TRIES = 20;
 
 export function createRedisHomes(parts: RedisParts): Homes {
-  const { link, scripts, keys, index, lives, keepMs } = parts;
+  const { link, scripts, keys, index, lives, turns, keepMs } = parts;
   const fenced = (account: string, fence: Fence, script: Script, args: readonly string[]) =>
     runFenced(parts, { account, fence, script, args });
 
@@ -48,7 +48,9 @@ export function createRedisHomes(parts: RedisParts): Homes {
       return (await fenced(account, fence, scripts.renew, [String(leaseMs)])) !== undefined;
     },
     async release(account, fence) {
-      if ((await fenced(account, fence, scripts.release, [])) === undefined) return false;
+      // Behind what the home has written before: it would be refused.
+      const reply = await turns.run(account, () => fenced(account, fence, scripts.release, []));
+      if (reply === undefined) return false;
       await index.remove(keys.homesOn(fence.node), account, String(fence.epoch));
       return true;
     },

@@ -11,6 +11,8 @@ export interface Keys {
   sleeper(name: string): string;
   /** Which nodes live. */
   readonly nodes: string;
+  /** Accounts that wait for a node to take them up. */
+  readonly orphans: string;
   /** Accounts with sessions on a node. */
   sessionsOn(node: string): string;
   /** Accounts whose home a node is or was. */
@@ -33,6 +35,7 @@ export function keysWith(prefix: string): Keys {
     cursors: (account) => `${prefix}{${tagOf(account)}}:cursors`,
     sleeper: (name) => `${prefix}sleeper:{${tagOf(name)}}`,
     nodes: `${prefix}nodes`,
+    orphans: `${prefix}orphans`,
     sessionsOn: (node) => `${prefix}node:{${tagOf(node)}}:sessions`,
     homesOn: (node) => `${prefix}node:{${tagOf(node)}}:homes`,
     inbox: (node) => {

@@ -95,6 +95,6 @@ function sessionFields({ id, jid, resource, node, since }: SessionRecord): Sessi
   return { id, jid, resource, node, since };
 }
 
-function occupancyFields({ room, address, nick, carrier, bookmarked }: OccupancyRecord): OccupancyRecord {
-  return { room, address, nick, carrier, bookmarked };
+function occupancyFields({ room, address, nick, carrier, bookmarked, sealed }: OccupancyRecord): OccupancyRecord {
+  return { room, address, nick, carrier, bookmarked, ...(sealed !== undefined && { sealed }) };
 }

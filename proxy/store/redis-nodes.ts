@@ -4,7 +4,7 @@ import type { Keys } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { Scripts } from './redis-scripts.ts';
 import type { Turns } from './redis-turns.ts';
-import { type Nodes, StoreError } from './store.ts';
+import { type NodeRecord, type Nodes, StoreError } from './store.ts';
 
 /** What the parts of the store share. */
 export interface RedisParts {
@@ -66,16 +66,17 @@ export function createRedisNodes(parts: RedisParts): Nodes {
 
   const list = async (isWanted: (isAlive: boolean) => boolean) => {
     const flat = (await link.run(scripts.nodes, [keys.nodes], [])) as (string | number)[];
-    const found: { id: string; since: number }[] = [];
+    const found: NodeRecord[] = [];
     for (let i = 0; i < flat.length; i += 3) {
-      if (isWanted(flat[i + 2] === 1)) found.push({ id: String(flat[i]), since: Number(flat[i + 1]) });
+      if (isWanted(flat[i + 2] === 1)) found.push(recordOf(String(flat[i]), String(flat[i + 1])));
     }
     return found.sort((a, b) => (a.id < b.id ? -1 : 1));
   };
 
   return {
-    async announce({ id, since }, ttlMs) {
-      const args = [String(keepMs), id, String(since), String(ttlMs)];
+    async announce({ id, since, opens }, ttlMs) {
+      const facts = opens ? `${since} ${opens.join(',')}` : String(since);
+      const args = [String(keepMs), id, facts, String(ttlMs)];
       const until = Number(await link.run(scripts.announce, [keys.nodes], args));
       lives.note(id, until);
       if (until === 0) throw new StoreError('node-expired', `node ${id} has expired`);
@@ -93,6 +94,7 @@ export function createRedisNodes(parts: RedisParts): Nodes {
     },
     alive: () => list((isAlive) => isAlive),
     expired: async () => (await list((isAlive) => !isAlive)).map(({ id }) => id),
+    deadMs: async (id) => Number(await link.run(scripts.ended, [keys.nodes], [id])),
     async remove(id) {
       // First of all: from here on its claims are void for whoever looks. Then they are ended, so that they are for those
       // too who remember that it lives.
@@ -109,4 +111,9 @@ export function createRedisNodes(parts: RedisParts): Nodes {
       await index.forget(keys.homesOn(id));
     },
   };
+}
+
+function recordOf(id: string, facts: string): NodeRecord {
+  const [since, opens] = facts.split(' ');
+  return { id, since: Number(since), ...(opens !== undefined && { opens: opens.split(',') }) };
 }

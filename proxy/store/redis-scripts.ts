@@ -7,12 +7,12 @@ import { readFileSync } from 'node:fs';
 
 /** A step, with what stands in front of it. */
 const files = {
-  addSession: ['account', 'add-session'],
-  removeSession: ['account', 'remove-session'],
+  addSession: ['account', 'deposit', 'add-session'],
+  removeSession: ['account', 'deposit', 'remove-session'],
   join: ['account', 'fence', 'join'],
   leave: ['account', 'fence', 'leave'],
   setOccupancy: ['account', 'fence', 'set-occupancy'],
-  endOccupancy: ['account', 'fence', 'end-occupancy'],
+  endOccupancy: ['account', 'fence', 'deposit', 'end-occupancy'],
   snapshot: ['snapshot'],
   claim: ['account', 'claim'],
   renew: ['account', 'fence', 'renew'],
@@ -32,6 +32,12 @@ const files = {
   putSleeper: ['put-sleeper'],
   readSleeper: ['sleeper', 'read-sleeper'],
   takeSleeper: ['sleeper', 'take-sleeper'],
+  putDeposit: ['account', 'deposit', 'put-deposit'],
+  readDeposit: ['read-deposit'],
+  forgetDeposit: ['forget-deposit'],
+  orphan: ['account', 'orphan'],
+  waiting: ['waiting'],
+  ended: ['ended'],
   index: ['index'],
   unindex: ['unindex'],
   openInbox: ['open-inbox'],

@@ -22,6 +22,7 @@ import { createRedisMemberships } from './redis-memberships.ts';
 import { createRedisNodes, Lives, type RedisParts } from './redis-nodes.ts';
 import { loadScripts, type Scripts } from './redis-scripts.ts';
 import { Turns } from './redis-turns.ts';
+import { createRedisVault } from './redis-vault.ts';
 import type { Store } from './store.ts';
 
 export type { RedisTarget } from './redis-client.ts';
@@ -68,6 +69,7 @@ export function createRedisStore(options: RedisStoreOptions): RedisStore {
     cursors: createRedisCursors(parts),
     logs: createRedisLogs(parts),
     hibernations: createRedisHibernations(parts),
+    vault: createRedisVault(parts),
     bus,
     get trouble() {
       return link.trouble;

@@ -15,6 +15,7 @@ import type { Bus } from './bus.ts';
 import type { Cursors } from './cursors.ts';
 import type { Hibernations } from './hibernations.ts';
 import type { Logs } from './logs.ts';
+import type { Vault } from './vault.ts';
 
 export type StoreErrorCode =
   /** The fence given is not the account's home (any more): stop writing for this account. */
@@ -61,6 +62,8 @@ export interface OccupancyRecord {
   readonly carrier: CarrierKind;
   /** Bookmarked with autojoin. */
   readonly bookmarked: boolean;
+  /** The room's password, sealed; absent: there is none, or it is not to be kept. */
+  readonly sealed?: string | undefined;
 }
 
 /** An occupancy and the ids of the sessions that have joined it. */
@@ -174,6 +177,8 @@ export interface NodeRecord {
   readonly id: string;
   /** Epoch milliseconds, by the node's clock; for people. */
   readonly since: number;
+  /** Names of the keys with which it opens what is sealed; absent: it has none. */
+  readonly opens?: readonly string[];
 }
 
 /**
@@ -189,6 +194,8 @@ export interface Nodes {
   alive(): Promise<readonly NodeRecord[]>;
   /** Ids of those that have expired and were not removed. */
   expired(): Promise<readonly string[]>;
+  /** For how long such a node has been dead (ms); 0: it is none of these. */
+  deadMs(id: string): Promise<number>;
   /** Forgets a node, alive or expired: its own clean stop, or the end of a clean-up. Its claims are void, and listed no more. */
   remove(id: string): Promise<void>;
 }
@@ -200,6 +207,7 @@ export interface Store {
   readonly cursors: Cursors;
   readonly logs: Logs;
   readonly hibernations: Hibernations;
+  readonly vault: Vault;
   readonly bus: Bus;
   /** Ends connections. What is stored stays, where the store outlives the process. */
   close(): Promise<void>;

@@ -201,7 +201,9 @@ const container = z.object({
   env: z.array(
     z.strictObject({
       name: z.string(),
-      valueFrom: z.strictObject({ secretKeyRef: z.strictObject({ name: z.string(), key: z.string() }) }),
+      valueFrom: z.strictObject({
+        secretKeyRef: z.strictObject({ name: z.string(), key: z.string(), optional: z.boolean().optional() }),
+      }),
     }),
   ),
   livenessProbe: probe,
@@ -324,7 +326,7 @@ test('Kubernetes: configuration, ports, probes and times of the deployment belon
   assert.equal([...byName.values()].sort(), portsOf(config));
   assert.equal(
     pod.env.map(({ name }) => name),
-    ['MINIMIX_STORE'],
+    ['MINIMIX_STORE', 'MINIMIX_SEALING_SECRET_KEY'],
   );
   for (const { httpGet } of [pod.livenessProbe, pod.readinessProbe, pod.startupProbe]) {
     assert.is(byName.get(httpGet.port), config.http?.port);

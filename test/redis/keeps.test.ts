@@ -15,7 +15,7 @@ const second = 1000;
 test('everything has an expiry, and of an account that is gone nothing is left but its epoch', async (context) => {
   const redis = await redisFor(context);
   const store = await storeFor(context, targetOf(redis.port), { keepMs: 3600 * second });
-  const { memberships, homes, nodes, bus, cursors, hibernations } = store;
+  const { memberships, homes, nodes, bus, cursors, hibernations, vault } = store;
   await nodes.announce({ id: 'n1', since: 0 }, 60 * second);
   await nodes.announce({ id: 'n2', since: 0 }, 60 * second);
   const inbox = await bus.open('n1', { envelope: () => {}, gap: () => {} });
@@ -24,23 +24,27 @@ test('everything has an expiry, and of an account that is gone nothing is left b
   await memberships.addSession(account, sessionOf('s1'));
   await memberships.setOccupancy(account, occupancyOf());
   await memberships.join(account, room, 's1');
+  await vault.put(account, 'sealed');
+  await vault.orphan(account, 0);
   const cursor = new Map([[room, { key: 'x', at: 1 }]]);
   await cursors.note(account, 'phone', cursor, 60 * second);
   await hibernations.put('sleeping', { account, session: 's0', state: 'x' }, 60 * second);
   const keys = async (): Promise<string[]> => (await redis.cli('keys', '*')).split('\n').sort();
   const all = await keys();
-  assert.is(all.length, 11, all.join(' '));
+  assert.is(all.length, 12, all.join(' '));
   for (const key of all) {
     const ttl = Number(await redis.cli('pttl', key));
     assert.ok(ttl > 0 && ttl <= 3600 * second, `${key} ${ttl}`);
   }
   await memberships.removeSession(account, 's1');
   await memberships.endOccupancy(account, room);
+  await vault.adopt(account);
   await homes.release(account, { node: 'n1', epoch });
   await inbox.close();
   await cursors.note(account, 'phone', new Map(), 60 * second);
   await hibernations.take('sleeping');
   assert.equal(await keys(), ['test:nodes', `test:{${account}}:home`]);
+  assert.equal((await redis.cli('hkeys', `test:{${account}}:home`)).trim(), 'epoch');
   await homes.claim(account, 'n2', 60 * second);
   const next = await bus.open('n2', { envelope: () => {}, gap: () => {} });
   // As a node that stops does; while it is open the inbox is looked after.

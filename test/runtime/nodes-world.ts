@@ -230,7 +230,7 @@ export class TestNode {
       token: () => `${name}t${++serial}`,
       serial: () => `${name}-${++serial}`,
     };
-    this.cluster = new Cluster(this.node, deps as unknown as AccountDeps);
+    this.cluster = new Cluster(this.node, deps as unknown as AccountDeps, store);
   }
 
   get account() {

@@ -5,6 +5,7 @@ import { cursors } from './contract-cursors.ts';
 import { hibernations } from './contract-hibernations.ts';
 import { fences, homes, nodes } from './contract-homes.ts';
 import { logs } from './contract-logs.ts';
+import { vault } from './contract-vault.ts';
 import { account, type Maker, occupancyOf, room, type StoreFixture, sessionOf } from './fixture.ts';
 import { modelProperties } from './model.ts';
 
@@ -38,6 +39,7 @@ export function storeContract(
   cursors(test, fixture);
   hibernations(test, fixture);
   logs(test, fixture);
+  vault(test, fixture);
   races(test, fixture);
   modelProperties(test, createFixture, runs);
   if (after) test.after(after);

@@ -33,6 +33,7 @@ export function cuttable(
     cursors: part(store.cursors),
     logs: part(store.logs),
     hibernations: part(store.hibernations),
+    vault: part(store.vault),
     bus: {
       open: async (node, handler) => {
         refuse();

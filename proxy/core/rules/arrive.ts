@@ -18,6 +18,7 @@ import { askForMore } from './past.ts';
 import { retire } from './retire.ts';
 import { presenceContent } from './shown.ts';
 import { bePatient, settleStranded } from './stranded.ts';
+import { takeUp } from './take-up.ts';
 
 /** How long the messages of a stream that has come are compared with what was heard elsewhere before (ms). */
 const OVERLAP_MS = 15_000;
@@ -26,7 +27,7 @@ const UNHEARD_MS = 60_000;
 
 export function arrive(turn: Turn, arrival: Arrival): void {
   const { state, out } = turn;
-  const { sessions, carriers, watched, known, requests = [] } = arrival;
+  const { sessions, carriers, watched, known, requests = [], estate } = arrival;
   for (const carrier of carriers) state.carriers.set(carrier.id, carrier);
   for (const session of sessions) state.sessions.set(session.id, session);
   if (sessions.length > 0) {
@@ -38,6 +39,7 @@ export function arrive(turn: Turn, arrival: Arrival): void {
   if (carriers.some(({ kind }) => kind === 'account-stream')) state.accountStream = 'ready';
   for (const room of watched) takeOn(turn, room);
   for (const one of known) takeIn(turn, one);
+  if (estate) takeUp(turn, estate);
   for (const [id, pending] of requests) {
     state.requests.set(id, pending);
     out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);

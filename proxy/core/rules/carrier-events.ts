@@ -3,6 +3,7 @@
  */
 import type { Input, Owed } from '../inputs.ts';
 import { chance } from '../jitter.ts';
+import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
 import { failRequestsOf } from '../requests.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
@@ -73,7 +74,16 @@ export function accountStreamFailed(turn: Turn, isFinal: boolean): void {
   const { state } = turn;
   if (isFinal) state.accountStream = 'off';
   else reopenLater(turn);
+  if (isFinal && state.sessions.size === 0 && state.carriers.size === 0) giveUpRooms(turn);
   reconcile(turn);
+}
+
+/** Only the account stream could have brought the account back, and nobody is there to be told. */
+function giveUpRooms(turn: Turn): void {
+  for (const room of [...turn.state.rooms.values()]) {
+    endOccupancy(turn, room);
+    forgetOccupancy(turn, room);
+  }
 }
 
 function reopenLater(turn: Turn, leastMs = 0): void {

@@ -1,7 +1,7 @@
 /**
  * A client that comes back to another node before its earlier session has ended there: how far its device has come in its rooms
  * (cursor.ts) is known only when that one is gone. A join to one of these rooms waits for it, not for long, with all that its
- * client sends behind it.
+ * client sends behind it. So does one to a room that the account is just coming back to and nothing is known of (take-up.ts).
  */
 import type { BareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
@@ -9,9 +9,12 @@ import { entered } from '../entry.ts';
 import { detach } from '../occupancy.ts';
 import type { AccountState, Occupancy, Session, Turn } from '../state.ts';
 import { sessionStanza } from './session-stanza.ts';
+import { isUnseen } from './take-up.ts';
 
 /** How long an earlier session, which has been told to go, may take (ms). */
 const GHOST_MS = 2000;
+/** How long a room may take that answers another join of the account (ms). */
+const UNSEEN_MS = 10_000;
 /** Stanzas that wait for it; with more the join does not wait any longer. */
 const MOST_HELD = 100;
 
@@ -19,8 +22,10 @@ const MOST_HELD = 100;
 export function waitsForGhost(turn: Turn, session: Session, stanza: Stanza, isUnsure = false): boolean {
   const room = entered(stanza);
   if (!session.held) {
-    if (room === undefined || !hasGhost(turn.state, session, room)) return false;
-    turn.out.setTimer(ghostTimer(session), GHOST_MS);
+    if (room === undefined) return false;
+    const isComing = isComingBack(turn.state.rooms.get(room));
+    if (!isComing && !hasGhost(turn.state, session, room)) return false;
+    turn.out.setTimer(ghostTimer(session), isComing ? UNSEEN_MS : GHOST_MS);
   }
   session.held ??= [];
   session.held.push({ stanza: detach(stanza), isUnsure });
@@ -39,6 +44,19 @@ function hasGhost({ sessions, rooms }: AccountState, session: Session, room: Bar
     if (other.asked === session.asked && other.device === session.device && members.has(other.id)) return true;
   }
   return false;
+}
+
+/** The account has sent its join to the room, and knows nothing of it yet. */
+function isComingBack(room: Occupancy | undefined): boolean {
+  return room?.move !== undefined && isUnseen(room);
+}
+
+/** The room has answered that join, one way or the other: those that have waited for it go on. */
+export function nowSeen(turn: Turn, { key }: Occupancy): void {
+  for (const session of turn.state.sessions.values()) {
+    const [first] = session.held ?? [];
+    if (first && entered(first.stanza) === key) letGo(turn, session);
+  }
 }
 
 /** What the session has sent waits no longer. */

@@ -215,10 +215,10 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
  * still there may turn out to have been lost before.
  */
 function joinAgain(room: Occupancy, move: Move): string {
-  const content = room.self ? presenceContent(room.self) : '';
+  const content = room.self ? presenceContent(room.self) : (room.shown?.content ?? '');
   const language = room.self ? languageIn(room.self) : '';
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
-  const since = new Date(Math.max((room.log.lastAt ?? 0) - LATE_MS, room.joinedAt - SKEW_MS)).toISOString();
+  const since = new Date(Math.max((room.log.lastAt ?? 0) - LATE_MS, room.joinedAt - SKEW_MS, 0)).toISOString();
   const history = `<history since='${since}'/>`;
   const to = escapeXml(`${room.name}/${room.nick}`);
   return `<presence id='${move.joinId}' to='${to}'${language}>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;

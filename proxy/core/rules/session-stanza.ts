@@ -26,6 +26,7 @@ import { probe } from './probe.ts';
 import { ownSelfPing } from './self-ping.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
+import { isUnseen, joinInstead } from './take-up.ts';
 
 /** Stanzas of one session that may wait for a carrier or a join's answer. */
 const MOST_WAITING = 200;
@@ -48,6 +49,8 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
     hasMucChild(stanza) &&
     !isNickChange(turn, key, session, stanza)
   ) {
+    const unseen = turn.state.rooms.get(key);
+    if (unseen && isUnseen(unseen)) joinInstead(turn, unseen);
     join(turn, session, key, stanza);
     return;
   }

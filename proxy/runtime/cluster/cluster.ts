@@ -1,12 +1,15 @@
 /** The accounts of a node that shares them with other nodes, and what the nodes have to say to each other. */
 import type { Settings } from '../../core/state.ts';
+import type { Store } from '../../store/store.ts';
 import type { BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
+import { bequeathAll } from './bequests.ts';
 import { Lending } from './lending.ts';
 import { isLending } from './lent-messages.ts';
 import type { Message } from './messages.ts';
 import { readHouseSettings } from './moving-house.ts';
 import { CLAIM_MS, type ClusterNode, type NodeHandler, type NodeMessage } from './node.ts';
+import { Orphans } from './orphans.ts';
 import { isRecall, Recalls } from './recalls.ts';
 import { sleep } from './seek.ts';
 import { SharedAccount } from './shared-account.ts';
@@ -21,10 +24,16 @@ export class Cluster implements NodeHandler {
   readonly lending: Lending;
   readonly #deps: AccountDeps;
   readonly #accounts = new Map<string, SharedAccount>();
+  readonly #store: Store;
+  readonly #orphans: Orphans;
+  /** Accounts that have been at home here to the end, and that others may take up. */
+  readonly #left: SharedAccount[] = [];
   #renewal: NodeJS.Timeout | undefined;
 
-  constructor(node: ClusterNode, deps: AccountDeps) {
+  constructor(node: ClusterNode, deps: AccountDeps, store: Store) {
     this.node = node;
+    this.#store = store;
+    this.#orphans = new Orphans(this, store, deps);
     this.recalls = new Recalls(node, deps.log);
     this.lending = new Lending(node, deps);
     this.#deps = deps;
@@ -101,7 +110,7 @@ export class Cluster implements NodeHandler {
     }
   }
 
-  /** An account comes to this node that has nothing of it any more; it had when it was sent. */
+  /** An account comes to this node that has nothing of it: any more, or because this node is its heir. */
   #moveIn(from: string, message: Extract<Message, { kind: 'home' }>, payload: Buffer): void {
     const { account, bare } = message;
     this.account(account as BareKey, bare, readHouseSettings(payload)).message(from, message, payload);
@@ -126,12 +135,19 @@ export class Cluster implements NodeHandler {
     for (const account of [...this.#accounts.values()]) account.recovered(isRenamed);
   }
 
+  lookedAround(): void {
+    void this.#orphans.look();
+  }
+
   /** Before a stop: what hangs on this node goes to nodes that stay, as far as that is done within the time. */
   async drain(timeoutMs: number): Promise<void> {
+    this.#orphans.close();
+    const end = performance.now() + timeoutMs;
     for (const account of [...this.#accounts.values()]) account.drain();
+    await bequeathAll(this.#accounts.values(), this.node, end);
     const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
     // Without the store nothing can be given to anybody.
-    await this.#until(() => isDone() || !this.node.isReached, timeoutMs);
+    await this.#until(() => isDone() || !this.node.isReached, end - performance.now());
     this.lending.cutOff();
   }
 
@@ -146,17 +162,35 @@ export class Cluster implements NodeHandler {
     while (!isDone() && performance.now() < end) await sleep(STEP_MS);
   }
 
+  /** Their streams have ended with this node, and nobody else has them: another node may take them up. */
+  async #leaveBehind(): Promise<void> {
+    for (const { key, bare } of this.#left.splice(0)) {
+      try {
+        await this.node.giveUp(key);
+        await this.#store.vault.orphan(bare, 0);
+      } catch (error) {
+        // Without the store nobody can; or they are found as after a crash.
+        this.#deps.log.debug({ error }, 'an account was not left to others');
+      }
+    }
+  }
+
   /** Ends the account streams of all accounts. */
   close(): void {
-    for (const account of [...this.#accounts.values()]) account.close();
+    for (const account of [...this.#accounts.values()]) {
+      if (account.isLeftBehind) this.#left.push(account);
+      account.close();
+    }
     this.#accounts.clear();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#renewal);
+    this.#orphans.close();
     this.recalls.close();
     this.lending.close();
     this.close();
+    await this.#leaveBehind();
     await this.node.stop();
   }
 }

@@ -34,6 +34,8 @@ export interface NodeOptions {
   /** How long the others believe this node alive without a sign of life (ms). */
   readonly lifeMs: number;
   readonly newId: () => string;
+  /** Names of the keys with which it opens what is sealed; undefined: it has none. */
+  readonly opens?: readonly string[] | undefined;
 }
 
 export type NodeMessage = Message | RecallMessage | LendingMessage;
@@ -49,6 +51,8 @@ export interface NodeHandler {
   unreachable(node: string): void;
   /** What this node could not be sure of lately it can be sure of again, perhaps under another id. */
   recovered(isRenamed: boolean): void;
+  /** This node has looked which others live, and cleaned up behind those that do not. */
+  lookedAround(): void;
 }
 
 export class ClusterNode {
@@ -64,6 +68,8 @@ export class ClusterNode {
   #isStopped = false;
   #beating: Promise<void> | undefined;
   #peers = new Set<string>();
+  /** Which keys nodes have, as of the last heartbeat. */
+  #opens = new Map<string, readonly string[]>();
   /** Monotonic time until which nobody else is held for dead. */
   #patientUntil = Number.NEGATIVE_INFINITY;
 
@@ -110,6 +116,12 @@ export class ClusterNode {
     return this.#peers;
   }
 
+  /** Another node that has the key, by chance; undefined: there is none. */
+  peerWith(key: string): string | undefined {
+    const able = [...this.#peers].filter((id) => this.#opens.get(id)?.includes(key));
+    return able[Math.floor(Math.random() * able.length)];
+  }
+
   /** While the store cannot be reached it is tried again: the node is known to others when it is. */
   async start(handler: NodeHandler): Promise<void> {
     this.#handler = handler;
@@ -130,7 +142,8 @@ export class ClusterNode {
       envelope: (envelope) => this.#receive(envelope),
       gap: () => this.#handler?.gap(),
     });
-    await store.nodes.announce({ id: this.#id, since: Date.now() }, lifeMs);
+    const { opens } = this.#options;
+    await store.nodes.announce({ id: this.#id, since: Date.now(), ...(opens && { opens }) }, lifeMs);
     this.#trust(begun);
     await this.#lookAround();
   }
@@ -190,8 +203,10 @@ export class ClusterNode {
 
   async #lookAround(): Promise<void> {
     const { store } = this.#options;
-    const alive = new Set((await store.nodes.alive()).map(({ id }) => id));
+    const records = await store.nodes.alive();
+    const alive = new Set(records.map(({ id }) => id));
     alive.delete(this.#id);
+    this.#opens = new Map(records.map(({ id, opens = [] }) => [id, opens]));
     if (performance.now() < this.#patientUntil) {
       for (const id of alive) this.#peers.add(id);
       return;
@@ -200,6 +215,7 @@ export class ClusterNode {
     this.#peers = alive;
     for (const id of gone) this.#handler?.lost(id);
     for (const id of await store.nodes.expired()) await cleanUp(store, id);
+    this.#handler?.lookedAround();
   }
 
   #receive({ from, body }: Envelope): void {
@@ -282,6 +298,13 @@ export class ClusterNode {
     } catch (error) {
       this.#options.log.debug({ error }, 'a home could not be given up');
     }
+  }
+
+  /** Gives the account up if this node has claimed it. @throws StoreError */
+  async giveUp(account: string): Promise<void> {
+    const { homes } = this.#options.store;
+    const fence = await homes.holder(account);
+    if (fence?.node === this.#id) await homes.release(account, fence);
   }
 
   /** Gives the account up. */

@@ -15,7 +15,8 @@ export function isBetterElsewhere(
 ): boolean {
   if (guests.sessionCount === 0) return false;
   // An account stream that was lost is opened again after a pause, and sessions elsewhere may be about to go as well.
-  const willOpen = accountStream.hasCredentials && state.accountStream !== 'off';
+  const { accountStream: phase } = state;
+  const willOpen = phase === 'opening' || (accountStream.hasCredentials && phase !== 'off');
   if ((ports.sessions.size > 0 || accountStream.isInUse || willOpen) && !isDraining) return false;
   return ![...ports.carriers.keys()].some((id) => isCarrying(state, id));
 }

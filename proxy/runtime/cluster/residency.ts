@@ -3,6 +3,8 @@
  * claim in the store; it is lost with its node, given up when another node is the better one, and looked up anew when this node
  * cannot be sure.
  */
+import type { Arrival } from '../../core/arrival.ts';
+import type { Estate } from '../../core/estate.ts';
 import type { Passage } from '../../core/passage.ts';
 import { type AccountState, type CarrierId, createAccountState } from '../../core/state.ts';
 import type { AccountView } from '../../core/view.ts';
@@ -24,8 +26,12 @@ const MOVE_MS = 50;
 /** How long a home may take to answer a node that attaches (ms). */
 const ATTACH_MS = 5000;
 
+const NOBODY: Arrival = { sessions: [], carriers: [], watched: [], known: [] };
+
 export class Residency {
   readonly #part: Part;
+  /** What the store has of the account, for a home that begins here. */
+  #estate: Estate | undefined;
   /** At most one of the two. */
   #home: Home | undefined;
   #visit: Visit | undefined;
@@ -106,12 +112,19 @@ export class Residency {
     const sessions = [...mirror.sessions.values()];
     const known = mirror.newcomers.takeRooms();
     const requests = mirror.newcomers.takeRequests();
-    home.input({ kind: 'arrive', arrival: { sessions, carriers, watched, known, requests } });
+    home.input({ kind: 'arrive', arrival: { sessions, carriers, watched, known, requests, estate: this.#estate } });
+    this.#estate = undefined;
     this.#offerCredentials(home);
     this.reseat();
     for (const happening of waiting.take()) home.input(happening);
     deps.metrics.homes.inc({ event: watched.length > 0 ? 'taken-over' : 'claimed' });
     deps.log.debug({ account: bare, epoch: fence.epoch }, 'the account is at home here');
+  }
+
+  /** What the store has of the account goes to the home that is here, or will be. */
+  inherit(estate: Estate | undefined): void {
+    if (estate && this.#home) this.#home.input({ kind: 'arrive', arrival: { ...NOBODY, estate } });
+    else this.#estate = estate;
   }
 
   /** A session has come, with its stream, that another node has had. It is in the mirror already. */
@@ -284,11 +297,12 @@ export class Residency {
     return this.#home !== undefined && isBetterElsewhere(this.#part, this.#home, this.#isDraining);
   }
 
-  async #move(): Promise<void> {
+  /** `heir`: a node that has nothing of the account yet. */
+  async #move(heir?: string): Promise<void> {
     const { node, key, deps } = this.#part;
     const home = this.#home;
-    const to = home?.guests.best()?.node;
-    if (!home || to === undefined || this.isPaused || !this.#wantsMove()) return;
+    const to = heir ?? home?.guests.best()?.node;
+    if (!home || to === undefined || this.isPaused || (heir === undefined && !this.#wantsMove())) return;
     this.#isMoving = true;
     home.runner.freeze();
     home.guests.flush();
@@ -370,6 +384,13 @@ export class Residency {
       this.#leaving = streamsToFree(home.state, ports);
       home.input({ kind: 'carriers-leave', carriers: this.#leaving, mayOpen: false });
     }
+  }
+
+  /** The home goes to that node, which opens the account's stream anew, and takes over what this one has carried. */
+  async bequeath(heir: string): Promise<void> {
+    await this.#move(heir);
+    const carriers = [...this.#part.ports.carriers.keys()];
+    this.#visit?.input({ kind: 'carriers-leave', carriers, mayOpen: true });
   }
 
   /** Nothing that others need hangs on this node. */

@@ -5,6 +5,7 @@
  */
 import type { HostConfig } from '../../config.ts';
 import { entered } from '../../core/entry.ts';
+import type { Estate } from '../../core/estate.ts';
 import type { Input, Owed } from '../../core/inputs.ts';
 import { type Passage, passageOf, unfinishedOf } from '../../core/passage.ts';
 import type { AccountState, CarrierId, PendingRequest, SessionId, Settings } from '../../core/state.ts';
@@ -312,6 +313,7 @@ export class SharedAccount implements Account, Part {
         this.deps.store.addSession(this.bare, id, jid, this.deps.now());
       }
     }
+    this.accountStream.recordCredentials();
     this.#residency.recovered();
   }
 
@@ -321,6 +323,34 @@ export class SharedAccount implements Account, Part {
   }
 
   // Beginning and end.
+
+  /**
+   * Nobody has been home: this node is to go on with what the store has, and as much of it as is not known here. False: another node is home
+   * now, or none can be found.
+   */
+  async takeUp(estate: Estate, credentials: Credentials, host: HostConfig, sealed: string): Promise<boolean> {
+    const residency = this.#residency;
+    await this.steady();
+    residency.inherit(estate);
+    if (!this.accountStream.hasCredentials) this.accountStream.restoreCredentials(credentials, host, sealed);
+    residency.seek();
+    await this.steady(true);
+    if (this.state) return true;
+    residency.inherit(undefined);
+    this.settle();
+    return false;
+  }
+
+  /** Its rooms end with the streams of this node, and somebody with the key could take them again. */
+  get isLeftBehind(): boolean {
+    const { state } = this;
+    return state !== undefined && state.rooms.size > 0 && this.accountStream.sealed !== undefined;
+  }
+
+  /** This node is about to stop: the account goes to another one, which has been sent what it needs to open the account's stream. */
+  bequeath(heir: string): Promise<void> {
+    return this.#residency.bequeath(heir);
+  }
 
   /** A session is about to come. Resolves when this node knows of the account what its home knows, or when that takes too long. */
   async warm(): Promise<void> {

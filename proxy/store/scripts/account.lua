@@ -1,5 +1,6 @@
 -- In front of the scripts that work on an account. All of its keys lie in one slot:
--- KEYS[1] home      hash: node, epoch, until (ms). Released or void: epoch alone, so that the next one is higher
+-- KEYS[1] home      hash: node, epoch, until (ms). Released or void: epoch alone, so that the next one is higher; and what
+--                   deposit.lua has there
 -- KEYS[2] sessions  hash: id -> JSON of the record
 -- KEYS[3] rooms     hash: room -> JSON of the occupancy
 -- KEYS[4] joined    hash: room -> JSON list of session ids, never an empty one

@@ -14,6 +14,7 @@ for i = 1, #all, 2 do
   end
 end
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[5])
+tendDeposit()
 keep()
 local empty = {}
 for node in pairs(left) do

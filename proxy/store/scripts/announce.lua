@@ -1,5 +1,5 @@
--- Makes a node alive. KEYS[1] nodes (hash: id -> 'until since', ms). ARGV: for how long the list is kept (ms), id,
--- since, how long it lives (ms).
+-- Makes a node alive. KEYS[1] nodes (hash: id -> 'until since', ms, and more words about it). ARGV: for how long the list is kept (ms),
+-- id, since with these words, how long it lives (ms).
 -- Returns until when it lives (ms), or 0: it has expired.
 local now = clock() / 1000
 local life = redis.call('HGET', KEYS[1], ARGV[2])

@@ -1,4 +1,4 @@
--- All nodes that were not removed: a flat list of id, since, whether it is alive (1, 0). KEYS[1] nodes.
+-- All nodes that were not removed: a flat list of id, since and more words, whether it is alive (1, 0). KEYS[1] nodes.
 local now = clock() / 1000
 local list = {}
 local all = redis.call('HGETALL', KEYS[1])

@@ -5,8 +5,8 @@ export const anew: readonly Mutant[] = [
   {
     name: 'a device is answered before its earlier session has ended elsewhere',
     file: 'core/rules/ghost.ts',
-    find: '    if (room === undefined || !hasGhost(turn.state, session, room)) return false;\n',
-    put: '    if (room !== undefined || !hasGhost(turn.state, session, room)) return false;\n',
+    find: '    if (!isComing && !hasGhost(turn.state, session, room)) return false;\n',
+    put: '    if (!isComing && hasGhost(turn.state, session, room)) return false;\n',
     kills: { 'resume-anew': ['S9 a device that begins anew'] },
   },
   {

@@ -27,6 +27,7 @@ import { presence } from './presence.ts';
 import { races } from './races.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
+import { sealed } from './sealed.ts';
 import { shown } from './shown.ts';
 import { sleeping } from './sleeping.ts';
 import { store } from './store.ts';
@@ -64,6 +65,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   nodes,
   store,
   trouble,
+  sealed,
   edge,
   parting,
   owners,

@@ -25,6 +25,7 @@ test('a node that spoke up and died between two looks is found lost', async () =
       lost: (gone) => void lost.push(`${gone} by ${id}`),
       unreachable: () => {},
       recovered: () => {},
+      lookedAround: () => {},
     };
     await node.start(handler);
     return node;

@@ -1,0 +1,122 @@
+/**
+ * What an account needs in order to go on without its devices, in and out of the store (X4): the password with which its stream was opened,
+ * sealed, and the passwords of its rooms.
+ */
+import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { Opened, Seal } from '../store/seal.ts';
+import type { Vault } from '../store/vault.ts';
+import type { Credentials } from '../stream/sasl-relay.ts';
+
+const PASSWORD = 'password';
+
+/** What is sealed of an account. */
+export interface Kept extends Credentials {
+  /** Name of the host. */
+  readonly host: string;
+  /** The largest stanza for a stream of this server. */
+  readonly stanzaBytes: number;
+}
+
+/**
+ * - `unknown-key`: it was sealed with a key that this node does not have.
+ * - `broken`: it counts as not there.
+ */
+export type Unsealed =
+  | { readonly result: 'opened'; readonly kept: Kept }
+  | { readonly result: 'unknown-key' }
+  | { readonly result: 'broken' };
+
+export interface SealingOptions {
+  readonly seal: Seal;
+  readonly vault: Vault;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'sealed'>;
+}
+
+export class Sealing {
+  readonly #seal: Seal;
+  readonly #vault: Vault;
+  readonly #log: Log;
+  readonly #metrics: SealingOptions['metrics'];
+
+  constructor({ seal, vault, log, metrics }: SealingOptions) {
+    this.#seal = seal;
+    this.#vault = vault;
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  /** Names of the keys with which this node opens what is sealed. */
+  get opens(): readonly string[] {
+    return this.#seal.ids;
+  }
+
+  /** The server has taken these credentials. `account`: bare JID. Returns what the store has of them now. */
+  keep(account: string, { username, secret, host, stanzaBytes }: Kept): string {
+    const text = JSON.stringify({ username, secret, host, stanzaBytes });
+    const sealed = this.#seal.seal(text, { account, purpose: PASSWORD });
+    this.#metrics.sealed.inc({ event: 'sealed' });
+    this.put(account, sealed);
+    return sealed;
+  }
+
+  /** The store may have lost it. */
+  put(account: string, sealed: string): void {
+    this.#done(this.#vault.put(account, sealed));
+  }
+
+  /** The server refuses what is in it: it is deleted, unless another node has put something else since. */
+  refused(account: string, sealed: string): void {
+    this.#metrics.sealed.inc({ event: 'deleted' });
+    this.#done(this.#vault.forget(account, sealed));
+  }
+
+  /** What the store has of the account, where it can be had and opened. */
+  async recall(account: string): Promise<{ readonly kept: Kept; readonly sealed: string } | undefined> {
+    try {
+      const sealed = (await this.#vault.read(account))?.text;
+      const unsealed = sealed === undefined ? undefined : this.open(account, sealed);
+      return sealed !== undefined && unsealed?.result === 'opened' ? { kept: unsealed.kept, sealed } : undefined;
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  open(account: string, sealed: string): Unsealed {
+    const opened = this.#count(this.#seal.open(sealed, { account, purpose: PASSWORD }));
+    if (opened.result !== 'opened') return { result: opened.result };
+    // What has the right tag was written here, or at a node like this one.
+    return { result: 'opened', kept: JSON.parse(opened.text) as Kept };
+  }
+
+  /** A room's password, to lie in the store with the account's place there. */
+  sealRoom(account: string, room: string, password: string): string {
+    return this.#seal.seal(password, { account, purpose: roomPurpose(room) });
+  }
+
+  /** Undefined: it cannot be opened; the room is asked without. */
+  openRoom(account: string, room: string, sealed: string): string | undefined {
+    const opened = this.#count(this.#seal.open(sealed, { account, purpose: roomPurpose(room) }));
+    return opened.result === 'opened' ? opened.text : undefined;
+  }
+
+  #count(opened: Opened): Opened {
+    this.#metrics.sealed.inc({ event: opened.result });
+    return opened;
+  }
+
+  #done(step: Promise<unknown>): void {
+    step.catch((error: unknown) => this.#failed(error));
+  }
+
+  #failed(error: unknown): void {
+    this.#metrics.sealed.inc({ event: 'failed' });
+    this.#log.debug({ error }, 'the store does not keep, or give, what is sealed');
+  }
+}
+
+function roomPurpose(room: string): string {
+  return `room ${room}`;
+}
