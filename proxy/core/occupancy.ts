@@ -81,6 +81,7 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.roomFarewell = undefined;
   room.challenged = false;
   room.archive = undefined;
+  room.isTemporary = undefined;
   forgetDiscussion(room, settings);
 }
 
@@ -237,6 +238,7 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   room.overlap = undefined;
   room.ahead = undefined;
   room.farewell = undefined;
+  room.parting = undefined;
   room.lostAt = undefined;
   room.backAt = undefined;
   room.tries = 0;

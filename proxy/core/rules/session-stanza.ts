@@ -12,12 +12,13 @@ import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { archiveRequest } from './archive.ts';
 import { isSaid } from './doubt.ts';
+import { partedBy } from './grace.ts';
 import { sendGroupchat } from './groupchat.ts';
 import { noteWish } from './hide.ts';
 import { inboundAnswer } from './inbound.ts';
 import { request } from './iq.ts';
 import { join } from './join.ts';
-import { leave } from './leave.ts';
+import { leave, leaveRoom } from './leave.ts';
 import { rename } from './nick.ts';
 import { changeByJoin, isNickChange } from './other-nick.ts';
 import { fits } from './outbound.ts';
@@ -48,6 +49,8 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
     hasMucChild(stanza) &&
     !isNickChange(turn, key, session, stanza)
   ) {
+    const parted = partedBy(turn, key, stanza);
+    if (parted) leaveRoom(turn, parted);
     join(turn, session, key, stanza);
     return;
   }

@@ -23,6 +23,7 @@ import { parking } from './parking.ts';
 import { parting } from './parting.ts';
 import { presence } from './presence.ts';
 import { races } from './races.ts';
+import { rejoin } from './rejoin.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
 import { shown } from './shown.ts';
@@ -62,6 +63,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   trouble,
   edge,
   parting,
+  rejoin,
   owners,
 };
 
