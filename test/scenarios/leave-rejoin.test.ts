@@ -70,4 +70,16 @@ scenario('L2', 'who comes back within the grace without the password is refused 
   assert.equal(await witness.sees(), []);
 });
 
+scenario('L1', 'who has left is answered by name, whoever answers', async (scene) => {
+  const { room } = scene;
+  await watch(scene);
+  const desk = await scene.login('alice', { device: 'desk' });
+  await joinRoom(desk, `${room}/al`);
+  await leaveRoom(desk, `${room}/al`);
+  desk.send(`<message type='groupchat' id='late' to='${room}'><body>late</body></message>`);
+  await desk.expect(`<message type='error' id='late' from='${room}' to='${desk.jid}'/>`);
+  desk.send(`<iq type='get' id='ping' to='${room}/al'><ping xmlns='urn:xmpp:ping'/></iq>`);
+  await desk.expect(`<iq type='error' id='ping' from='${room}/al' to='${desk.jid}'/>`);
+});
+
 scenario.run();

@@ -138,5 +138,5 @@ function refuse(
   type: 'modify' | 'cancel',
   condition: StanzaCondition,
 ): void {
-  out.toSession(session.id, stanzaError(stanza, { type, condition }), stanza);
+  out.toSession(session.id, stanzaError(stanza, { to: session.jid, type, condition }), stanza);
 }

@@ -24,7 +24,11 @@ export function request(turn: Turn, room: Occupancy, session: Session, stanza: S
   if (room.carrier === undefined) return;
   if (countOf(state, session) >= MOST_PENDING) {
     out.drop('queue-full');
-    out.toSession(session.id, errorTo(stanza, 'wait', 'resource-constraint', 'Too many unanswered requests.'), stanza);
+    out.toSession(
+      session.id,
+      errorTo(session, stanza, 'wait', 'resource-constraint', 'Too many unanswered requests.'),
+      stanza,
+    );
     return;
   }
   const id = freshId(state);
@@ -162,16 +166,17 @@ function failRequest(
   state.requests.delete(id);
   out.clearTimer(`iq ${id}`);
   const session = state.sessions.get(pending.session);
-  if (session) out.toSession(session.id, errorTo(pending.stanza, 'wait', condition, text), pending.stanza);
+  if (session) out.toSession(session.id, errorTo(session, pending.stanza, 'wait', condition, text), pending.stanza);
   const room = state.rooms.get(pending.room);
   if (room) tryDepart(turn, room, pending.carrier);
 }
 
 function errorTo(
+  { jid }: Session,
   stanza: PendingRequest['stanza'],
   type: 'wait',
   condition: 'remote-server-timeout' | 'service-unavailable' | 'resource-constraint',
   text: string,
 ): string {
-  return stanzaError(stanza, { type, condition, text });
+  return stanzaError(stanza, { to: jid, type, condition, text });
 }

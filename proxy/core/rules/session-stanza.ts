@@ -104,7 +104,11 @@ function refuseFull(turn: Turn, session: Session, stanza: Stanza): void {
   turn.out.drop('queue-full');
   if (stanza.type === 'error' || stanza.type === 'result') return;
   const text = 'Too many stanzas wait for this room.';
-  turn.out.toSession(session.id, stanzaError(stanza, { type: 'wait', condition: 'resource-constraint', text }), stanza);
+  turn.out.toSession(
+    session.id,
+    stanzaError(stanza, { to: session.jid, type: 'wait', condition: 'resource-constraint', text }),
+    stanza,
+  );
 }
 
 function memberStanza(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -144,7 +148,12 @@ function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void
   if (stanza.type === 'get' || stanza.type === 'set') request(turn, room, session, stanza);
   else if (stanza.type === 'result' || stanza.type === 'error') inboundAnswer(turn, session, stanza);
   // RFC 6120 section 8.2.3.
-  else turn.out.toSession(session.id, stanzaError(stanza, { type: 'modify', condition: 'bad-request' }), stanza);
+  else
+    turn.out.toSession(
+      session.id,
+      stanzaError(stanza, { to: session.jid, type: 'modify', condition: 'bad-request' }),
+      stanza,
+    );
 }
 
 /**
@@ -177,7 +186,11 @@ function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stan
     request(turn, room, session, stanza);
     return;
   }
-  out.toSession(session.id, stanzaError(stanza, { type: 'cancel', condition: 'not-acceptable' }), stanza);
+  out.toSession(
+    session.id,
+    stanzaError(stanza, { to: session.jid, type: 'cancel', condition: 'not-acceptable' }),
+    stanza,
+  );
 }
 
 /**

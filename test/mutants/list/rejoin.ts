@@ -38,4 +38,12 @@ export const rejoin: readonly Mutant[] = [
     put: 'return isRenamed ? room : undefined;',
     kills: { 'leave-rejoin': ['L2 who comes back within the grace without the password'] },
   },
+  {
+    name: 'errors name nobody',
+    file: 'xml/build.ts',
+    find: "attribute('to', error.to ?? stanza.from)",
+    put: "attribute('to', stanza.from)",
+    cells: 'borrowed',
+    kills: { 'leave-rejoin': ['L1 who has left'] },
+  },
 ];
