@@ -186,11 +186,8 @@ function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stan
     request(turn, room, session, stanza);
     return;
   }
-  out.toSession(
-    session.id,
-    stanzaError(stanza, { to: session.jid, type: 'cancel', condition: 'not-acceptable' }),
-    stanza,
-  );
+  const error = stanzaError(stanza, { to: session.jid, type: 'cancel', condition: 'not-acceptable' });
+  out.toSession(session.id, error, stanza);
 }
 
 /**
