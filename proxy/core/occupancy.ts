@@ -81,6 +81,7 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.roomFarewell = undefined;
   room.challenged = false;
   room.archive = undefined;
+  room.isTemporary = undefined;
   forgetDiscussion(room, settings);
 }
 
@@ -201,10 +202,11 @@ export function dismissSessions(turn: Turn, room: Occupancy): void {
 /** What waited for a carrier goes nowhere: an error, never silence (M4). A presence has its answer in the end of the stay. */
 export function refuseQueued({ state, out }: Turn, room: Occupancy, refused: Occupancy['queue']): void {
   for (const { session, stanza } of refused) {
-    if (!state.sessions.has(session) || stanza.name === 'presence') continue;
+    const to = state.sessions.get(session)?.jid;
+    if (to === undefined || stanza.name === 'presence') continue;
     if (stanza.type === 'error' || stanza.type === 'result') continue;
     const text = 'The connection to the room was lost.';
-    out.toSession(session, stanzaError(stanza, { type: 'wait', condition: 'service-unavailable', text }), stanza);
+    out.toSession(session, stanzaError(stanza, { to, type: 'wait', condition: 'service-unavailable', text }), stanza);
   }
   room.queue = room.queue.filter((queued) => !refused.includes(queued));
 }
@@ -238,6 +240,7 @@ export function endOccupancy(turn: Turn, room: Occupancy): void {
   room.overlap = undefined;
   room.ahead = undefined;
   room.farewell = undefined;
+  room.parting = undefined;
   room.lostAt = undefined;
   room.backAt = undefined;
   room.tries = 0;

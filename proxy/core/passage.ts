@@ -124,6 +124,7 @@ function partOf(room: Occupancy, session: Session, carrier: Carrier): Occupancy 
     isReplaced: false,
     kept: [],
     farewell: undefined,
+    parting: undefined,
   };
 }
 

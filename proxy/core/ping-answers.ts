@@ -32,12 +32,12 @@ export function tellUnknown(turn: Turn, { waiting }: SelfPing): void {
 
 function tellError(
   { out }: Turn,
-  { id }: Session,
+  { id, jid }: Session,
   stanza: Stanza,
   type: 'cancel' | 'wait',
   condition: 'not-acceptable' | 'remote-server-timeout',
 ): void {
-  out.toSession(id, stanzaError(stanza, { type, condition }), stanza);
+  out.toSession(id, stanzaError(stanza, { to: jid, type, condition }), stanza);
 }
 
 /** What the room has refused, it has refused: its own words to each sender. */

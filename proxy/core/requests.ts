@@ -14,8 +14,8 @@ export function failRequest(
   state.requests.delete(id);
   out.clearTimer(`iq ${id}`);
   const { session, stanza } = pending;
-  if (state.sessions.has(session))
-    out.toSession(session, stanzaError(stanza, { type: 'wait', condition, text }), stanza);
+  const to = state.sessions.get(session)?.jid;
+  if (to !== undefined) out.toSession(session, stanzaError(stanza, { to, type: 'wait', condition, text }), stanza);
 }
 
 /** The stream that requests went through is gone or given back, and their answers with it. */

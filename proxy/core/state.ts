@@ -260,6 +260,10 @@ export interface Occupancy {
   readonly kept: KeptPrivate[];
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
+  /** While the account stays because the last session may come back: the nick that this had asked for. */
+  parting?: string | undefined;
+  /** The room ends with its last occupant; undefined: it has not said. */
+  isTemporary?: boolean | undefined;
   /** The session that was the last to leave, of its own will. */
   leftBy: SessionId | undefined;
   /** Sessions that have left to hide the room, and are to be told when something is said; absent: none. */

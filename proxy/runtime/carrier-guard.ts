@@ -36,6 +36,7 @@ export function guard(stanza: Stanza, jid: string, mostBytes: number): Verdict {
   if (stanza.length > mostBytes) {
     if (stanza.type === 'error' || stanza.type === 'result') return { kind: 'drop', reason: 'oversize' };
     const xml = stanzaError(stanza, {
+      to: jid,
       type: 'modify',
       condition: 'policy-violation',
       text: `The stanza has ${stanza.length} bytes; at most ${mostBytes} may pass.`,

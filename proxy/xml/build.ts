@@ -8,6 +8,8 @@ export interface StanzaErrorOptions {
   readonly condition: StanzaCondition;
   /** For humans, in English. */
   readonly text?: string | undefined;
+  /** Whom the error is for; by default what the stanza says of its sender, which clients leave out. */
+  readonly to?: string | undefined;
   /** In whose name the error is sent; by default the address that the stanza was sent to. */
   readonly from?: string | undefined;
   /** Application-specific condition inside `<error/>`, as XML. */
@@ -19,7 +21,7 @@ export interface StanzaErrorOptions {
 /** The error reply to a stanza (RFC 6120 section 8.3): to its sender, with its name and id. */
 export function stanzaError(stanza: Stanza, error: StanzaErrorOptions): string {
   const addresses =
-    attribute('from', error.from ?? stanza.to) + attribute('to', stanza.from) + attribute('id', stanza.id);
+    attribute('from', error.from ?? stanza.to) + attribute('to', error.to ?? stanza.from) + attribute('id', stanza.id);
   const condition = `<${error.condition} xmlns='${NS.stanzaErrors}'/>`;
   const text = textElement(NS.stanzaErrors, error.text);
   return (

@@ -15,6 +15,7 @@ import { entryStanza } from '../log-entry.ts';
 import { QUERY_FORM, readQuery } from '../mam-query.ts';
 import { isDelayOfRoom } from '../stanza-log.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
+import { noteLasting } from './grace.ts';
 import { noteLogged } from './groupchat.ts';
 
 /** What a page may have in bytes; one message always has place. */
@@ -23,6 +24,7 @@ const MOST_PAGE_BYTES = 256 * 1024;
 /** The room has said what it is and can do. A refusal to say so changes nothing. */
 export function noteRoomInfo(turn: Turn, room: Occupancy, info: Stanza): void {
   const { state } = turn;
+  noteLasting(room, info);
   if (!state.settings.archive || info.type !== 'result') return;
   if (!info.root.child('query', NS.discoInfo)) return;
   const { archive } = room;
@@ -136,5 +138,5 @@ function refuse(
   type: 'modify' | 'cancel',
   condition: StanzaCondition,
 ): void {
-  out.toSession(session.id, stanzaError(stanza, { type, condition }), stanza);
+  out.toSession(session.id, stanzaError(stanza, { to: session.jid, type, condition }), stanza);
 }

@@ -23,6 +23,7 @@ export function staysBookmarked(turn: Turn, room: Occupancy, graceMs: number): b
   }
   if (!autojoinMark(state, room.key)) return false;
   room.farewell = undefined;
+  room.parting = undefined;
   showWithout(turn, room);
   return true;
 }

@@ -27,6 +27,7 @@ export function noteWish(turn: Turn, session: Session, key: BareKey, { name, typ
       continue;
     turn.out.clearTimer(`grace ${room.key}`);
     room.farewell = undefined;
+    room.parting = undefined;
     hide(room, session);
     showWithout(turn, room);
   }

@@ -25,8 +25,9 @@ export function request(turn: Turn, room: Occupancy, session: Session, stanza: S
   if (room.carrier === undefined) return;
   if (countOf(state, session) >= MOST_PENDING) {
     out.drop('queue-full');
+    const error = { to: session.jid, type: 'wait', condition: 'resource-constraint' } as const;
     const text = 'Too many unanswered requests.';
-    out.toSession(session.id, stanzaError(stanza, { type: 'wait', condition: 'resource-constraint', text }), stanza);
+    out.toSession(session.id, stanzaError(stanza, { ...error, text }), stanza);
     return;
   }
   const id = freshId(state);

@@ -71,6 +71,7 @@ export function enter(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   const { out, now } = turn;
   session.rooms.add(room.key);
   room.farewell = undefined;
+  room.parting = undefined;
   room.hiddenFrom?.delete(session.id);
   room.members.set(session.id, { asked, presentation: presentationOf(stanza, now), lag: undefined });
   out.push({ kind: 'store-join', room: room.key, session: session.id });

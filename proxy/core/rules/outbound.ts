@@ -27,6 +27,7 @@ export function fits(turn: Turn, session: Session, stanza: Stanza): boolean {
     out.toSession(
       session.id,
       stanzaError(stanza, {
+        to: session.jid,
         type: 'modify',
         condition: 'policy-violation',
         text: `The stanza has ${stanza.length} bytes; at most ${most} may go to a room.`,

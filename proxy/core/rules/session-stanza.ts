@@ -12,12 +12,13 @@ import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { archiveRequest } from './archive.ts';
 import { isSaid } from './doubt.ts';
+import { partedBy } from './grace.ts';
 import { sendGroupchat } from './groupchat.ts';
 import { noteWish } from './hide.ts';
 import { inboundAnswer } from './inbound.ts';
 import { request } from './iq.ts';
 import { join } from './join.ts';
-import { leave } from './leave.ts';
+import { leave, leaveRoom } from './leave.ts';
 import { rename } from './nick.ts';
 import { changeByJoin, isNickChange } from './other-nick.ts';
 import { fits } from './outbound.ts';
@@ -51,6 +52,8 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
   ) {
     const unseen = turn.state.rooms.get(key);
     if (unseen && isUnseen(unseen)) joinInstead(turn, unseen);
+    const parted = partedBy(turn, key, stanza);
+    if (parted) leaveRoom(turn, parted);
     join(turn, session, key, stanza);
     return;
   }
@@ -104,7 +107,11 @@ function refuseFull(turn: Turn, session: Session, stanza: Stanza): void {
   turn.out.drop('queue-full');
   if (stanza.type === 'error' || stanza.type === 'result') return;
   const text = 'Too many stanzas wait for this room.';
-  turn.out.toSession(session.id, stanzaError(stanza, { type: 'wait', condition: 'resource-constraint', text }), stanza);
+  turn.out.toSession(
+    session.id,
+    stanzaError(stanza, { to: session.jid, type: 'wait', condition: 'resource-constraint', text }),
+    stanza,
+  );
 }
 
 function memberStanza(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -144,7 +151,12 @@ function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void
   if (stanza.type === 'get' || stanza.type === 'set') request(turn, room, session, stanza);
   else if (stanza.type === 'result' || stanza.type === 'error') inboundAnswer(turn, session, stanza);
   // RFC 6120 section 8.2.3.
-  else turn.out.toSession(session.id, stanzaError(stanza, { type: 'modify', condition: 'bad-request' }), stanza);
+  else
+    turn.out.toSession(
+      session.id,
+      stanzaError(stanza, { to: session.jid, type: 'modify', condition: 'bad-request' }),
+      stanza,
+    );
 }
 
 /**
@@ -177,7 +189,8 @@ function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stan
     request(turn, room, session, stanza);
     return;
   }
-  out.toSession(session.id, stanzaError(stanza, { type: 'cancel', condition: 'not-acceptable' }), stanza);
+  const error = stanzaError(stanza, { to: session.jid, type: 'cancel', condition: 'not-acceptable' });
+  out.toSession(session.id, error, stanza);
 }
 
 /**

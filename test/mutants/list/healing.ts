@@ -113,7 +113,7 @@ export const healing: readonly Mutant[] = [
   {
     name: 'every session of the account is told that it is in',
     file: 'core/rules/session-stanza.ts',
-    find: "  out.toSession(session.id, stanzaError(stanza, { type: 'cancel', condition: 'not-acceptable' }), stanza);\n",
+    find: '  out.toSession(session.id, error, stanza);\n',
     put: "  out.toSession(session.id, `<iq type='result' id='${stanza.id}' from='${stanza.to}' to='${session.jid}'/>`, stanza);\n",
     kills: { 'self-ping': ['L8 a joined session'] },
   },
@@ -130,7 +130,7 @@ export const healing: readonly Mutant[] = [
       },
       {
         file: 'core/rules/session-stanza.ts',
-        find: "  out.toSession(session.id, stanzaError(stanza, { type: 'cancel', condition: 'not-acceptable' }), stanza);\n",
+        find: '  out.toSession(session.id, error, stanza);\n',
         put: "  out.toSession(session.id, `<iq type='result' id='${stanza.id}' from='${stanza.to}' to='${session.jid}'/>`, stanza);\n",
       },
     ],
@@ -139,8 +139,8 @@ export const healing: readonly Mutant[] = [
   {
     name: 'the account leaves with its last session, whatever the grace',
     file: 'core/rules/leave.ts',
-    find: '  if (settings.graceMs === 0) leaveRoom(turn, room);',
-    put: '  if (settings.graceMs >= 0) leaveRoom(turn, room);',
+    find: '  if (graceMs === 0) leaveRoom(turn, room);',
+    put: '  if (graceMs >= 0) leaveRoom(turn, room);',
     kills: { 'self-ping': ['L2 a client that doubts'] },
   },
   {

@@ -25,6 +25,7 @@ import { parking } from './parking.ts';
 import { parting } from './parting.ts';
 import { presence } from './presence.ts';
 import { races } from './races.ts';
+import { rejoin } from './rejoin.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
 import { sealed } from './sealed.ts';
@@ -68,6 +69,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   sealed,
   edge,
   parting,
+  rejoin,
   owners,
 };
 

@@ -41,8 +41,8 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'the account leaves at once with its last session',
     file: 'core/rules/leave.ts',
-    find: 'if (settings.graceMs === 0) leaveRoom(turn, room);',
-    put: 'if (settings.graceMs >= 0) leaveRoom(turn, room);',
+    find: 'if (graceMs === 0) leaveRoom(turn, room);',
+    put: 'if (graceMs >= 0) leaveRoom(turn, room);',
     kills: { 'leave-session': ['L2 a rejoin'], private: ['M6'], iq: ['M4 with no session joined'] },
   },
   {
@@ -125,7 +125,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'a broadcast unavailable makes the account leave',
     file: 'core/rules/leave.ts',
-    find: "else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room);",
+    find: "else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, asked);",
     put: "else if (room.phase === 'joined') leaveByPolicy(turn, room);",
     cells: 'prosody,account,tcp',
     kills: { 'leave-gone': ['L3 the only session broadcasts'] },
