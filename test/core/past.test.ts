@@ -238,4 +238,32 @@ test('what a lost home has heard last is told before the account comes back, and
   );
 });
 
+for (const isWhole of [true, false]) {
+  test(`what a lost home may have sent is ${isWhole ? 'sent' : 'refused'} where the history of the room ${isWhole ? 'goes on from' : 'leaves a gap behind'} what is known`, () => {
+    const { world, a } = asked();
+    world.input(read([], world.now));
+    const b = world.bind();
+    world.join(b);
+    world.settle();
+    world.roomSays();
+    world.settle();
+    const room = world.state.rooms.get(ROOM as BareKey);
+    assert.ok(room);
+    if (!isWhole) {
+      room.log = new StanzaLog(limits);
+      room.log.add(say('long ago'), world.now);
+    }
+    room.retryAt = world.now + 3000;
+    world.lose(world.client(a).carrier === room.carrier ? a : b);
+    const left = world.sessions.has(a) ? a : b;
+    const queued = parseStanza(`<message type='groupchat' to='${ROOM}' id='mine'><body>mine</body></message>`);
+    world.input({ kind: 'session-stanza', session: left, stanza: queued, isUnsure: true });
+    world.input(read([], world.now));
+    world.settle();
+    assert.is(world.sent.filter(({ stanza }) => stanza.id === 'mine').length, isWhole ? 1 : 0);
+    const errors = world.client(left).told.filter(({ id, type }) => id === 'mine' && type === 'error');
+    assert.is(errors.length, isWhole ? 0 : 1);
+  });
+}
+
 test.run();

@@ -23,15 +23,15 @@ export function flushBehind(turn: Turn, room: Occupancy, wait: WaitingJoin): voi
   }
 }
 
-/** What members sent to the room while it could not be passed on. */
-export function flushQueue(turn: Turn, room: Occupancy): void {
-  for (const queued of room.queue.splice(0)) flush(turn, room, queued);
+/** What members sent to the room while it could not be passed on. `isWhole`: see `doubtOf`. */
+export function flushQueue(turn: Turn, room: Occupancy, isWhole?: boolean): void {
+  for (const queued of room.queue.splice(0)) flush(turn, room, queued, isWhole);
 }
 
-function flush(turn: Turn, room: Occupancy, queued: QueuedStanza): void {
+function flush(turn: Turn, room: Occupancy, queued: QueuedStanza, isWhole: boolean | undefined): void {
   const { session, stanza, isAgain, isUnsure } = queued;
   const sender = turn.state.sessions.get(session);
-  const doubt = isUnsure ? doubtOf(turn, room, stanza) : 'unsent';
+  const doubt = isUnsure ? doubtOf(turn, room, stanza, isWhole) : 'unsent';
   if (doubt === 'unknown') refuseQueued(turn, room, [queued]);
   else if (doubt === 'sent') return;
   else if (!sender) sayFor(turn, room, stanza);

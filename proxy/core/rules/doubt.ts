@@ -6,13 +6,18 @@ import { entryMarks } from '../log-entry.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { Occupancy, SessionId, Turn } from '../state.ts';
 
-/** As far as the room's history tells. */
-export function doubtOf(turn: Turn, room: Occupancy, { name, type, id }: Stanza): 'sent' | 'unsent' | 'unknown' {
+/** As far as the room's history tells. `isWhole`: it has just told some, and that goes on from what is known, or does not. */
+export function doubtOf(
+  turn: Turn,
+  room: Occupancy,
+  { name, type, id }: Stanza,
+  isWhole: boolean | undefined,
+): 'sent' | 'unsent' | 'unknown' {
   if (name !== 'message') return 'unsent';
   if (type !== 'groupchat' || id === undefined) return 'unknown';
   if (isShown(turn, room, id)) return 'sent';
-  // A room that gives no history says nothing by its silence: an error is better than a doubled message.
-  return room.log.entries(turn.now).some(({ delayed }) => delayed) ? 'unsent' : 'unknown';
+  // A room that gives none, or not all, says nothing by its silence: an error is better than a doubled message.
+  return (isWhole ?? room.log.some(({ delayed }) => delayed)) ? 'unsent' : 'unknown';
 }
 
 /** The message is on its way to the room, or has been heard from it. */

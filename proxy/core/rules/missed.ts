@@ -61,6 +61,13 @@ export function passTold(
   }
 }
 
+/** Whether what the room tells of its history goes on from what is known here: else something lies between. Undefined: it tells none. */
+export function goesOn({ now }: Turn, room: Occupancy, told: readonly Stanza[]): boolean | undefined {
+  const history = told.filter((one) => one.type === 'groupchat' && !isSubject(one) && delayStamp(one) !== undefined);
+  const isKnown = (one: Stanza): boolean => room.log.wasAdded(marked(room, one, false), now);
+  return history.length === 0 ? undefined : room.log.size === 0 || history.some(isKnown);
+}
+
 /** A message on a stream that is coming in, or has just come in. */
 export function pass(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
   if (stanza.type !== 'groupchat') message(turn, room, carrier, stanza);

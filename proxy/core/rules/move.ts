@@ -37,7 +37,7 @@ import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
 import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
-import { passTold } from './missed.ts';
+import { goesOn, passTold } from './missed.ts';
 import { askAgain, sendRename } from './nick.ts';
 import { joinsAnew } from './overdue.ts';
 import { messageError } from './private-message.ts';
@@ -305,6 +305,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   tellDifferences(turn, room, move);
   recordOccupancy(turn, room);
   const { carrier, heard, subject } = move;
+  const isWhole = move.isBlind ? goesOn(turn, room, heard) : undefined;
   if (move.isBlind) passTold(turn, room, carrier, heard, subject);
   // What was said while nobody heard who came and went.
   if (move.from === undefined) nicksFreed(room);
@@ -321,7 +322,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   askAgain(turn, room);
   if (move.isBlind && !move.isOvertaken) settleStranded(turn, room);
   bringUpToDate(turn, room);
-  flushQueue(turn, room);
+  flushQueue(turn, room, isWhole);
   showMostActive(turn, room);
 }
 
