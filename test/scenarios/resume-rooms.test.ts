@@ -70,6 +70,8 @@ scenario(
     }
     assert.equal(await witness.sees(), []);
   },
+  // Where its stream could be parked it would go on meanwhile (parking-sleep).
+  { config: { parking: 'off' } },
 );
 
 scenario(

@@ -110,7 +110,7 @@ export const carriers: readonly Mutant[] = [
     name: 'what strangers send to a held stream is lost',
     file: 'core/rules/strangers.ts',
     find: '  if (available.length > 0) {\n',
-    put: '  if (available.length > 0 && now < 0) {\n',
+    put: '  if (available.length > 0 && turn.now < 0) {\n',
     kills: { 'handover-order': ['L3 a stream that is held'] },
   },
   {

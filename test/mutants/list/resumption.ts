@@ -173,6 +173,14 @@ export const resumption: readonly Mutant[] = [
     file: 'runtime/session-hibernation.ts',
     find: "    log.info({ client: legs.client.id, server: legs.server.id }, 'session resumed');\n    account.input({ kind: 'session-awakes', session: id });\n",
     put: "    log.info({ client: legs.client.id, server: legs.server.id }, 'session resumed');\n",
+    // A stream that was going on, to be parked, has not slept.
+    and: [
+      {
+        file: 'runtime/session-hibernation.ts',
+        find: 'const mayPark = !isDeaf && !legs.isOwn && this.#sleeper.mayPark();',
+        put: 'const mayPark = isDeaf && !legs.isOwn && this.#sleeper.mayPark();',
+      },
+    ],
     kills: { 'resume-rooms': ['L5 a kick'] },
   },
   {
