@@ -31,7 +31,7 @@ export interface KnownRoom {
   readonly roster: ReadonlyMap<NickKey, { readonly nick: string; readonly digest: string }>;
   readonly self: string;
   readonly subject: string;
-  /** What they have said and the room has not shown. */
+  /** What they have said to all and the room has not shown. */
   readonly said: readonly Pick<SentMessage, 'id' | 'session' | 'to' | 'at'>[];
   /** The last messages, oldest first, by what tells them apart; the stanza of those that others might not have heard. */
   readonly heard: readonly { readonly key: string; readonly at: number; readonly stanza: Stanza | undefined }[];
@@ -61,7 +61,9 @@ export function knownRoom(
     heard.push({ key: entryMessageKey(entry), at: entry.at, stanza: entry.at >= now - RECENT_MS ? stanza : undefined });
   }
   const self = room.self ? shorten(selfDigest(room.self, own)) : '';
-  const said = room.sent.map(({ id, session, to, at }) => ({ id, session, to, at }));
+  // No room shows what was said in private to who has said it.
+  const toAll = room.sent.filter(({ isGroupchat }) => isGroupchat);
+  const said = toAll.map(({ id, session, to, at }) => ({ id, session, to, at }));
   return { facts, members: room.members, roster, self, subject: subjectText(room), said, heard };
 }
 

@@ -29,6 +29,8 @@ export interface Passage {
   readonly rooms: readonly Occupancy[];
   /** What the last message of a room was when the session came in, where its log begins then. */
   readonly before: ReadonlyMap<BareKey, string>;
+  /** Full JIDs of the account's streams where it comes from: what it has been shown may bear them. */
+  readonly own: readonly string[];
   /** Joins that no room has answered, each with what was sent behind it. */
   readonly asked: readonly Stanza[];
   /** Requests to rooms whose answers come on its own stream, by the proxy's id. */
@@ -94,6 +96,7 @@ export function passageOf(source: PassageSource, id: SessionId, unfinished: Unfi
     carrier: { ...carrier, status: 'hibernating', rooms: places, overdue: undefined },
     rooms,
     before,
+    own: [...source.carriers.values()].map(({ jid }) => jid),
     ...unfinished,
   };
 }

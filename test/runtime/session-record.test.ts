@@ -129,6 +129,36 @@ test('one whose sibling carries its room comes to a home that knows it, and is t
   assert.equal(told, ['meanwhile']);
 });
 
+test('one that has just said something has no error for it: the home has sent it, and the room shows it or has no need to', () => {
+  const { world } = departed();
+  const id = 's2' as SessionId;
+  world.say(id, 'on its way');
+  world.send(id, `<message type='chat' id='p1' to='${ROOM}/bob'><body>psst</body></message>`);
+  const passage = passageOf(world.state, id, unfinishedOf(world.state, id));
+  assert.ok(passage);
+  assert.equal(
+    [...passage.own],
+    [...world.state.carriers.values()].map(({ jid }) => jid),
+  );
+  world.drop(id);
+  const { session, carrier, rooms, own } = renamed(passage, 'n1' as SessionId, 'n2' as CarrierId);
+  const about = { own: new Set(own), before: undefined, now: world.now };
+  const known = rooms.map((room) => shownOf(room, factsOf(room, 0), about));
+  const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
+  const effects = step(world.state, { kind: 'arrive', arrival }, world.now);
+  assert.equal(
+    effects.flatMap((effect) => (effect.kind === 'to-session' ? [`${effect.xml}`] : [])),
+    [],
+  );
+  const [room] = world.state.rooms.values();
+  const awaited = room?.sent.filter(({ isGroupchat, isStranded }) => isGroupchat && !isStranded);
+  assert.equal(
+    awaited?.map(({ session: sender }) => sender),
+    [session.id],
+    'an error of the room would reach it',
+  );
+});
+
 test('one that has heard nothing since it came in is told nothing of what was said before', () => {
   const { world } = departed();
   for (const word of ['one', 'two']) {

@@ -8,7 +8,7 @@ import type { Arrival, KnownRoom } from '../arrival.ts';
 import { availability, freeIfDone } from '../carriers.ts';
 import { entryStanza } from '../log-entry.ts';
 import { createOccupancy, isNickShared, keyOfNick, nickOf, recordOccupancy } from '../occupancy.ts';
-import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
+import type { Carrier, CarrierId, Occupancy, SentMessage, Turn } from '../state.ts';
 import { applyFacts } from '../watch.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { sendLeave } from './leave.ts';
@@ -82,7 +82,7 @@ function takeOn(turn: Turn, room: Occupancy): void {
   if (room.ahead) catchUp(turn, room, true);
 }
 
-/** What they have said to the lost home: it is among what the room has shown, will be, or gets an error. */
+/** What they have said to the lost home: it is among what the room has shown, will be, or gets an error. What this home has sent itself is known here. */
 function noteSaid(turn: Turn, room: Occupancy, { said, facts }: KnownRoom): void {
   const shown = new Set<string | undefined>();
   for (const entry of room.log.entries(turn.now)) {
@@ -91,9 +91,18 @@ function noteSaid(turn: Turn, room: Occupancy, { said, facts }: KnownRoom): void
   }
   const carrier = facts.carrier ?? ('' as CarrierId);
   for (const one of said) {
-    if (!shown.has(one.id)) room.sent.push({ ...one, carrier, isGroupchat: true, isStranded: true });
+    const index = room.sent.findIndex((sent) => isSame(turn, sent, one));
+    const sent = room.sent[index];
+    if (sent) room.sent[index] = { ...sent, session: one.session };
+    else if (!shown.has(one.id)) room.sent.push({ ...one, carrier, isGroupchat: true, isStranded: true });
   }
   if (room.sent.some(({ isStranded }) => isStranded)) bePatient(turn, room);
+}
+
+/** The same message; under the name of a session that has gone, if that is one that goes on under another. */
+function isSame({ state }: Turn, sent: SentMessage, { id, to, session }: KnownRoom['said'][number]): boolean {
+  if (id === undefined || sent.id !== id || sent.to !== to) return false;
+  return sent.session === session || !state.sessions.has(sent.session);
 }
 
 function showOf(presence: Stanza): string {

@@ -107,9 +107,10 @@ export class Mirror implements AccountView {
   }
 
   /** What of a room the one session has been shown that it came with. */
-  shown({ before }: Passage, room: Occupancy): KnownRoom {
+  shown({ before, own: streams }: Passage, room: Occupancy): KnownRoom {
     const { nickRefusedUntil } = this.services.facts(splitJid(room.key).domain);
-    const own = new Set([...this.sessions.values(), ...this.carriers.values()].map(({ jid }) => jid));
+    const here = [...this.sessions.values(), ...this.carriers.values()].map(({ jid }) => jid);
+    const own = new Set([...here, ...streams]);
     const about = { own, before: before.get(room.key), now: this.#now() };
     return shownOf(room, factsOf(room, nickRefusedUntil), about);
   }

@@ -1,4 +1,4 @@
-/** The home follows the carrier: when it is to move to another node, and how it leaves this one. */
+/** The home follows the carrier: when it is to move to another node, how it leaves this one, and who comes along with one that arrives. */
 import type { Input } from '../../core/inputs.ts';
 import type { Fence } from '../../store/store.ts';
 import type { ChannelEnd } from './channel.ts';
@@ -6,6 +6,7 @@ import { isCarrying } from './draining.ts';
 import type { Home } from './home.ts';
 import { type House, type MovedGuest, packHouse } from './moving-house.ts';
 import type { Part } from './part.ts';
+import type { Visit } from './visit.ts';
 
 /** With no session and no rooms on streams of this node, a node that has them is the better home; so it is when this one `isDraining`. */
 export function isBetterElsewhere(
@@ -42,4 +43,28 @@ export function sendHouse(part: Part, home: Home, { node: to, epoch }: Fence, ch
   for (const guest of guests) if (guest.node !== to) node.send(guest.node, { kind: 'moved', account: key, epoch, to });
   home.guests.refuseLate('no-home');
   return late.filter(({ kind }) => kind !== 'timer');
+}
+
+/**
+ * The other nodes are guests of the home that has come here `from` another one, by the channels that they have. Returns how much the old
+ * home had taken of what this node has told it, as its guest (`visit`).
+ */
+export function restoreGuests(
+  { key: account, node }: Part,
+  home: Home,
+  guests: readonly MovedGuest[],
+  { visit, from }: { readonly visit: Visit | undefined; readonly from: string },
+): number {
+  const { epoch } = home.fence;
+  let seen = 0;
+  for (const guest of guests) {
+    if (guest.channel.id === visit?.channel.id) {
+      seen = guest.channel.seen;
+      // What the old home had still to say came before the house.
+      for (const { number, payload: late } of guest.channel.unseen) {
+        visit.take(from, { kind: 'data', account, channel: visit.channel.id, epoch, number, seen }, late);
+      }
+    } else if (guest.node !== node.id) home.guests.restore(guest);
+  }
+  return seen;
 }

@@ -17,7 +17,7 @@ import { writeArrival, writeKnowledge } from './knowledge.ts';
 import { keepLeftovers } from './leftovers.ts';
 import { unpackHouse } from './moving-house.ts';
 import type { Part } from './part.ts';
-import { isBetterElsewhere, sendHouse } from './relocation.ts';
+import { isBetterElsewhere, restoreGuests, sendHouse } from './relocation.ts';
 import { findHome, sleep } from './seek.ts';
 import { Visit } from './visit.ts';
 
@@ -130,14 +130,13 @@ export class Residency {
   /** A session has come, with its stream, that another node has had. It is in the mirror already. */
   arrive(passage: Passage): void {
     const { session, carrier, rooms } = passage;
-    const part = this.#part;
-    const { mirror, accountStream } = part;
+    const { mirror, accountStream } = this.#part;
     const home = this.#home;
     if (home) home.input({ kind: 'arrive', arrival: mirror.arrivalAt(home.state, passage) });
     else if (this.#visit) {
       const known = rooms.filter(({ members }) => members.size > 0).map((room) => mirror.shown(passage, room));
       this.#visit.arrive(writeArrival(session, carrier, known, accountStream.hasCredentials), passage);
-      part.refuseRequests(mirror.newcomers.takeRequests());
+      this.#part.refuseRequests(mirror.newcomers.takeRequests());
     }
     this.reseat();
     this.seek();
@@ -339,7 +338,7 @@ export class Residency {
 
   /** The account comes to be at home here, as another home has left it. */
   moveIn(from: string, epoch: number, payload: Buffer): void {
-    const { key, bare, node, deps, waiting } = this.#part;
+    const { bare, node, deps, waiting } = this.#part;
     if (this.#home && this.#home.fence.epoch >= epoch) return;
     const visit = this.#visit;
     const { state, timers, guests } = unpackHouse(payload, bare, deps.services);
@@ -348,16 +347,7 @@ export class Residency {
     const home = this.#build({ node: node.id, epoch }, state);
     this.#home = home;
     home.runner.freeze();
-    let seen = 0;
-    for (const guest of guests) {
-      if (guest.channel.id === visit?.channel.id) {
-        seen = guest.channel.seen;
-        // What the old home had still to say came before the house.
-        for (const { number, payload: late } of guest.channel.unseen) {
-          visit.take(from, { kind: 'data', account: key, channel: visit.channel.id, epoch, number, seen }, late);
-        }
-      } else if (guest.node !== node.id) home.guests.restore(guest);
-    }
+    const seen = restoreGuests(this.#part, home, guests, { visit, from });
     home.runner.restore(timers);
     home.sweep(this.#part.ports);
     this.reseat();
