@@ -41,7 +41,7 @@ export const lending: readonly Mutant[] = [
     find: '    for (const [id, one] of [...this.#lent]) if (one.node === node) this.#gone(node, id);\n',
     put: '',
     cells,
-    kills: { 'resume-own-nodes': ['S9 the node that has'] },
+    kills: { 'resume-own-nodes': ['S9 the node that has a session dies'] },
   },
   {
     name: 'a client whose node stops keeps its connection to the end',
