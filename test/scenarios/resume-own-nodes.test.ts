@@ -1,6 +1,7 @@
 /**
  * Servers without XEP-0198 and several nodes (S9): the session stays at the node that it dropped from, and its client resumes it through
- * whatever node it comes to. `resume-cut` and its like show every step of a conversation (test/over-nodes.ts).
+ * whatever node it comes to; what it was owed when it does not outlives that node. `resume-cut` and its like show every step of a
+ * conversation (test/over-nodes.ts).
  */
 import { befriend } from './support/contacts.ts';
 import { type Device, openDevice, record } from './support/device.ts';
@@ -239,6 +240,33 @@ scenario(
     await bob.pick("<message type='chat' id='n199'/>", { limitMs: 20_000 });
     assert.equal(bodies(byBob, phone.jid), own);
     assert.equal(sessions(...all), [2, 0]);
+  },
+);
+
+scenario(
+  'S9',
+  'what had come for a session that was not resumed outlives its node: the account has it with its next one',
+  async (scene) => {
+    const redis = await shared(scene);
+    const short = { hibernation: { time: '1s' } };
+    const first = await startNode(scene, redis, short);
+    const second = await startNode(scene, redis, short);
+    const bob = await scene.direct('bob');
+    const phone = await openDevice(scene, 'al', { device: 'phone', through: first.proxy });
+    await phone.cut();
+    for (const id of ['one', 'two']) {
+      bob.send(`<message type='chat' id='${id}' to='${phone.jid}'><body>hi</body></message>`);
+    }
+    await bob.fence();
+    await until('its time is over', () => sessions(first)[0] === 0);
+    await until('they are in the store', async () => (await redis.cli('keys', '*letters*')).includes('letters'));
+    await kill(first, []);
+    const next = await scene.login('al', { device: 'phone', through: second.proxy });
+    for (const id of ['one', 'two']) {
+      const letter = await next.pick(`<message type='chat' id='${id}' to='${next.jid}'/>`, { limitMs: 10_000 });
+      assert.ok(letter.child('delay', 'urn:xmpp:delay'), letter.print());
+    }
+    await next.expectNothing();
   },
 );
 

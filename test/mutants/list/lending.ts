@@ -1,4 +1,4 @@
-/** Rules of sessions that the proxy keeps by itself and whose clients come back to another node (S9). */
+/** Rules of sessions that the proxy keeps by itself and whose clients come back to another node, or not at all (S9). */
 import type { Mutant } from '../mutant.ts';
 
 const cells = 'jabberd2,borrowed,tcp';
@@ -41,7 +41,7 @@ export const lending: readonly Mutant[] = [
     find: '    for (const [id, one] of [...this.#lent]) if (one.node === node) this.#gone(node, id);\n',
     put: '',
     cells,
-    kills: { 'resume-own-nodes': ['S9 the node that has'] },
+    kills: { 'resume-own-nodes': ['S9 the node that has a session dies'] },
   },
   {
     name: 'a client whose node stops keeps its connection to the end',
@@ -57,5 +57,13 @@ export const lending: readonly Mutant[] = [
     ],
     cells,
     kills: { 'resume-own-nodes': ['S9 the node that a client'] },
+  },
+  {
+    name: 'what waits for a session to come is kept by its process alone',
+    file: 'core/letters.ts',
+    find: "  if (state.settings.keepsLogs) out.push({ kind: 'store-letters' });\n",
+    put: '',
+    cells,
+    kills: { 'resume-own-nodes': ['S9 what had come for'] },
   },
 ];
