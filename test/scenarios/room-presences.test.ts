@@ -82,6 +82,25 @@ scenario(
 );
 
 scenario(
+  'L4',
+  'the refusal of a subscription to a room comes to the account once, as without the proxy',
+  async (scene) => {
+    const { room } = scene;
+    const { carol, phone, desk } = await gather(scene);
+    for (const type of ['subscribe', 'unsubscribe']) {
+      for (const one of [carol, phone]) one.send(`<presence type='${type}' id='wish' to='${room}'/>`);
+      const refusals = async (client: Client): Promise<string[]> => {
+        const arrived = await client.fence({ room });
+        return arrived.filter(({ from, id }) => from === room && id === 'wish').map(inWords);
+      };
+      // Which of them hears it is the server's to say.
+      const heard = [...(await refusals(phone)), ...(await refusals(desk))];
+      assert.equal(heard, await refusals(carol));
+    }
+  },
+);
+
+scenario(
   'J2',
   'members who are away are shown to each session that joins, where the room shows them, and not anew by a hand-over',
   async (scene) => {

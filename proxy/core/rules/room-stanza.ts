@@ -27,7 +27,7 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
     if (stanza.type === 'error' && room.carrier === carrier.id) doubt(turn, room, stanza);
     return;
   }
-  if (isToAccount(stanza)) stray(turn, carrier.id, stanza, 'carrier-stray');
+  if (isToAccount(room, stanza)) stray(turn, carrier.id, stanza, 'carrier-stray');
   else if (isOver(room, carrier)) aftermath(turn, room, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
   else if (room.attempt?.carrier === carrier.id) {
@@ -47,12 +47,20 @@ function isFence(room: Occupancy, attempt: Attempt, stanza: Stanza): boolean {
   return stanza.id === attempt.fenceId && bareKey(from) === room.key && resourceOf(from) === '';
 }
 
-/** What is sent to the bare JID (an invitation) is the stream's own client's: the server has sent it to each device. */
-function isToAccount(stanza: Stanza): boolean {
-  if (stanza.name !== 'message' || stanza.to === undefined || stanza.type === 'groupchat') return false;
-  if (!stanza.to.includes('/')) return true;
+/** What is sent to the bare JID (an invitation, a subscription refused) is the stream's own client's: the server has sent it to each device. */
+function isToAccount(room: Occupancy, stanza: Stanza): boolean {
+  if (stanza.to === undefined || stanza.type === 'groupchat') return false;
+  const isBare = !stanza.to.includes('/');
+  if (stanza.name === 'presence') return isBare && stanza.type === 'error' && !isRefusal(room, stanza);
+  if (stanza.name !== 'message') return false;
+  if (isBare) return true;
   // COMPAT: jabberd2 writes each device's address in place of the account's. A refusal holds the invitation too, and is its sender's.
   return stanza.type !== 'error' && stanza.root.child('x', NS.mucUser)?.child('invite') !== undefined;
+}
+
+/** Whether a presence error answers what went through the carrier. */
+function isRefusal({ presences }: Occupancy, { id }: Stanza): boolean {
+  return presences.some((pending) => pending.id === id);
 }
 
 /** Whether this carrier has no part in the room any more. */

@@ -154,7 +154,7 @@ export const messages: readonly Mutant[] = [
   {
     name: 'an invitation to the account is taken for what the room says to its occupant',
     file: 'core/rules/room-stanza.ts',
-    find: "  if (isToAccount(stanza)) stray(turn, carrier.id, stanza, 'carrier-stray');\n  else if",
+    find: "  if (isToAccount(room, stanza)) stray(turn, carrier.id, stanza, 'carrier-stray');\n  else if",
     put: '  if',
     kills: { private: ['M3 an invitation'] },
   },

@@ -46,4 +46,12 @@ export const rejoin: readonly Mutant[] = [
     cells: 'borrowed',
     kills: { 'leave-rejoin': ['L1 who has left'] },
   },
+  {
+    name: 'the refusal of a subscription is nobody’s',
+    file: 'core/rules/room-stanza.ts',
+    find: "  if (stanza.name === 'presence') return isBare && stanza.type === 'error' && !isRefusal(room, stanza);\n",
+    put: '',
+    cells: 'prosody,borrowed',
+    kills: { 'room-presences': ['L4 the refusal of a subscription'] },
+  },
 ];
