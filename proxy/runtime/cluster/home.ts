@@ -36,7 +36,8 @@ export class Home {
       send: (to, message, payload) => node.send(to, message, payload),
       input: (input) => this.runner.input(input),
       arrive: (guest, payload) => this.#arrive(guest, payload),
-      hasCredentials: () => accountStream.hasCredentials,
+      // An account that has had a stream has its credentials in the store, where they are sealed.
+      hasCredentials: () => accountStream.hasCredentials || deps.sealing !== undefined,
       now: deps.now,
       mustWait,
       onTurn,
