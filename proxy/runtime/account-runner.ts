@@ -170,6 +170,11 @@ export class AccountRunner implements Account {
     for (const { key, ms } of timers) this.#setTimer(key, ms);
   }
 
+  /** The node is about to stop. */
+  drain(): void {
+    this.#logs.drain();
+  }
+
   /** Ends the account stream and all timers, at the end of the process. */
   close(): void {
     this.#accountStream.close();

@@ -54,6 +54,7 @@ export class LogKeeper {
   /** How long the next try waits; 0: the last step was done. */
   #pauseMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  #isDraining = false;
   #isOver = false;
 
   constructor(
@@ -102,6 +103,12 @@ export class LogKeeper {
     return rooms;
   }
 
+  /** The node is about to stop: rooms that are left from now on are left for want of streams, and a home to come goes on from their logs. */
+  drain(): void {
+    this.flush();
+    this.#isDraining = true;
+  }
+
   /** The last step: what it does not achieve is not tried again. */
   stop(): void {
     this.#isOver = true;
@@ -115,6 +122,7 @@ export class LogKeeper {
     this.#written.delete(room);
     this.#keptDue.delete(room);
     this.#unread.delete(room);
+    if (this.#isDraining) return;
     for (const name of [room, keptName(room)]) {
       const done = this.#deps.logs?.forget(this.#state.bare, name, this.#fence?.());
       done?.catch((error: unknown) => this.#failed(error));

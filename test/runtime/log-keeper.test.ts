@@ -194,6 +194,23 @@ test('what this home has not written is not written anew because the store is ba
   assert.is(steps.length, 0);
 });
 
+test('rooms that are left since the node stops leave their logs to the home that comes next', async () => {
+  const { keeper, say, stored, logs } = setUp();
+  say('a', 'b');
+  keeper.drain();
+  keeper.forget(key);
+  await delay(1);
+  assert.equal(await stored(), ['a', 'b']);
+  keeper.stop();
+  const other = setUp(5);
+  other.say('a');
+  await other.flush();
+  other.keeper.forget(key);
+  await delay(1);
+  assert.equal(await other.stored(), []);
+  assert.is((await logs.read(BARE, ROOM)).length, 2);
+});
+
 test('a log that was begun anew is begun anew in the store, and one that was left is gone', async () => {
   const { keeper, room, say, stored, flush, logs } = setUp();
   say('a', 'b');

@@ -107,6 +107,7 @@ export class Residency {
     if (mirror.isTold) state.nextId = deps.now();
     const home = this.#build(fence, state);
     this.#home = home;
+    if (this.#isDraining) home.runner.drain();
     const carriers = [...mirror.own].map((id) => mirror.carriers.get(id)).filter((one) => one !== undefined);
     const watched = mirror.takeWatched();
     const sessions = [...mirror.sessions.values()];
@@ -366,6 +367,7 @@ export class Residency {
     accountStream.forget();
     const carriers = [...ports.carriers.keys()];
     const home = this.#home;
+    home?.runner.drain();
     if (this.#visit) this.#visit.input({ kind: 'carriers-leave', carriers, mayOpen: true });
     else if (home && canBeTakenOver(home.state, home.guests, ports)) {
       home.input({ kind: 'carriers-leave', carriers, mayOpen: home.guests.hasCredentials });
