@@ -381,17 +381,15 @@ export class Residency {
   /** The home goes to that node, which opens the account's stream anew, and takes over what this one has carried. */
   async bequeath(heir: string): Promise<void> {
     await this.#move(heir);
-    const carriers = [...this.#part.ports.carriers.keys()];
-    this.#visit?.input({ kind: 'carriers-leave', carriers, mayOpen: true });
+    this.#visit?.input({ kind: 'carriers-leave', carriers: [...this.#part.ports.carriers.keys()], mayOpen: true });
   }
 
   /** Nothing that others need hangs on this node. */
   get isDrained(): boolean {
-    const { mirror } = this.#part;
     const home = this.#home;
     if (home && this.#leaving) return this.#leaving.every((id) => !isCarrying(home.state, id));
     if (home) return home.guests.sessionCount === 0;
-    return !mirror.isCarrying && (this.#visit?.isIdle ?? true);
+    return !this.#part.mirror.isCarrying && (this.#visit?.isIdle ?? true);
   }
 
   close(): void {
