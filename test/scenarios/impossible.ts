@@ -43,7 +43,10 @@ export const impossible = {
     servers: ['prosody', 'ejabberd'],
   },
   clientState: { reason: 'jabberd2 has no XEP-0352', servers: ['jabberd2'] },
-  occupantIds: { reason: 'ejabberd (of this version) and mu-conference have no XEP-0421', servers: ['ejabberd', 'jabberd2'] },
+  occupantIds: {
+    reason: 'ejabberd (of this version) and mu-conference have no XEP-0421',
+    servers: ['ejabberd', 'jabberd2'],
+  },
   roomCapabilities: {
     reason: 'only ejabberd shows in a presence what a room can do',
     servers: ['prosody', 'jabberd2'],
