@@ -112,7 +112,13 @@ function isOfRoom(child: Stanza['root'], { from = '' }: Stanza): boolean {
 /** Not yet in the log: of messages that are alike each has its own. */
 function freshArchiveId(log: StanzaLog, key: string): string {
   const start = OWN_ARCHIVE + shorten(key);
+  const taken = new Set<string | undefined>();
+  log.some((entry) => {
+    const { id } = entryMarks(entry);
+    if (id?.startsWith(start)) taken.add(id);
+    return false;
+  });
   let id = start;
-  for (let number = 2; log.some((entry) => entryMarks(entry).id === id); number += 1) id = `${start}-${number}`;
+  for (let number = 2; taken.has(id); number += 1) id = `${start}-${number}`;
   return id;
 }

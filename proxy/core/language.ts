@@ -48,6 +48,8 @@ function isAmongOthers(state: AccountState, own: string, { to = '' }: Stanza): b
 export function inCarriersLanguage(state: AccountState, { languages }: Carrier, stanza: Stanza): Stanza {
   const server = languages?.server;
   if (server === undefined) return stanza;
+  // Who hears it from the log may speak any.
+  if (state.sessions.size === 0) return saying(stanza, server);
   for (const session of state.sessions.values()) {
     if (session.languages?.server !== server) return saying(stanza, server);
   }

@@ -23,10 +23,10 @@ export function keepLetter(turn: Turn, stanza: Stanza, at = turn.now): boolean {
   if (isLetter(stanza) && isTooMuch([...kept.filter((other) => isLetter(other.stanza)), one])) return false;
   kept.push(one);
   while (isTooMuch(kept)) {
-    kept.splice(
-      kept.findIndex((other) => !isLetter(other.stanza)),
-      1,
-    );
+    const least = kept.findIndex((other) => !isLetter(other.stanza));
+    // There are more letters than are taken now: an earlier home's and this one's.
+    if (least < 0) break;
+    kept.splice(least, 1);
     turn.out.drop('letters-full');
   }
   noteLetters(turn);
@@ -41,14 +41,15 @@ export function takeLetters(turn: Turn): readonly Kept[] {
 
 /** To be called after each input: what an earlier home has kept is asked for when there is a session to be given it, or more to be kept. */
 export function askForLetters({ state, out }: Turn): void {
-  if (!state.settings.keepsLogs || state.hasLetters) return;
+  if (!state.settings.keepsLogs || state.letters !== 'unasked') return;
   if (state.kept.length === 0 && ![...state.sessions.values()].some(({ available }) => available)) return;
-  state.hasLetters = true;
+  state.letters = 'asked';
   out.push({ kind: 'read-letters' });
 }
 
 /** The store has answered: older than what came since. */
 export function lettersRead(turn: Turn, entries: readonly LogEntry[]): void {
+  turn.state.letters = 'read';
   turn.state.kept.unshift(...entries.map((entry) => ({ stanza: entryStanza(entry), at: entry.at })));
   // What has been written meanwhile was without them.
   if (entries.length > 0) noteLetters(turn);
@@ -56,6 +57,8 @@ export function lettersRead(turn: Turn, entries: readonly LogEntry[]): void {
 
 /** The store has lost what this home has written. */
 export function writeLettersAnew(turn: Turn): void {
+  // Who had asked for them may have been another home.
+  if (turn.state.letters === 'asked') turn.out.push({ kind: 'read-letters' });
   if (turn.state.kept.length > 0) noteLetters(turn);
 }
 

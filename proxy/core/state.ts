@@ -318,8 +318,8 @@ export interface AccountState {
   accountStream: 'off' | 'possible' | 'opening' | 'ready' | 'waiting';
   /** Messages to streams without a client, until a session can take them (letters.ts). */
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
-  /** What an earlier home has kept of these has been asked for. */
-  hasLetters: boolean;
+  /** Whether what an earlier home has kept of these has been asked for, and has come. */
+  letters: 'unasked' | 'asked' | 'read';
   /** Unguessable start of the ids that the proxy makes on carriers. */
   readonly idPrefix: string;
   nextId: number;
@@ -361,7 +361,7 @@ export function createAccountState(
     inbound: new Map(),
     accountStream: 'off',
     kept: [],
-    hasLetters: false,
+    letters: 'unasked',
     idPrefix,
     nextId: 0,
     retries: 0,

@@ -12,13 +12,15 @@ import { RETRACTING } from './retraction.ts';
 import type { StanzaLog } from './stanza-log.ts';
 import type { Occupancy } from './state.ts';
 
+/** A message refers to few others: each costs a look through the log. */
+const MOST_REFERENCES = 8;
+
 /** What a session says, as the room and its occupants understand it. */
-export function forRoom({ archive, log }: Occupancy, stanza: Stanza): Stanza {
-  if (!archive) return stanza;
+export function forRoom({ log }: Occupancy, stanza: Stanza): Stanza {
   const edit = new Edit(stanza);
   let isChanged = false;
-  for (const child of stanza.root.children) {
-    const id = isAnyReference(child) ? child.attr('id') : undefined;
+  for (const child of stanza.root.children.filter(isAnyReference).slice(0, MOST_REFERENCES)) {
+    const id = child.attr('id');
     if (!id?.startsWith(OWN_ARCHIVE)) continue;
     const meant = log.findLast((entry) => entryMarks(entry).id === id);
     const own = meant && entryMarks(meant).own;
@@ -35,8 +37,8 @@ export function forRoom({ archive, log }: Occupancy, stanza: Stanza): Stanza {
  */
 export function refer(log: StanzaLog, stanza: Stanza, edit: Edit): boolean {
   let isChanged = false;
-  for (const child of stanza.root.children) {
-    const id = isReference(child) ? child.attr('id') : undefined;
+  for (const child of stanza.root.children.filter(isReference).slice(0, MOST_REFERENCES)) {
+    const id = child.attr('id');
     if (id === undefined || id === '') continue;
     const from = child.name === 'reply' ? child.attr('to') : takesBack(child) ? stanza.from : undefined;
     const isNamed = (entry: LogEntry): boolean => {

@@ -69,7 +69,10 @@ export class AccountStreamKeeper {
     const { sealing, config } = this.#deps;
     this.#asks += 1;
     const asked = this.#asks;
-    const found = await sealing?.recall(this.#bare);
+    let isFinal = true;
+    const found = await sealing?.recall(this.#bare).catch(() => {
+      isFinal = false;
+    });
     // Meanwhile a device may have come with it, or nobody needs it any more.
     if (this.#stream || this.#asks !== asked) return;
     const host = found && config.hosts[found.kept.host];
@@ -77,7 +80,7 @@ export class AccountStreamKeeper {
       this.#sealed = found.sealed;
       this.#credentials = { ...found.kept, host };
     }
-    if (!this.open()) this.#owner.input({ kind: 'account-stream-failed', final: true });
+    if (!this.open()) this.#owner.input({ kind: 'account-stream-failed', final: isFinal });
   }
 
   /** Opens the stream; its owner hears what comes of it. False: no password is known. */
@@ -93,9 +96,9 @@ export class AccountStreamKeeper {
         this.#deps.faces.enter(jid, (room) => faceIn(this.#owner.state, room));
         this.#owner.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid, languages });
       },
-      failed: (final) => {
+      failed: (final, isRefused) => {
         this.#stream = undefined;
-        if (final) this.#refused(credentials);
+        if (final) this.#refused(credentials, isRefused);
         else this.#owner.input({ kind: 'account-stream-failed', final: false });
       },
       stanza: (carrier, stanza) => {
@@ -106,7 +109,7 @@ export class AccountStreamKeeper {
         this.#stream = undefined;
         this.#hasEnded();
         this.#owner.loseCarrier(carrier, isConflict, owed);
-        if (isRefused && this.#credentials === credentials) this.#refused(credentials);
+        if (isRefused && this.#credentials === credentials) this.#refused(credentials, true);
       },
     });
     this.#stream = stream;
@@ -114,12 +117,15 @@ export class AccountStreamKeeper {
     return true;
   }
 
-  /** The server does not take that password; one that has been seen since may be the right one. */
-  #refused(credentials: Credentials): void {
+  /**
+   * The server does not take that password (`isRefused`), or offers no way to give it; one that has been seen since may be the right one.
+   * What the store has is as good as before where the server has only been set up otherwise.
+   */
+  #refused(credentials: Credentials, isRefused: boolean): void {
     const isLatest = this.#credentials === credentials;
     if (isLatest) this.#credentials = undefined;
-    if (this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);
-    this.#sealed = undefined;
+    if (isRefused && this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);
+    if (isRefused) this.#sealed = undefined;
     this.#owner.input({ kind: 'account-stream-failed', final: isLatest });
   }
 
@@ -137,6 +143,7 @@ export class AccountStreamKeeper {
 
   /** Ends the stream; with the password another can be opened. */
   end(): void {
+    this.#asks += 1;
     if (this.#stream) this.#ports.carriers.delete(this.#stream.id);
     this.#stream?.close();
     this.#stream = undefined;

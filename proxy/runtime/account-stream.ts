@@ -36,7 +36,7 @@ export interface AccountStreamEvents {
   /** `stanzaBytes`: the largest stanza that is safe on it, as far as the server is known. */
   ready(carrier: CarrierId, jid: string, languages: Languages | undefined, stanzaBytes: number): void;
   /** Could not be opened; `final`: trying again is pointless. */
-  failed(final: boolean): void;
+  failed(final: boolean, isRefused: boolean): void;
   stanza(carrier: CarrierId, stanza: Stanza): void;
   /**
    * Was open, and ended without our doing; `isConflict`: the server has sessions enough of this account; `isRefused`: it does not
@@ -148,7 +148,7 @@ export class AccountStream implements CarrierPort {
     const reason = error instanceof Error ? error.message : String(error);
     this.#deps.metrics.accountStreamsFailed.inc({ reason: code });
     this.#deps.log.warn({ code, reason }, 'account stream could not be opened');
-    this.#events.failed(isFinal(code));
+    this.#events.failed(isFinal(code), code === 'refused');
   }
 
   #handler(leg: Leg): LegHandler {

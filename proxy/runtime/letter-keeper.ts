@@ -80,6 +80,7 @@ export class LetterKeeper {
 
   /** Resolves when the store has answered and `letters-read` was told, or the account is over. */
   async read(): Promise<void> {
+    if (this.#isBeingRead) return;
     this.#isBeingRead = true;
     let letters = await this.#ask();
     for (let pause = FIRST_PAUSE_MS; !letters && !this.#isOver; pause = longer(pause)) {

@@ -72,7 +72,7 @@ export class Sealing {
     this.#done(this.#vault.forget(account, sealed));
   }
 
-  /** What the store has of the account, where it can be had and opened. */
+  /** What the store has of the account, where it can be opened. @throws StoreError where it does not say */
   async recall(account: string): Promise<{ readonly kept: Kept; readonly sealed: string } | undefined> {
     try {
       const sealed = (await this.#vault.read(account))?.text;
@@ -80,7 +80,7 @@ export class Sealing {
       return sealed !== undefined && unsealed?.result === 'opened' ? { kept: unsealed.kept, sealed } : undefined;
     } catch (error) {
       this.#failed(error);
-      return undefined;
+      throw error;
     }
   }
 

@@ -355,7 +355,7 @@ test('a home that has more to keep before anybody comes asks for what is there f
   world.park(desk);
   world.settle();
   // As with a stream that comes to another home.
-  world.state.hasLetters = false;
+  world.state.letters = 'unasked';
   const start = world.counted.length;
   written(world, carrier, 'two');
   const text = Buffer.from(`<message type='chat' from='bob@test/x' id='one'><body>before</body></message>`);

@@ -15,6 +15,7 @@ import { parkedLeaves, parkedLost } from './parking.ts';
 import { retire } from './retire.ts';
 import { pingLost } from './self-ping.ts';
 import { strand } from './stranded.ts';
+import { keepOnwards } from './strangers.ts';
 
 /**
  * Pause before a lost account stream is opened again (ms): doubled at each failure in a row up to the most, then half of it or up to half
@@ -81,6 +82,7 @@ export function accountStreamFailed(turn: Turn, isFinal: boolean): void {
 /** Only the account stream could have brought the account back, and nobody is there to be told. */
 function giveUpRooms(turn: Turn): void {
   for (const room of [...turn.state.rooms.values()]) {
+    keepOnwards(turn, room.kept);
     endOccupancy(turn, room);
     forgetOccupancy(turn, room);
   }

@@ -14,7 +14,7 @@ export function noteLasting(room: Occupancy, info: Stanza): void {
   const query = info.type === 'result' ? info.root.child('query', NS.discoInfo) : undefined;
   const features = query?.children.filter(({ name }) => name === 'feature').map((one) => one.attr('var')) ?? [];
   if (features.includes('muc_temporary')) room.isTemporary = true;
-  else if (features.includes('muc_persistent')) room.isTemporary = false;
+  else if (query) room.isTemporary = features.includes('muc_persistent') ? false : undefined;
 }
 
 /** Whether the account is the only occupant, as far as is known. */

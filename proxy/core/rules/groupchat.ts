@@ -9,6 +9,7 @@ import { roomStanzaId } from '../message-key.ts';
 import { nudgeMembers } from '../nudge.ts';
 import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { retractionOf } from '../retraction.ts';
+import { statusCodes } from '../self-presence.ts';
 import { delayStamp, roomStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
 import { forRoom } from '../translate.ts';
@@ -52,7 +53,11 @@ function say(turn: Turn, room: Occupancy, stanza: Stanza, isSubjectChange: boole
     noteLosses(turn, room);
     noteLogged(turn, room);
     tellActivity(turn, room);
-  } else noteConfigChange(room.codes, stanza);
+  } else {
+    noteConfigChange(room.codes, stanza);
+    // What has been said of it before (grace.ts) may be so no more.
+    if (nickOf(stanza) === '' && statusCodes(stanza).includes('104')) room.isTemporary = undefined;
+  }
   // Whom the log is kept for needs nothing else of what can be told from it, and no news of who is typing.
   const isRetold = isSubjectChange || isLogged || isChatState(stanza);
   out.fork(isRetold ? hearerIds(room) : memberIds(room), stanza);

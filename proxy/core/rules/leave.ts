@@ -19,6 +19,7 @@ import { catchUp } from './missed.ts';
 import { isSmallEnough } from './outbound.ts';
 import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
+import { keepOnwards } from './strangers.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -110,7 +111,9 @@ export function leaveByPolicy(turn: Turn, room: Occupancy, asked = room.nick): v
 /** The grace has passed without a rejoin. */
 export function graceOver(turn: Turn, room: Occupancy): void {
   if (staysBookmarked(turn, room, 0)) return;
-  if (room.phase === 'joined' && room.members.size === 0) leaveRoom(turn, room);
+  if (room.phase !== 'joined' || room.members.size > 0) return;
+  keepOnwards(turn, room.kept);
+  leaveRoom(turn, room);
 }
 
 /** The account leaves the room on every stream that is in it. */

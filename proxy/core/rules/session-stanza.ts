@@ -27,7 +27,7 @@ import { probe } from './probe.ts';
 import { ownSelfPing } from './self-ping.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
-import { isUnseen, joinInstead } from './take-up.ts';
+import { isUnseen, joinInstead, withPassword } from './take-up.ts';
 
 /** Stanzas of one session that may wait for a carrier or a join's answer. */
 const MOST_WAITING = 200;
@@ -51,10 +51,11 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
     !isNickChange(turn, key, session, stanza)
   ) {
     const unseen = turn.state.rooms.get(key);
+    const wish = unseen && isUnseen(unseen) ? withPassword(unseen, stanza) : stanza;
     if (unseen && isUnseen(unseen)) joinInstead(turn, unseen);
     const parted = partedBy(turn, key, stanza);
     if (parted) leaveRoom(turn, parted);
-    join(turn, session, key, stanza);
+    join(turn, session, key, wish);
     return;
   }
   if (stanza.name === 'presence' && splitJid(key).domain === key) noteWish(turn, session, key, stanza);

@@ -118,9 +118,13 @@ export class Lending {
     });
     this.#distant.set(id, { node: from, leg });
     // What the session says at once follows behind the answer.
-    const isTaken = this.#borrower?.takeLeg(request, leg) ?? false;
-    if (!isTaken) this.#distant.delete(id);
-    this.#node.send(from, { kind: 'lent', leg: id, isTaken });
+    let isTaken = false;
+    try {
+      isTaken = this.#borrower?.takeLeg(request, leg) ?? false;
+    } finally {
+      if (!isTaken) this.#distant.delete(id);
+      this.#node.send(from, { kind: 'lent', leg: id, isTaken });
+    }
   }
 
   #answered(from: string, { leg: id, isTaken }: Extract<LendingMessage, { kind: 'lent' }>): void {
@@ -175,6 +179,9 @@ export class Lending {
 
   /** What was on its way may be lost: clients come back, to begin with what is known for sure. */
   doubt(): void {
+    // The other ends of legs have noticed nothing.
+    for (const [id, { node }] of [...this.#lent, ...this.#distant])
+      this.#node.send(node, { kind: 'leg-gone', leg: id });
     for (const { node } of [...this.#offers.values(), ...this.#lent.values(), ...this.#distant.values()])
       this.lost(node);
   }

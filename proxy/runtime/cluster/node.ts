@@ -122,6 +122,11 @@ export class ClusterNode {
     return able[Math.floor(Math.random() * able.length)];
   }
 
+  /** Whether another node has any key. */
+  get isKeyNear(): boolean {
+    return [...this.#peers].some((id) => (this.#opens.get(id)?.length ?? 0) > 0);
+  }
+
   /** While the store cannot be reached it is tried again: the node is known to others when it is. */
   async start(handler: NodeHandler): Promise<void> {
     this.#handler = handler;

@@ -69,7 +69,7 @@ export class Orphans {
     try {
       const { sealing } = this.#deps;
       if (sealing) await this.#takeUpAll(sealing);
-      else if (this.#looks++ % LOOKS_WITHOUT === 0) await this.#giveUpAll();
+      else if (!this.#cluster.node.isKeyNear && this.#looks++ % LOOKS_WITHOUT === 0) await this.#giveUpAll();
     } catch (error) {
       this.#deps.log.debug({ error }, 'orphans could not be looked for');
     } finally {
