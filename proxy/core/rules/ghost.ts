@@ -46,13 +46,20 @@ function hasGhost({ sessions, rooms }: AccountState, session: Session, room: Bar
   return false;
 }
 
-/** The account has sent its join to the room, and knows nothing of it yet. */
+/**
+ * The account has sent its join to the room, or is about to for those who are joined (a lost home's), and knows nothing of it yet: a join
+ * could be shown nothing.
+ */
 function isComingBack(room: Occupancy | undefined): boolean {
-  return room?.move !== undefined && isUnseen(room);
+  if (room?.phase !== 'joined' || room.self !== undefined) return false;
+  return isUnseen(room) ? room.move !== undefined : room.carrier === undefined && room.members.size > 0;
 }
 
 /** The room has answered that join, one way or the other: those that have waited for it go on. */
-export function nowSeen(turn: Turn, { key }: Occupancy): void {
+export function nowSeen(turn: Turn, room: Occupancy): void {
+  // The room has refused for now, and is asked again for those who are joined.
+  if (isComingBack(room) && room.members.size > 0) return;
+  const { key } = room;
   for (const session of turn.state.sessions.values()) {
     const [first] = session.held ?? [];
     if (first && entered(first.stanza) === key) letGo(turn, session);

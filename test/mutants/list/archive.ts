@@ -42,8 +42,8 @@ export const archive: readonly Mutant[] = [
   {
     name: 'messages that are alike have one id',
     file: 'core/archive.ts',
-    find: 'log.some((entry) => entryMarks(entry).id === id)',
-    put: 'log.size < 0',
+    find: 'number = 2; taken.has(id); number',
+    put: 'number = 2; taken.has(id) && number < 0; number',
     kills: { archive: ['J12 messages of such a room carry ids'] },
   },
   {

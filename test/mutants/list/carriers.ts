@@ -123,7 +123,7 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'a password that was refused for a resumption is tried once more',
     file: 'runtime/account-stream-keeper.ts',
-    find: '        if (isRefused && this.#credentials === credentials) this.#refused(credentials);\n',
+    find: '        if (isRefused && this.#credentials === credentials) this.#refused(credentials, true);\n',
     put: '',
     kills: { 'input-password': ['X4'] },
   },

@@ -142,8 +142,8 @@ export const joining: readonly Mutant[] = [
   {
     name: 'a room that begins to show addresses, or ceases to, is not noted',
     file: 'core/rules/groupchat.ts',
-    find: '} else noteConfigChange(room.codes, stanza);',
-    put: '} else if (now < 0) noteConfigChange(room.codes, stanza);',
+    find: '    noteConfigChange(room.codes, stanza);\n',
+    put: '    if (now < 0) noteConfigChange(room.codes, stanza);\n',
     kills: { 'join-rooms': ['J8 a room that has begun'] },
   },
   {

@@ -64,7 +64,7 @@ export const sealed: readonly Mutant[] = [
   {
     name: 'a password that the server refuses stays in the store',
     file: 'runtime/account-stream-keeper.ts',
-    find: '    if (this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);\n',
+    find: '    if (isRefused && this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);\n',
     put: '',
     cells,
     kills: { sealed: ['X4 a password that the server refuses'] },
