@@ -74,6 +74,7 @@ export async function startNode(scene: Scene, redis: RedisServer, more: ConfigFi
 /** The process is gone: so are its clients, its streams at the server and its link to the store. */
 export async function kill(node: Node, clients: readonly Client[]): Promise<void> {
   node.cut(true);
+  node.upstream.isOpen = false;
   node.upstream.break();
   await Promise.all(clients.map((client) => client.drop()));
 }
