@@ -107,7 +107,7 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
       ...Array.from({ length: parallel.slow }, () => work(waiting).then(() => work(shared))),
     ];
     await Promise.all(lanes);
-    for (const play of again) replace(outcomes, await run(play));
+    for (const play of again) replace(outcomes, await run({ ...play, env: { ...play.env, TEST_TOGETHER: '1' } }));
     // Of some cells only a file may have none.
     const whole = process.env.TEST_CELLS || isOverNodes ? [] : files;
     for (const file of whole)
@@ -125,7 +125,7 @@ function ranNothing(file: string, outcomes: readonly Outcome[]): boolean {
 }
 
 /**
- * Real servers have races of their own that show under load: what failed is played once more, alone. What fails
+ * Real servers have races of their own that show under load: what failed is played once more, alone, one test at a time. What fails
  * twice has failed; what failed once is said, as somebody should look at it.
  */
 function replace(outcomes: Outcome[], second: Outcome): void {

@@ -56,7 +56,7 @@ export interface SuiteOptions {
   hookLimitMs?: number;
   /** How long the process may stay alive after its last test; 10 s unless told. */
   idleMs?: number;
-  /** Tests that run at a time, begun in order; 1 unless told. For tests that mostly wait, and have nothing in common. */
+  /** Tests that run at a time, begun in order; 1 unless told, `TEST_TOGETHER` where that is set. For tests that mostly wait, and have nothing in common. */
   together?: number;
 }
 
@@ -89,7 +89,8 @@ const failRunning = new Set<(reason: unknown) => void>();
 
 /** Creates a suite. Nothing of it runs before its `run` is called. */
 export function suite(name: string, options: SuiteOptions = {}): Suite {
-  const { limitMs: each = 20_000, hookLimitMs = 60_000, idleMs = 10_000, together = 1 } = options;
+  const { limitMs: each = 20_000, hookLimitMs = 60_000, idleMs = 10_000 } = options;
+  const together = Number(process.env.TEST_TOGETHER ?? options.together ?? 1);
   // Those that run at a time share the time.
   const limitMs = each * together;
   const inner = uvu.suite(name);
