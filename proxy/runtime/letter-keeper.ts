@@ -7,10 +7,11 @@ import type { Input } from '../core/inputs.ts';
 import type { LogEntry } from '../core/log-entry.ts';
 import type { AccountState } from '../core/state.ts';
 import { readEntry, writeEntry } from '../core/stored-log.ts';
+import { isOfAnotherHome, logFault } from '../store/faults.ts';
 import type { LogStep } from '../store/logs.ts';
+import { FIRST_PAUSE_MS, longer } from '../store/pauses.ts';
 import { type Fence, StoreError } from '../store/store.ts';
 import type { AccountDeps } from './deps.ts';
-import { FIRST_PAUSE_MS, longer } from './store-pauses.ts';
 
 /** How long a change may wait to be written (ms). */
 const DELAY_MS = 250;
@@ -65,7 +66,7 @@ export class LetterKeeper {
       },
       (error: unknown) => {
         this.#failed(error);
-        if (codeOf(error) === 'stale-home') return;
+        if (isOfAnotherHome(error)) return;
         this.#pauseMs = longer(this.#pauseMs);
         this.note();
       },
@@ -106,9 +107,7 @@ export class LetterKeeper {
 
   #failed(error: unknown): void {
     this.#deps.metrics.drops.inc({ reason: 'no-store' });
-    const code = codeOf(error);
-    const isExpected = code === 'stale-home' || code === 'unavailable';
-    this.#deps.log[isExpected ? 'debug' : 'error']({ error }, 'letters were not kept in the store');
+    logFault(this.#deps.log, error, 'letters were not kept in the store');
   }
 }
 
@@ -118,8 +117,4 @@ export function whole(kept: AccountState['kept']): LogStep {
     return writeEntry({ text: stanza.bytes, source: stanza.declarations, at, heardAt: at, delayed: false });
   });
   return { had: undefined, added, changed: [], keep: added.length };
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof StoreError ? error.code : undefined;
 }

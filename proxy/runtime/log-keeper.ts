@@ -9,12 +9,13 @@ import type { LogEntry } from '../core/log-entry.ts';
 import type { StanzaLog } from '../core/stanza-log.ts';
 import type { AccountState } from '../core/state.ts';
 import { readEntry, writeEntry } from '../core/stored-log.ts';
+import { isOfAnotherHome, logFault } from '../store/faults.ts';
 import type { LogStep } from '../store/logs.ts';
+import { FIRST_PAUSE_MS, longer } from '../store/pauses.ts';
 import { type Fence, StoreError } from '../store/store.ts';
 import type { BareKey } from '../xml/address.ts';
 import type { AccountDeps } from './deps.ts';
 import { whole } from './letter-keeper.ts';
-import { FIRST_PAUSE_MS, longer } from './store-pauses.ts';
 
 /** How long what was heard may wait to be written (ms): so much is lost with a process that is killed, where the room does not tell it again. */
 const DELAY_MS = 250;
@@ -221,7 +222,7 @@ export class LogKeeper {
   /** A step was not done, or may not have been: it is due once more, unless another home does it. */
   #again(due: Set<BareKey>, room: BareKey, error: unknown): void {
     this.#failed(error);
-    if (codeOf(error) === 'stale-home' || this.#isOver || !this.#state.rooms.has(room)) return;
+    if (isOfAnotherHome(error) || this.#isOver || !this.#state.rooms.has(room)) return;
     due.add(room);
     // Several that fail together wait together.
     if (this.#timer) return;
@@ -230,16 +231,9 @@ export class LogKeeper {
   }
 
   #failed(error: unknown): void {
-    const code = codeOf(error);
     this.#deps.metrics.drops.inc({ reason: 'no-store' });
-    // Another home writes instead; or the store is away, and all is written anew when it is back.
-    const isExpected = code === 'stale-home' || code === 'unavailable';
-    this.#deps.log[isExpected ? 'debug' : 'error']({ error }, 'a stanza log was not kept');
+    logFault(this.#deps.log, error, 'a stanza log was not kept');
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof StoreError ? error.code : undefined;
 }
 
 /** Beside the room's log; no room has a space in its name. */

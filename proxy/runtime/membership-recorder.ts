@@ -4,7 +4,8 @@
  */
 import type { Log } from '../ops/log.ts';
 import type { CursorRecord, Cursors } from '../store/cursors.ts';
-import { type CarrierKind, type Fence, type Memberships, type Store, StoreError } from '../store/store.ts';
+import { logFault } from '../store/faults.ts';
+import type { CarrierKind, Fence, Memberships, Store } from '../store/store.ts';
 import { type BareKey, resourceOf } from '../xml/address.ts';
 import type { Sealing } from './sealing.ts';
 
@@ -95,11 +96,6 @@ export class MembershipRecorder {
   }
 
   #done(step: Promise<unknown>): void {
-    step.catch((error: unknown) => {
-      const code = error instanceof StoreError ? error.code : undefined;
-      // Another home writes instead; or the node says that the store is away, and writes anew when it is back.
-      const isExpected = code === 'stale-home' || code === 'unavailable';
-      this.#log[isExpected ? 'debug' : 'error']({ error }, 'the store refused a step');
-    });
+    step.catch((error: unknown) => logFault(this.#log, error, 'the store refused a step'));
   }
 }

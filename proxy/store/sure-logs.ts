@@ -4,14 +4,13 @@
  */
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import { isOfAnotherHome } from './faults.ts';
 import type { LogStep, Logs } from './logs.ts';
-import { type Fence, StoreError } from './store.ts';
+import { longer } from './pauses.ts';
+import type { Fence } from './store.ts';
 
 /** Logs that are still to be forgotten; beyond that the oldest is left to its time in the store. */
 const MOST_OWED = 10_000;
-/** The store is tried again after this, and twice as long each time (ms). */
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
 
 interface Owed {
   readonly account: string;
@@ -42,7 +41,7 @@ export class SureLogs implements Logs {
     try {
       return await this.#logs.write(account, room, step, ttlMs, fence);
     } catch (error) {
-      if (owed && !isOfAnother(error) && !this.#owed.has(name)) this.#owe(name, owed);
+      if (owed && !isOfAnotherHome(error) && !this.#owed.has(name)) this.#owe(name, owed);
       throw error;
     }
   }
@@ -81,7 +80,7 @@ export class SureLogs implements Logs {
       await this.#logs.forget(owed.account, owed.room, owed.fence);
       done();
     } catch (error) {
-      if (isOfAnother(error)) done();
+      if (isOfAnotherHome(error)) done();
       throw error;
     }
   }
@@ -99,7 +98,7 @@ export class SureLogs implements Logs {
 
   #trySoon(): void {
     if (this.#timer || this.#isClosed) return;
-    this.#pauseMs = Math.min(Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2), LONGEST_PAUSE_MS);
+    this.#pauseMs = longer(this.#pauseMs);
     this.#timer = setTimeout(() => void this.#tryAll(), this.#pauseMs).unref();
   }
 
@@ -112,17 +111,12 @@ export class SureLogs implements Logs {
         this.#pauseMs = 0;
       } catch (error) {
         this.#deps.log.debug({ error }, 'a stanza log was not forgotten');
-        if (!isOfAnother(error)) break;
+        if (!isOfAnotherHome(error)) break;
       }
     }
     this.#timer = undefined;
     if (this.#owed.size > 0) this.#trySoon();
   }
-}
-
-/** Another home sees to the account now. */
-function isOfAnother(error: unknown): boolean {
-  return error instanceof StoreError && error.code === 'stale-home';
 }
 
 /** A bare JID has no space in it. */

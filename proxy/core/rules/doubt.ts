@@ -1,5 +1,4 @@
 /** Whether what another home may have sent to a room, or this one before its way to a node was lost, has reached the room. */
-
 import { resourceOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { entryMarks } from '../log-entry.ts';
