@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { compile } from './compiled.ts';
 import { isSlow, type Play, playsOf } from './plays.ts';
-import { buildProgram, startsPrograms } from './program-build.ts';
 import { describeServers, sharedNames, startServers } from './servers/index.ts';
 import { type SharedStore, startSharedStore } from './servers/shared-store.ts';
 import { type Outcome, runChild } from './support/run-child.ts';
@@ -60,7 +60,14 @@ function startsWithOne(file: string, folders: string[]): boolean {
 function runUnit(files: string[], folder: string): Promise<Outcome> {
   const pattern = `^(${files.map((file) => file.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})$`;
   const uvu = join('node_modules', 'uvu', 'bin.js');
-  return runChild({ label: 'unit tests', args: [uvu, 'test', pattern], cwd: root, folder, files, limitMs: 600_000 });
+  return runChild({
+    label: 'unit tests',
+    args: ['--import', 'tsx', uvu, 'test', pattern],
+    cwd: root,
+    folder,
+    files,
+    limitMs: 600_000,
+  });
 }
 
 async function runWithServers(files: string[], folder: string): Promise<Outcome[]> {
@@ -77,17 +84,15 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
   };
   const facts = join(folder, 'servers.json');
   writeFileSync(facts, describeServers(servers));
-  const program = files.some((file) => startsPrograms(root, file))
-    ? { TEST_PROGRAM: buildProgram(root, join(folder, 'program')) }
-    : {};
+  const compiled = compile(root, join(folder, 'compiled'));
   try {
     const outcomes: Outcome[] = [];
     const run = async ({ file, label, env: special }: Play): Promise<Outcome> => {
       const told = { ...process.env, ...special };
       const kind = told.TEST_NODES === undefined ? 'memory' : (told.TEST_STORE ?? 'memory');
       const store = kind === 'memory' ? {} : { TEST_STORE: await urlOf(kind) };
-      const env = { ...program, TEST_SERVERS: facts, ...special, ...store };
-      const args = [join('test', file)];
+      const env = { TEST_PROGRAM: compiled.program, TEST_SERVERS: facts, ...special, ...store };
+      const args = [compiled.testOf(file)];
       return report(await runChild({ label, args, cwd: root, folder, files: [file], limitMs: 600_000, env }));
     };
     const plays = playsOf({ root, files, isOverNodes, isWhole: parts.length === 0 });

@@ -7,7 +7,7 @@ import type { SuiteReport } from './suite.ts';
 
 export interface ChildOptions {
   label: string;
-  /** Arguments of Node behind `--import tsx`. */
+  /** Arguments of Node. */
   args: string[];
   cwd: string;
   /** For the report. */
@@ -42,7 +42,7 @@ export async function runChild(options: ChildOptions): Promise<Outcome> {
   const report = join(mkdtempSync(join(folder, 'report-')), 'lines');
   writeFileSync(report, '');
   const started = Date.now();
-  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+  const child = spawn(process.execPath, args, {
     cwd,
     env: { ...process.env, ...env, TEST_REPORT: report, FORCE_COLOR: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],

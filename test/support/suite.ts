@@ -300,6 +300,8 @@ function watchExit(): void {
     if (failRunning.size === 0) throw asError(reason);
     for (const fail of failRunning) fail(reason);
   });
+  // Left to itself, Node.js waits for its handles' ends once more, and was seen to wait for ever.
+  process.once('beforeExit', () => process.exit());
   process.on('exit', () => {
     for (const tally of tallies) {
       const faults = faultsOf(tally);
@@ -313,10 +315,10 @@ function watchExit(): void {
   });
 }
 
-/** The test file that a suite is created for, by the stack: what stands between it and here does not count. */
+/** The test file that a suite is created for, compiled or not, by the stack: what stands between it and here does not count. */
 function callingFile(): string {
-  const paths = [...(new Error().stack ?? '').matchAll(/\/test\/([^():]+\.test\.ts)/g)];
-  return paths[0]?.[1] ?? '';
+  const paths = [...(new Error().stack ?? '').matchAll(/\/test\/([^():]+\.test)\.[jt]s/g)];
+  return paths[0] ? `${paths[0][1]}.ts` : '';
 }
 
 /** The timer holds nothing open: it only ever fires where something else does. */
