@@ -1,13 +1,13 @@
 /**
- * Stanza logs of which what is to be forgotten is forgotten, though the store is away just then, and though its account has ended meanwhile. What
- * is written anew in its place makes up for it.
+ * Stanza logs of which what is to be forgotten is forgotten, though the store is away just then, however long, and though its account has ended
+ * meanwhile. What is written anew in its place makes up for it.
  */
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { isOfAnotherHome } from './faults.ts';
 import type { LogStep, Logs } from './logs.ts';
 import { longer } from './pauses.ts';
-import type { Fence } from './store.ts';
+import type { Fence, Homes } from './store.ts';
 
 /** Logs that are still to be forgotten; beyond that the oldest is left to its time in the store. */
 const MOST_OWED = 10_000;
@@ -18,16 +18,24 @@ interface Owed {
   readonly fence: Fence | undefined;
 }
 
+export interface SureLogsDeps {
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'drops'>;
+  readonly homes: Pick<Homes, 'holder'>;
+  /** The account's fence as it is now; undefined: it is not at home here. */
+  readonly fenceOf: (account: string) => Fence | undefined;
+}
+
 export class SureLogs implements Logs {
   readonly #logs: Logs;
-  readonly #deps: { readonly log: Log; readonly metrics: Pick<Metrics, 'drops'> };
+  readonly #deps: SureLogsDeps;
   /** Asked to be forgotten, and not known to be. */
   readonly #owed = new Map<string, Owed>();
   #pauseMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(logs: Logs, deps: { readonly log: Log; readonly metrics: Pick<Metrics, 'drops'> }) {
+  constructor(logs: Logs, deps: SureLogsDeps) {
     this.#logs = logs;
     this.#deps = deps;
   }
@@ -41,7 +49,7 @@ export class SureLogs implements Logs {
     try {
       return await this.#logs.write(account, room, step, ttlMs, fence);
     } catch (error) {
-      if (owed && !isOfAnotherHome(error) && !this.#owed.has(name)) this.#owe(name, owed);
+      if (owed && !this.#owed.has(name)) this.#owe(name, owed);
       throw error;
     }
   }
@@ -73,16 +81,36 @@ export class SureLogs implements Logs {
   }
 
   async #forget(name: string, owed: Owed): Promise<void> {
-    const done = (): void => {
-      if (this.#owed.get(name) === owed) this.#owed.delete(name);
-    };
+    const { account, room } = owed;
     try {
-      await this.#logs.forget(owed.account, owed.room, owed.fence);
-      done();
+      await this.#logs.forget(account, room, owed.fence);
     } catch (error) {
-      if (isOfAnotherHome(error)) done();
+      if (!isOfAnotherHome(error)) throw error;
+      await this.#forgetAnew(name, owed, error);
+    }
+    this.#done(name, owed);
+  }
+
+  /**
+   * The claim of that time is in force no more: the store was away for longer than it believes a node alive, or another home sees to the account.
+   * Rejects where it is not done, and is still owed unless it is the other's now.
+   */
+  async #forgetAnew(name: string, owed: Owed, error: unknown): Promise<void> {
+    const { account, room } = owed;
+    const fence = this.#deps.fenceOf(account);
+    const holder = fence ?? (await this.#deps.homes.holder(account));
+    // Written anew meanwhile.
+    if (this.#owed.get(name) !== owed) return;
+    // Whoever claims the account in this very moment, and has written, finds it gone and writes all once more.
+    if (fence || !holder) await this.#logs.forget(account, room, fence);
+    else {
+      this.#done(name, owed);
       throw error;
     }
+  }
+
+  #done(name: string, owed: Owed): void {
+    if (this.#owed.get(name) === owed) this.#owed.delete(name);
   }
 
   #owe(name: string, owed: Owed): void {

@@ -1,7 +1,7 @@
 /** The accounts of a node that shares them with other nodes, and what the nodes have to say to each other. */
 import type { Settings } from '../../core/state.ts';
-import type { Store } from '../../store/store.ts';
-import type { BareKey } from '../../xml/address.ts';
+import type { Fence, Store } from '../../store/store.ts';
+import { accountKey, type BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
 import { bequeathAll } from './bequests.ts';
 import { Lending } from './lending.ts';
@@ -66,6 +66,11 @@ export class Cluster implements NodeHandler {
 
   find(key: BareKey): SharedAccount | undefined {
     return this.#accounts.get(key);
+  }
+
+  /** The proof that the account (bare JID) is at home here, as it is now; undefined: it is not. */
+  fenceOf(bare: string): Fence | undefined {
+    return this.find(accountKey(bare))?.fence;
   }
 
   /** The account as this node has it; there is one from now on. */

@@ -27,6 +27,14 @@ export const logs: readonly Mutant[] = [
     kills: { 'log-away': ['M6 a room that an account leaves'] },
   },
   {
+    name: 'what was to be forgotten is another home’s once the claim of that time is over',
+    file: 'store/sure-logs.ts',
+    find: 'if (fence || !holder) await',
+    put: 'if (fence) await',
+    cells: 'prosody,account,tcp',
+    kills: { 'log-away': ['M6 a room that an account leaves for good is forgotten'] },
+  },
+  {
     name: 'what was heard before keeps what has been taken back since',
     file: 'core/stanza-log.ts',
     find: '    if (older.length > 0) this.#retractAgain(now);\n',
