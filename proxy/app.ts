@@ -3,7 +3,7 @@
  * several can run in one process.
  */
 import { randomBytes } from 'node:crypto';
-import { openSealing } from './app-seal.ts';
+import { openSealing, reloadKeys } from './app-seal.ts';
 import { settingsOf } from './app-settings.ts';
 import { type AppStore, givenStore, openStore } from './app-store.ts';
 import type { Config, HostConfig, ListenerConfig } from './config.ts';
@@ -56,7 +56,7 @@ export interface App {
   close(): Promise<void>;
   /** Whether clients should be sent here. */
   readiness(): Readiness;
-  /** Reads certificates again; connections stay. */
+  /** Reads certificates and keys for sealing again; connections stay. */
   reload(): Promise<void>;
   /** Where it listens, in the order of the configuration; empty before `start`. */
   readonly addresses: readonly AppAddress[];
@@ -97,6 +97,7 @@ class ProxyApp implements App {
   readonly #storeState: AppStore;
   readonly #accounts: Accounts;
   readonly #cluster: Cluster | undefined;
+  readonly #sealing: Sealing | undefined;
   readonly #negotiations = new Set<Negotiation>();
   readonly #listeners: { readonly listener: Listener; readonly config: ListenerConfig }[] = [];
   readonly #reachability: Reachability;
@@ -125,9 +126,17 @@ class ProxyApp implements App {
     this.#storeState = shared ? givenStore(shared, storeDeps) : openStore(config.store, storeDeps);
     this.#store = this.#storeState.store;
     const isShared = shared !== undefined || config.store.kind !== 'memory';
-    const sealing = isShared ? openSealing(config.sealing, this.#store.vault, log, metrics) : undefined;
+    this.#sealing = isShared ? openSealing(config.sealing, this.#store.vault, log, metrics) : undefined;
+    const sealing = this.#sealing;
     const { lifeMs } = config.cluster;
-    const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs, newId: token, opens: sealing?.opens });
+    const node = new ClusterNode({
+      store: this.#store,
+      log,
+      metrics,
+      lifeMs,
+      newId: token,
+      opens: sealing && (() => sealing.opens),
+    });
     const accountDeps = this.#accountDeps(node, isShared, sealing);
     this.#cluster = isShared ? new Cluster(node, accountDeps, this.#store) : undefined;
     this.#accounts = new Accounts(accountDeps, this.#cluster);
@@ -292,6 +301,7 @@ class ProxyApp implements App {
     await this.#untilClosed();
     await this.#ops?.stop();
     await this.#cluster?.stop();
+    this.#sealing?.close();
     await this.#storeState.close();
   }
 
@@ -310,6 +320,9 @@ class ProxyApp implements App {
   async reload(): Promise<void> {
     await this.#certificates?.reload();
     this.#dialer.reload();
+    if (!this.#sealing || !this.#config.sealing) return;
+    reloadKeys(this.#sealing, this.#config.sealing, this.#log, this.metrics);
+    await this.#cluster?.node.keysChanged();
   }
 
   get addresses(): readonly AppAddress[] {

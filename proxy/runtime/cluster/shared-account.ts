@@ -329,10 +329,10 @@ export class SharedAccount implements Account, Part {
     return false;
   }
 
-  /** Its rooms end with the streams of this node, and somebody with the key could take them again. */
+  /** Its rooms end with the streams of this node, and somebody with the key could take them again, if its password is sealed. */
   get isLeftBehind(): boolean {
     const { state } = this;
-    return state !== undefined && state.rooms.size > 0 && this.accountStream.sealed !== undefined;
+    return state !== undefined && state.rooms.size > 0 && this.deps.sealing !== undefined;
   }
 
   /** This node is about to stop: the account goes to another one, which has been sent what it needs to open the account's stream. */

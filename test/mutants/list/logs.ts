@@ -20,7 +20,7 @@ export const logs: readonly Mutant[] = [
   },
   {
     name: 'what could not be forgotten is not forgotten later',
-    file: 'store/sure-logs.ts',
+    file: 'store/owed-steps.ts',
     find: '    }\n    this.#trySoon();\n',
     put: '    }\n',
     cells: 'prosody,account,tcp',
@@ -29,8 +29,8 @@ export const logs: readonly Mutant[] = [
   {
     name: 'what was to be forgotten is another home’s once the claim of that time is over',
     file: 'store/sure-logs.ts',
-    find: 'if (fence || !holder) await',
-    put: 'if (fence) await',
+    find: 'if (holder && !fence) {',
+    put: 'if (!fence) {',
     cells: 'prosody,account,tcp',
     kills: { 'log-away': ['M6 a room that an account leaves for good is forgotten'] },
   },
