@@ -15,23 +15,19 @@ const AT_ONCE = 16;
 const STEP_MS = 5;
 
 export interface Testator {
-  /** Those of this node, as they are now: more may come, from nodes that stop too. */
-  accounts(): Iterable<SharedAccount>;
   readonly node: ClusterNode;
   readonly vault: Pick<Vault, 'read'>;
   readonly log: Log;
 }
 
 /** To be called when all else is on its way. Ends at that time (monotonic), or when it can be done no more. */
-export async function bequeathAll(testator: Testator, end: number): Promise<void> {
-  const isOver = (): boolean => performance.now() >= end;
-  const tried = new Set<SharedAccount>();
-  for (;;) {
-    const all = [...testator.accounts()].filter((one) => !tried.has(one) && isForHeirs(one));
-    if (all.length === 0 || isOver()) return;
-    for (const one of all) tried.add(one);
-    await inLanes(all, AT_ONCE, (one) => bequeath(one, testator, end), isOver);
-  }
+export async function bequeathAll(accounts: Iterable<SharedAccount>, testator: Testator, end: number): Promise<void> {
+  await inLanes(
+    [...accounts].filter(isForHeirs),
+    AT_ONCE,
+    (one) => bequeath(one, testator, end),
+    () => performance.now() >= end,
+  );
 }
 
 /** Nobody elsewhere has it, and no session goes on with its rooms. */

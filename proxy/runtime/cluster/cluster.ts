@@ -32,7 +32,6 @@ export class Cluster implements NodeHandler {
   /** Accounts that have been at home here to the end, and that others may take up. */
   readonly #left: SharedAccount[] = [];
   #renewal: NodeJS.Timeout | undefined;
-  #isDraining = false;
 
   constructor(node: ClusterNode, deps: AccountDeps, store: Store) {
     this.node = node;
@@ -122,10 +121,7 @@ export class Cluster implements NodeHandler {
   /** An account comes to this node that has nothing of it: any more, or because this node is its heir. */
   #moveIn(from: string, message: Extract<Message, { kind: 'home' }>, payload: Buffer): void {
     const { account, bare } = message;
-    const arrived = this.account(account as BareKey, bare, readHouseSettings(payload));
-    arrived.message(from, message, payload);
-    // Who gave it did not know yet that this node is about to stop too.
-    if (this.#isDraining) arrived.drain();
+    this.account(account as BareKey, bare, readHouseSettings(payload)).message(from, message, payload);
   }
 
   gap(): void {
@@ -153,14 +149,13 @@ export class Cluster implements NodeHandler {
 
   /** Before a stop: what hangs on this node goes to nodes that stay, as far as that is done within the time. */
   async drain(timeoutMs: number): Promise<void> {
-    this.#isDraining = true;
     this.#orphans.close();
     const end = performance.now() + timeoutMs;
     for (const account of [...this.#accounts.values()]) account.drain();
     await this.node.withdraw();
     const { vault } = this.#store;
     const { log } = this.#deps;
-    await bequeathAll({ accounts: () => this.#accounts.values(), node: this.node, vault, log }, end);
+    await bequeathAll(this.#accounts.values(), { node: this.node, vault, log }, end);
     const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
     // Without the store nothing can be given to anybody.
     await this.#until(() => isDone() || !this.node.isReached, end - performance.now());

@@ -12,6 +12,7 @@ import { readBody, writeBody } from './envelope.ts';
 import type { LendingMessage } from './lent-messages.ts';
 import type { Message } from './messages.ts';
 import type { RecallMessage } from './recalls.ts';
+import { sleep } from './seek.ts';
 
 /** How long a claim is in force without being renewed (ms). It ends with its node's life anyway. */
 export const CLAIM_MS = 3_600_000;
@@ -24,6 +25,8 @@ const MARGIN = 0.2;
  * long: they were cut off as well, most likely, and come back with what is under way.
  */
 const PATIENCE = 0.5;
+/** Nodes that are told to stop within so long of each other (ms) give nothing to each other. */
+const TOGETHER_MS = 100;
 /** Pause before the store is tried again (ms). */
 const RETRY_MS = 250;
 
@@ -177,7 +180,10 @@ export class ClusterNode {
   /** Before a stop: accounts that have lost their home are given to other nodes from now on, and this one knows which of them do not stop too. */
   async withdraw(): Promise<void> {
     this.#isLeaving = true;
-    if (this.#options.opens && this.#isReached) await this.keysChanged();
+    if (!this.#options.opens || !this.#isReached) return;
+    await this.keysChanged();
+    await sleep(TOGETHER_MS);
+    await this.keysChanged();
   }
 
   #trust(begun: number): void {
