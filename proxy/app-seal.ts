@@ -29,6 +29,19 @@ export function openSealing(
   return seal && new Sealing({ seal, vault, log, metrics });
 }
 
+/** Reads the keys again. Those that cannot be had, which is logged and counted, leave the ones that there are in use. */
+export function reloadKeys(sealing: Sealing, config: SealingConfig, log: Log, metrics: Pick<Metrics, 'sealed'>): void {
+  try {
+    const seal = openSeal(config, log);
+    if (seal) sealing.useKeys(seal);
+    log.info({ keys: sealing.opens }, 'keys for sealing loaded');
+  } catch (error) {
+    if (!(error instanceof SealKeyError)) throw error;
+    metrics.sealed.inc({ event: 'keys-unread' });
+    log.error({ error }, 'keys for sealing cannot be loaded; those in use stay');
+  }
+}
+
 /** Undefined: no keys are configured, nothing is sealed. @throws SealKeyError */
 export function openSeal(config: SealingConfig | undefined, log: Pick<Log, 'warn'>): Seal | undefined {
   if (!config) return undefined;

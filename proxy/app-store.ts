@@ -6,7 +6,7 @@ import type { Metrics } from './ops/metrics.ts';
 import type { Logs } from './store/logs.ts';
 import { createMemoryStore } from './store/memory.ts';
 import { createRedisStore, type RedisStore } from './store/redis.ts';
-import type { Store } from './store/store.ts';
+import type { Fence, Store } from './store/store.ts';
 import { SureLogs } from './store/sure-logs.ts';
 
 export interface AppStore {
@@ -23,15 +23,23 @@ export interface AppStore {
 /** How long a start-up waits for the store (ms); then it goes on, not ready. */
 const SETTLE_MS = 3000;
 
+/** What a store is used with. `fenceOf`: as in `SureLogsDeps`. */
+export interface AppStoreDeps {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly fenceOf: (account: string) => Fence | undefined;
+}
+
 /** Opens it; throws when a file that it needs cannot be read. */
-export function openStore(config: StoreConfig, log: Log, metrics: Metrics): AppStore {
+export function openStore(config: StoreConfig, deps: AppStoreDeps): AppStore {
+  const { log, metrics } = deps;
   if (config.kind === 'memory') {
     const store = createMemoryStore({ now: () => performance.now() });
-    return closing(givenStore(store, log, metrics), store);
+    return closing(givenStore(store, deps), store);
   }
   const store = openRedis(config, log, metrics);
   metrics.onScrape(() => metrics.redisUp.set(store.trouble === undefined ? 1 : 0));
-  const given = givenStore(store, log, metrics);
+  const given = givenStore(store, deps);
   return closing({ ...given, settle: () => settle(store), trouble: () => store.trouble }, store);
 }
 
@@ -44,8 +52,8 @@ function closing(state: AppStore, store: Store): AppStore {
 }
 
 /** One that others have opened, and close. */
-export function givenStore(store: Store, log: Log, metrics: Metrics): AppStore {
-  const logs = new SureLogs(store.logs, { log, metrics });
+export function givenStore(store: Store, deps: AppStoreDeps): AppStore {
+  const logs = new SureLogs(store.logs, { ...deps, homes: store.homes });
   return { store, logs, settle: async () => {}, trouble: () => undefined, close: async () => logs.close() };
 }
 

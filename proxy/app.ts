@@ -3,11 +3,11 @@
  * several can run in one process.
  */
 import { randomBytes } from 'node:crypto';
-import { openSealing } from './app-seal.ts';
+import { openSealing, reloadKeys } from './app-seal.ts';
+import { settingsOf } from './app-settings.ts';
 import { type AppStore, givenStore, openStore } from './app-store.ts';
 import type { Config, HostConfig, ListenerConfig } from './config.ts';
 import { Services } from './core/services.ts';
-import type { Settings } from './core/state.ts';
 import { Balancers } from './net/balancers.ts';
 import { Certificates } from './net/certificates.ts';
 import { LegContext } from './net/context.ts';
@@ -20,7 +20,6 @@ import { createLog, type Log } from './ops/log.ts';
 import { createMetrics, type Metrics } from './ops/metrics.ts';
 import { Accounts } from './runtime/accounts.ts';
 import type { Negotiation, NegotiationDeps } from './runtime/bound-session.ts';
-import { carrierStanzaBytes } from './runtime/carrier-profile.ts';
 import { Cluster } from './runtime/cluster/cluster.ts';
 import { ClusterNode } from './runtime/cluster/node.ts';
 import type { AccountDeps } from './runtime/deps.ts';
@@ -31,7 +30,6 @@ import { ParkingLot } from './runtime/parking.ts';
 import { Reachability } from './runtime/reachability.ts';
 import type { Sealing } from './runtime/sealing.ts';
 import type { Store } from './store/store.ts';
-import type { StreamHeader } from './xml/stanza.ts';
 
 export interface AppAddress {
   readonly kind: ListenerConfig['kind'];
@@ -58,7 +56,7 @@ export interface App {
   close(): Promise<void>;
   /** Whether clients should be sent here. */
   readiness(): Readiness;
-  /** Reads certificates again; connections stay. */
+  /** Reads certificates and keys for sealing again; connections stay. */
   reload(): Promise<void>;
   /** Where it listens, in the order of the configuration; empty before `start`. */
   readonly addresses: readonly AppAddress[];
@@ -99,6 +97,7 @@ class ProxyApp implements App {
   readonly #storeState: AppStore;
   readonly #accounts: Accounts;
   readonly #cluster: Cluster | undefined;
+  readonly #sealing: Sealing | undefined;
   readonly #negotiations = new Set<Negotiation>();
   readonly #listeners: { readonly listener: Listener; readonly config: ListenerConfig }[] = [];
   readonly #reachability: Reachability;
@@ -123,12 +122,21 @@ class ProxyApp implements App {
     this.#dialer = new Dialer(this.#upstreamContext);
     const hosts = Object.values(config.hosts);
     this.#reachability = new Reachability({ hosts, dial: (host) => this.#dial(host), log });
-    this.#storeState = shared ? givenStore(shared, log, metrics) : openStore(config.store, log, metrics);
+    const storeDeps = { log, metrics, fenceOf: (account: string) => this.#cluster?.fenceOf(account) };
+    this.#storeState = shared ? givenStore(shared, storeDeps) : openStore(config.store, storeDeps);
     this.#store = this.#storeState.store;
     const isShared = shared !== undefined || config.store.kind !== 'memory';
-    const sealing = isShared ? openSealing(config.sealing, this.#store.vault, log, metrics) : undefined;
+    this.#sealing = isShared ? openSealing(config.sealing, this.#store.vault, log, metrics) : undefined;
+    const sealing = this.#sealing;
     const { lifeMs } = config.cluster;
-    const node = new ClusterNode({ store: this.#store, log, metrics, lifeMs, newId: token, opens: sealing?.opens });
+    const node = new ClusterNode({
+      store: this.#store,
+      log,
+      metrics,
+      lifeMs,
+      newId: token,
+      opens: sealing && (() => sealing.opens),
+    });
     const accountDeps = this.#accountDeps(node, isShared, sealing);
     this.#cluster = isShared ? new Cluster(node, accountDeps, this.#store) : undefined;
     this.#accounts = new Accounts(accountDeps, this.#cluster);
@@ -293,6 +301,7 @@ class ProxyApp implements App {
     await this.#untilClosed();
     await this.#ops?.stop();
     await this.#cluster?.stop();
+    this.#sealing?.close();
     await this.#storeState.close();
   }
 
@@ -311,6 +320,9 @@ class ProxyApp implements App {
   async reload(): Promise<void> {
     await this.#certificates?.reload();
     this.#dialer.reload();
+    if (!this.#sealing || !this.#config.sealing) return;
+    reloadKeys(this.#sealing, this.#config.sealing, this.#log, this.metrics);
+    await this.#cluster?.node.keysChanged();
   }
 
   get addresses(): readonly AppAddress[] {
@@ -368,33 +380,4 @@ class ProxyApp implements App {
 
 function token(): string {
   return randomBytes(9).toString('hex');
-}
-
-function settingsOf(config: Config, host: HostConfig, serverHeader: StreamHeader, isShared: boolean): Settings {
-  return {
-    graceMs: config.leave.graceMs,
-    leaveWhen: config.leave.when,
-    nickPolicy: config.nick,
-    presenceAbsent: config.presence.absent,
-    presencePauseMs: config.presence.pauseMs,
-    lingerMs: config.lingerMs,
-    parksLogout: config.parking.logout,
-    healMs: config.rooms.healMs,
-    selfPingMs: config.rooms.selfPingMs,
-    joinTimeoutMs: config.join.timeoutMs,
-    iqTimeoutMs: config.iq.timeoutMs,
-    historyStanzas: config.history.stanzas,
-    historyAgeMs: config.history.ageMs,
-    historyBytes: config.history.bytes,
-    historyDefault: config.history.defaultStanzas,
-    archive: config.archive,
-    keepsLogs: isShared && config.history.isStored,
-    carrierStanzaBytes: host.carrierStanzaBytes ?? carrierStanzaBytes(serverHeader),
-    bookmarks: bookmarksOf(config),
-  };
-}
-
-/** Bookmarks that nothing depends on are not read. */
-function bookmarksOf({ bookmarks, leave, exclude }: Config): Settings['bookmarks'] {
-  return bookmarks.autojoin || leave.when === 'auto' ? { ...bookmarks, exclude } : undefined;
 }

@@ -57,7 +57,7 @@ export function unfinishedOf({ sessions, rooms, requests }: AccountState, id: Se
   const asked = [...rooms.values()].flatMap(({ waiting }) =>
     waiting
       .filter(({ session, isForsaken }) => session === id && !isForsaken)
-      .flatMap(({ stanza, behind }) => [stanza, ...behind]),
+      .flatMap(({ stanza, behind }) => [stanza, ...behind.map((one) => one.stanza)]),
   );
   for (const { stanza } of sessions.get(id)?.held ?? []) asked.push(stanza);
   return {

@@ -2,6 +2,13 @@
 import type { Stanza } from '../xml/stanza.ts';
 import type { CarrierId, NickKey, SessionId } from './state.ts';
 
+/** A stanza behind a join. */
+export interface BehindJoin {
+  readonly stanza: Stanza;
+  /** Another home may have sent it before it was lost. */
+  readonly isUnsure?: boolean;
+}
+
 /** A session's wish to join, until it is answered. */
 export interface WaitingJoin {
   readonly session: SessionId;
@@ -11,7 +18,7 @@ export interface WaitingJoin {
   /** When it came, epoch ms. */
   readonly at: number;
   /** Stanzas to the room that came behind the join, in order. */
-  readonly behind: Stanza[];
+  readonly behind: BehindJoin[];
   /** The session wants in no more, and is told nothing; what it sent behind the join is still to be said. */
   isForsaken: boolean;
 }

@@ -108,7 +108,9 @@ export interface Metrics {
   /** Envelopes to other nodes. */
   readonly envelopes: Count<{ kind: string }>;
   /** What has become of passwords that are sealed for the store. */
-  readonly sealed: Count<{ event: 'sealed' | 'opened' | 'unknown-key' | 'broken' | 'deleted' | 'failed' }>;
+  readonly sealed: Count<{
+    event: 'sealed' | 'opened' | 'unknown-key' | 'broken' | 'deleted' | 'failed' | 'keys-unread';
+  }>;
   /** Accounts without devices whose home was no more, by what has become of them here. */
   readonly orphans: Count<{ result: 'taken-up' | 'unknown-key' | 'unknown-host' | 'given-up' | 'failed' }>;
   /** What has become of accounts' homes on this node. */
@@ -223,7 +225,7 @@ export function createMetrics(): Metrics {
       kind: createGuard(),
     }),
     sealed: count('sealed_total', 'Passwords sealed for the store, and what has become of them.', {
-      event: oneOf('sealed', 'opened', 'unknown-key', 'broken', 'deleted', 'failed'),
+      event: oneOf('sealed', 'opened', 'unknown-key', 'broken', 'deleted', 'failed', 'keys-unread'),
     }),
     orphans: count('orphans_total', 'Accounts without devices that had lost their node, by what has become of them.', {
       result: oneOf('taken-up', 'unknown-key', 'unknown-host', 'given-up', 'failed'),

@@ -110,6 +110,8 @@ export class AccountStreamKeeper {
         this.#hasEnded();
         this.#owner.loseCarrier(carrier, isConflict, owed);
         if (isRefused && this.#credentials === credentials) this.#refused(credentials, true);
+        // A newer one is known, and is tried next.
+        else if (isRefused) this.#deleteSealed();
       },
     });
     this.#stream = stream;
@@ -124,9 +126,13 @@ export class AccountStreamKeeper {
   #refused(credentials: Credentials, isRefused: boolean): void {
     const isLatest = this.#credentials === credentials;
     if (isLatest) this.#credentials = undefined;
-    if (isRefused && this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);
-    if (isRefused) this.#sealed = undefined;
+    if (isRefused) this.#deleteSealed();
     this.#owner.input({ kind: 'account-stream-failed', final: isLatest });
+  }
+
+  #deleteSealed(): void {
+    if (this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);
+    this.#sealed = undefined;
   }
 
   /** Ends the stream and forgets the password. */

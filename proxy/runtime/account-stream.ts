@@ -226,7 +226,7 @@ export class AccountStream implements CarrierPort {
       });
       log.warn({ code, condition }, 'account stream could not be resumed');
       this.#isConflict = code === 'conflict';
-      this.#lost(handled, isFinal(code));
+      this.#lost(handled, code === 'refused');
     }
   }
 

@@ -4,11 +4,14 @@
  */
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import { OwedSteps } from '../store/owed-steps.ts';
 import type { Opened, Seal } from '../store/seal.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 
 const PASSWORD = 'password';
+/** Refused passwords that are still to be deleted; beyond that the oldest is left to its time in the store. */
+const MOST_REFUSED = 10_000;
 
 /** What is sealed of an account. */
 export interface Kept extends Credentials {
@@ -34,17 +37,37 @@ export interface SealingOptions {
   readonly metrics: Pick<Metrics, 'sealed'>;
 }
 
+/** A password that a server has refused, as the store has it. */
+interface Refused {
+  readonly account: string;
+  readonly sealed: string;
+}
+
 export class Sealing {
-  readonly #seal: Seal;
+  #seal: Seal;
   readonly #vault: Vault;
   readonly #log: Log;
   readonly #metrics: SealingOptions['metrics'];
+  /** Not known to be deleted yet: as if they were. */
+  readonly #refused: OwedSteps<Refused>;
 
   constructor({ seal, vault, log, metrics }: SealingOptions) {
     this.#seal = seal;
     this.#vault = vault;
     this.#log = log;
     this.#metrics = metrics;
+    this.#refused = new OwedSteps({
+      most: MOST_REFUSED,
+      take: (refused) => this.#delete(refused),
+      onOverfull: () => metrics.sealed.inc({ event: 'failed' }),
+      log,
+      failed: 'a refused password was not deleted',
+    });
+  }
+
+  /** Seals with other keys from now on, and opens with these. */
+  useKeys(seal: Seal): void {
+    this.#seal = seal;
   }
 
   /** Names of the keys with which this node opens what is sealed. */
@@ -63,20 +86,38 @@ export class Sealing {
 
   /** The store may have lost it. */
   put(account: string, sealed: string): void {
+    if (this.#isRefused(account, sealed)) return;
     this.#done(this.#vault.put(account, sealed));
   }
 
-  /** The server refuses what is in it: it is deleted, unless another node has put something else since. */
+  /**
+   * The server refuses what is in it: it is deleted, unless another node has put something else since. While the store is away that is tried
+   * again, and it counts as deleted here.
+   */
   refused(account: string, sealed: string): void {
+    this.#done(this.#refused.take(nameOf(account, sealed), { account, sealed }));
+  }
+
+  async #delete({ account, sealed }: Refused): Promise<void> {
+    await this.#vault.forget(account, sealed);
     this.#metrics.sealed.inc({ event: 'deleted' });
-    this.#done(this.#vault.forget(account, sealed));
+  }
+
+  #isRefused(account: string, sealed: string): boolean {
+    return this.#refused.get(nameOf(account, sealed)) !== undefined;
+  }
+
+  /** Nothing is tried again. */
+  close(): void {
+    this.#refused.close();
   }
 
   /** What the store has of the account, where it can be opened. @throws StoreError where it does not say */
   async recall(account: string): Promise<{ readonly kept: Kept; readonly sealed: string } | undefined> {
     try {
       const sealed = (await this.#vault.read(account))?.text;
-      const unsealed = sealed === undefined ? undefined : this.open(account, sealed);
+      const isGood = sealed !== undefined && !this.#isRefused(account, sealed);
+      const unsealed = isGood ? this.open(account, sealed) : undefined;
       return sealed !== undefined && unsealed?.result === 'opened' ? { kept: unsealed.kept, sealed } : undefined;
     } catch (error) {
       this.#failed(error);
@@ -115,6 +156,11 @@ export class Sealing {
     this.#metrics.sealed.inc({ event: 'failed' });
     this.#log.debug({ error }, 'the store does not keep, or give, what is sealed');
   }
+}
+
+/** A bare JID has no space in it. */
+function nameOf(account: string, sealed: string): string {
+  return `${account} ${sealed}`;
 }
 
 function roomPurpose(room: string): string {

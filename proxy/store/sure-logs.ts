@@ -1,13 +1,13 @@
 /**
- * Stanza logs of which what is to be forgotten is forgotten, though the store is away just then, and though its account has ended meanwhile. What
- * is written anew in its place makes up for it.
+ * Stanza logs of which what is to be forgotten is forgotten, though the store is away just then, however long, and though its account has ended
+ * meanwhile. What is written anew in its place makes up for it.
  */
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { isOfAnotherHome } from './faults.ts';
 import type { LogStep, Logs } from './logs.ts';
-import { longer } from './pauses.ts';
-import type { Fence } from './store.ts';
+import { OwedSteps } from './owed-steps.ts';
+import type { Fence, Homes } from './store.ts';
 
 /** Logs that are still to be forgotten; beyond that the oldest is left to its time in the store. */
 const MOST_OWED = 10_000;
@@ -18,18 +18,30 @@ interface Owed {
   readonly fence: Fence | undefined;
 }
 
+export interface SureLogsDeps {
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'drops'>;
+  readonly homes: Pick<Homes, 'holder'>;
+  /** The account's fence as it is now; undefined: it is not at home here. */
+  readonly fenceOf: (account: string) => Fence | undefined;
+}
+
 export class SureLogs implements Logs {
   readonly #logs: Logs;
-  readonly #deps: { readonly log: Log; readonly metrics: Pick<Metrics, 'drops'> };
+  readonly #deps: SureLogsDeps;
   /** Asked to be forgotten, and not known to be. */
-  readonly #owed = new Map<string, Owed>();
-  #pauseMs = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
+  readonly #owed: OwedSteps<Owed>;
 
-  constructor(logs: Logs, deps: { readonly log: Log; readonly metrics: Pick<Metrics, 'drops'> }) {
+  constructor(logs: Logs, deps: SureLogsDeps) {
     this.#logs = logs;
     this.#deps = deps;
+    this.#owed = new OwedSteps({
+      most: MOST_OWED,
+      take: (owed) => this.#forget(owed),
+      onOverfull: () => deps.metrics.drops.inc({ reason: 'no-store' }),
+      log: deps.log,
+      failed: 'a stanza log was not forgotten',
+    });
   }
 
   async write(account: string, room: string, step: LogStep, ttlMs: number, fence?: Fence): Promise<boolean> {
@@ -37,85 +49,56 @@ export class SureLogs implements Logs {
     const owed = this.#owed.get(name);
     // Nothing may be put behind what is to go.
     if (owed && step.had !== undefined) return false;
-    this.#owed.delete(name);
+    this.#owed.drop(name);
     try {
       return await this.#logs.write(account, room, step, ttlMs, fence);
     } catch (error) {
-      if (owed && !isOfAnotherHome(error) && !this.#owed.has(name)) this.#owe(name, owed);
+      if (owed && !this.#owed.get(name)) this.#owed.owe(name, owed);
       throw error;
     }
   }
 
   async read(account: string, room: string): Promise<readonly Buffer[]> {
-    return this.#owed.has(nameOf(account, room)) ? [] : this.#logs.read(account, room);
+    return this.#owed.get(nameOf(account, room)) ? [] : this.#logs.read(account, room);
   }
 
-  /** Rejects where it could not be done at once; it is done later. */
+  /** Rejects where it could not be done at once; it is done later, unless another home sees to the account. */
   async forget(account: string, room: string, fence?: Fence): Promise<void> {
-    const owed = { account, room, fence };
-    const name = nameOf(account, room);
-    this.#owed.delete(name);
-    this.#owed.set(name, owed);
-    try {
-      await this.#forget(name, owed);
-    } catch (error) {
-      // Unless it was written anew meanwhile.
-      if (this.#owed.get(name) === owed) this.#owe(name, owed);
-      throw error;
-    }
+    await this.#owed.take(nameOf(account, room), { account, room, fence });
   }
 
   /** Nothing is tried again. */
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    this.#owed.clear();
+    this.#owed.close();
   }
 
-  async #forget(name: string, owed: Owed): Promise<void> {
-    const done = (): void => {
-      if (this.#owed.get(name) === owed) this.#owed.delete(name);
-    };
+  async #forget(owed: Owed): Promise<void> {
+    const { account, room } = owed;
     try {
-      await this.#logs.forget(owed.account, owed.room, owed.fence);
-      done();
+      await this.#logs.forget(account, room, owed.fence);
     } catch (error) {
-      if (isOfAnotherHome(error)) done();
+      if (!isOfAnotherHome(error)) throw error;
+      await this.#forgetAnew(owed, error);
+    }
+  }
+
+  /**
+   * The claim of that time is in force no more: the store was away for longer than it believes a node alive, or another home sees to the account
+   * by now, and what is there is its own.
+   */
+  async #forgetAnew(owed: Owed, error: unknown): Promise<void> {
+    const { account, room } = owed;
+    const name = nameOf(account, room);
+    const fence = this.#deps.fenceOf(account);
+    const holder = fence ?? (await this.#deps.homes.holder(account));
+    // Written anew meanwhile.
+    if (this.#owed.get(name) !== owed) return;
+    if (holder && !fence) {
+      this.#owed.drop(name, owed);
       throw error;
     }
-  }
-
-  #owe(name: string, owed: Owed): void {
-    if (this.#isClosed) return;
-    this.#owed.set(name, owed);
-    if (this.#owed.size > MOST_OWED) {
-      const oldest = this.#owed.keys().next();
-      if (!oldest.done) this.#owed.delete(oldest.value);
-      this.#deps.metrics.drops.inc({ reason: 'no-store' });
-    }
-    this.#trySoon();
-  }
-
-  #trySoon(): void {
-    if (this.#timer || this.#isClosed) return;
-    this.#pauseMs = longer(this.#pauseMs);
-    this.#timer = setTimeout(() => void this.#tryAll(), this.#pauseMs).unref();
-  }
-
-  /** One after the other, until one fails again. */
-  async #tryAll(): Promise<void> {
-    for (const [name, owed] of [...this.#owed]) {
-      if (this.#owed.get(name) !== owed) continue;
-      try {
-        await this.#forget(name, owed);
-        this.#pauseMs = 0;
-      } catch (error) {
-        this.#deps.log.debug({ error }, 'a stanza log was not forgotten');
-        if (!isOfAnotherHome(error)) break;
-      }
-    }
-    this.#timer = undefined;
-    if (this.#owed.size > 0) this.#trySoon();
+    // Whoever claims the account in this very moment, and has written, finds it gone and writes all once more.
+    await this.#logs.forget(account, room, fence);
   }
 }
 

@@ -306,7 +306,7 @@ test('what one session makes wait for a silent room is bounded in bytes, and the
   const refused = world.counted.filter((effect) => effect.kind === 'drop' && effect.reason === 'queue-full').length;
   assert.ok(refused > 15 && refused < 40, `${refused} refused`);
   const waiting = [...world.state.rooms.values()][0]?.waiting[0]?.behind ?? [];
-  assert.ok(waiting.reduce((sum, { source }) => sum + source.length, 0) <= 512 * 1024);
+  assert.ok(waiting.reduce((sum, { stanza }) => sum + stanza.source.length, 0) <= 512 * 1024);
 });
 
 test('what an occupant asks of the account is bounded, and answered when it is too much', () => {

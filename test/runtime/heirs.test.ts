@@ -1,6 +1,11 @@
 /** A node that stops and has accounts without devices (C4): who goes on with them, and what the room sees. */
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createMemoryStore } from '../../proxy/store/memory.ts';
+import type { Store } from '../../proxy/store/store.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { ModelRoom } from '../core/model-room.ts';
 import { type Client, login } from '../support/client.ts';
@@ -15,10 +20,11 @@ const ROOM = 'room@muc.test';
 
 interface Ground {
   readonly room: ModelRoom;
+  readonly store: Store;
   /** A node; without a key it seals and opens nothing. */
-  start(key?: string): Promise<TestProxy>;
+  start(key?: string | { readonly file: string }): Promise<TestProxy>;
   /** A device of the account joins by way of this node, and goes. */
-  visit(node: TestProxy): Promise<void>;
+  visit(node: TestProxy, user?: string): Promise<void>;
 }
 
 async function ground({ after }: TestContext): Promise<Ground> {
@@ -36,21 +42,22 @@ async function ground({ after }: TestContext): Promise<Ground> {
     },
   });
   after(() => server.stop());
-  const start = async (key?: string): Promise<TestProxy> => {
-    const sealing = key === undefined ? {} : { sealing: { 'secret-key': key } };
+  const start = async (key?: string | { readonly file: string }): Promise<TestProxy> => {
+    const from = typeof key === 'string' ? { 'secret-key': key } : { 'key-file': key?.file };
+    const sealing = key === undefined ? {} : { sealing: from };
     const config = { cluster: { lease: '1s' }, drain: { timeout: '5s' }, ...sealing };
     const node = await startProxy({ upstream: server.upstream, store, config });
     after(() => node.stop());
     return node;
   };
-  const visit = async (node: TestProxy): Promise<void> => {
-    const client: Client = await login(node.target('tcp'), { user: 'alice', mechanism: 'PLAIN', presence: 0 });
-    await joinRoom(client, `${ROOM}/alice`);
+  const visit = async (node: TestProxy, user = 'alice'): Promise<void> => {
+    const client: Client = await login(node.target('tcp'), { user, mechanism: 'PLAIN', presence: 0 });
+    await joinRoom(client, `${ROOM}/${user}`);
     await client.end(1000);
     await until('the device has gone', () => node.app.census().sessions === 0);
-    assert.equal([...room.inside.values()], ['alice']);
+    assert.ok([...room.inside.values()].includes(user));
   };
-  return { room, start, visit };
+  return { room, store, start, visit };
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
@@ -102,6 +109,83 @@ test('without keys it leaves for good', async (context) => {
   await first.stop();
   assert.is(room.witnessed, '+-');
   assert.is(rooms(other), 0);
+});
+
+test('nodes that stop at the same time give nothing to each other, but to one that stays', async (context) => {
+  const { room, start, visit } = await ground(context);
+  const key = randomBytes(32).toString('base64');
+  const stopping: TestProxy[] = [];
+  for (let count = 0; count < 5; count += 1) stopping.push(await start(key));
+  const staying = await start(key);
+  await acquainted();
+  await visit(stopping[0] as TestProxy);
+  await Promise.all(stopping.map((node) => node.stop()));
+  assert.is(room.witnessed, '+');
+  assert.is(rooms(staying), 1);
+});
+
+test('what is left behind is listed before it is given up, several at a time', async (context) => {
+  const seen = new Map<string, string[]>();
+  const note = (step: string, account: string): void => {
+    seen.set(account, [...(seen.get(account) ?? []), step]);
+  };
+  const { store, start, visit } = await ground(context);
+  const { homes, vault } = store;
+  const { release } = homes;
+  const { orphan } = vault;
+  homes.release = (account, fence) => {
+    note('release', account);
+    return release(account, fence);
+  };
+  let waiting = 0;
+  let most = 0;
+  vault.orphan = async (account, agoMs) => {
+    note('orphan', account);
+    waiting += 1;
+    most = Math.max(most, waiting);
+    await delay(5);
+    waiting -= 1;
+    return orphan(account, agoMs);
+  };
+  const users = Array.from({ length: 24 }, (_, index) => `user${index}`);
+  const node = await start(randomBytes(32).toString('base64'));
+  for (const user of users) await visit(node, user);
+  seen.clear();
+  await node.stop();
+  for (const user of users) assert.equal(seen.get(`${user}@localhost`), ['orphan', 'release']);
+  assert.ok(most > 1 && most <= 16, `${most} at a time`);
+  assert.is((await store.vault.orphans(0, 100)).accounts.length, users.length);
+});
+
+test('keys are read again on demand, and the others told: an account goes to a node that has just been given its key', async (context) => {
+  const { room, store, start, visit } = await ground(context);
+  const folder = mkdtempSync(join(tmpdir(), 'minimix-keys-'));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'seal.key');
+  const write = (...keys: string[]): void => writeFileSync(file, `${keys.join('\n')}\n`);
+  const [key, other] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
+  write(other);
+  const [first, second] = [await start(key), await start({ file })];
+  await acquainted();
+  await visit(first);
+  const opened = async () => (await store.nodes.alive()).map(({ opens = [] }) => opens.length).sort();
+  const faults = async () => /sealed_total\{event="keys-unread"\} (\d)/.exec(await second.app.metrics.render())?.[1];
+  // What cannot be read leaves those that there are.
+  for (const bad of ['no key', '']) {
+    writeFileSync(file, bad);
+    await second.app.reload();
+  }
+  rmSync(file);
+  await second.app.reload();
+  assert.equal([await opened(), await faults()], [[1, 1], '3']);
+  assert.not.match(second.log.join(''), other);
+  write(other, key);
+  await second.app.reload();
+  assert.equal([await opened(), await faults()], [[1, 2], '3']);
+  await acquainted();
+  await first.stop();
+  assert.is(room.witnessed, '+');
+  assert.is(rooms(second), 1);
 });
 
 test.run();

@@ -203,6 +203,8 @@ export class TestNode {
   isDead = false;
   /** It stands still, as far as the store goes. */
   isStill = false;
+  /** Nothing that other nodes send arrives here. */
+  isDeaf = false;
 
   constructor(world: NodesWorld, name: string) {
     this.world = world;
@@ -211,7 +213,8 @@ export class TestNode {
     let serial = 0;
     let ids = 0;
     const isStill = (): boolean => this.isStill;
-    const store = cuttable(world.store, () => this.isCut, isStill);
+    const isDeaf = (): boolean => this.isDeaf;
+    const store = cuttable(world.store, () => this.isCut, isStill, isDeaf);
     this.node = new ClusterNode({
       store,
       log,

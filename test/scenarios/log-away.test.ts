@@ -1,35 +1,11 @@
 /** What is kept of a room in the store while the store is away (M6, C3): it is made up for when it is back. */
 import type { RedisServer } from '../servers/index.ts';
 import { type Node, shared, startNode } from './support/nodes.ts';
-import {
-  assert,
-  type Client,
-  createRoom,
-  joinRoom,
-  leaveRoom,
-  type Scene,
-  sayInRoom,
-  scenarios,
-} from './support/scenario.ts';
+import { assert, createRoom, joinRoom, leaveRoom, type Scene, scenarios } from './support/scenario.ts';
+import { inRoom, isStored, said, speak } from './support/stored.ts';
 import { until } from './support/witness.ts';
 
 const scenario = scenarios('log-away', { limitMs: 60_000, except: ['sameOnBoth'] });
-
-/** More than a room gives as history. */
-const said = Array.from({ length: 30 }, (_, index) => `word ${index}`);
-
-async function speak(speaker: Client, room: string, texts: readonly string[]): Promise<void> {
-  for (const text of texts) {
-    const id = sayInRoom(speaker, room, text);
-    await speaker.upTo(`<message type='groupchat' id='${id}'/>`);
-  }
-}
-
-/** Redis has so many messages of the room, or kept for a session to come. */
-async function isStored({ room, jid }: Scene, redis: RedisServer, kind: '' | ' kept', count: number): Promise<void> {
-  const key = `test:{${await jid('alice')}}:log:${room}${kind}`;
-  await until(`${count} messages to be stored`, async () => Number(await redis.cli('llen', key)) === count);
-}
 
 /** A step of a log has failed at the node. */
 async function hasFailed({ proxy }: Node): Promise<void> {
@@ -42,19 +18,16 @@ scenario(
   'M6',
   'a private message that nobody could take while the store was away is given to the first session after a restart',
   async (scene) => {
-    const { room, login, direct } = scene;
+    const { room, login } = scene;
     const redis = await shared(scene);
     const before = await startNode(scene, redis, { leave: { when: 'never' } });
-    const bob = await direct('bob');
-    await createRoom(bob, `${room}/bob`);
-    const phone = await login('alice', { through: before.proxy });
-    await joinRoom(phone, `${room}/al`);
+    const { bob, phone } = await inRoom(scene, before);
     await leaveRoom(phone, `${room}/al`);
     before.cut(true);
     bob.send(`<message type='chat' to='${room}/al' id='kept'><body>later</body></message>`);
     await hasFailed(before);
     before.cut(false);
-    await isStored(scene, redis, ' kept', 1);
+    await isStored(scene, redis, 1, ' kept');
     await before.proxy.stop();
 
     const after = await startNode(scene, redis);
@@ -79,8 +52,8 @@ scenario(
     await speak(bob, room, said);
     await leaveRoom(phone, `${room}/al`);
     bob.send(`<message type='chat' to='${room}/al' id='kept'><body>later</body></message>`);
-    await isStored(scene, redis, '', said.length);
-    await isStored(scene, redis, ' kept', 1);
+    await isStored(scene, redis, said.length);
+    await isStored(scene, redis, 1, ' kept');
     await before.proxy.stop();
 
     const after = await startNode(scene, redis);
@@ -93,7 +66,7 @@ scenario(
     after.cut(false);
     const kept = await desk.pick(`<message type='chat' id='kept'><body>later</body></message>`);
     assert.ok(kept.child('delay'), kept.print());
-    await isStored(scene, redis, ' kept', 0);
+    await isStored(scene, redis, 0, ' kept');
     const tablet = await login('alice', { through: after.proxy });
     const { history, all } = await joinRoom(tablet, `${room}/al`, { history: "maxstanzas='100'" });
     assert.equal(
@@ -104,27 +77,44 @@ scenario(
   },
 );
 
+/** The account leaves its room for good, having heard something there, while the store is away from its node. */
+async function leaveWhileAway(scene: Scene, redis: RedisServer, node: Node): Promise<void> {
+  const { room } = scene;
+  const { bob, phone } = await inRoom(scene, node);
+  await speak(bob, room, said.slice(0, 3));
+  await isStored(scene, redis, 3);
+  node.cut(true);
+  await leaveRoom(phone, `${room}/al`);
+  await bob.upTo(`<presence type='unavailable' from='${room}/al'/>`);
+  await phone.end();
+  await until('the account to be gone', () => node.proxy.app.census().occupancies === 0);
+  await hasFailed(node);
+}
+
 scenario(
   'M6',
   'a room that an account leaves for good while the store is away is forgotten there when it is back',
   async (scene) => {
-    const { room, login, direct } = scene;
     const redis = await shared(scene);
     const node = await startNode(scene, redis, { linger: '0' });
-    const bob = await direct('bob');
-    await createRoom(bob, `${room}/bob`);
-    const phone = await login('alice', { through: node.proxy });
-    await joinRoom(phone, `${room}/al`);
-    await speak(bob, room, said.slice(0, 3));
-    await isStored(scene, redis, '', 3);
-    node.cut(true);
-    await leaveRoom(phone, `${room}/al`);
-    await bob.upTo(`<presence type='unavailable' from='${room}/al'/>`);
-    await phone.end();
-    await until('the account to be gone', () => node.proxy.app.census().occupancies === 0);
-    await hasFailed(node);
+    await leaveWhileAway(scene, redis, node);
     node.cut(false);
-    await isStored(scene, redis, '', 0);
+    await isStored(scene, redis, 0);
+  },
+);
+
+scenario(
+  'M6',
+  'a room that an account leaves for good is forgotten in the store also when that was away for so long that the node is taken for dead',
+  async (scene) => {
+    const redis = await shared(scene);
+    const node = await startNode(scene, redis, { linger: '0' });
+    const other = await startNode(scene, redis);
+    await leaveWhileAway(scene, redis, node);
+    await until('the others to believe it dead', async () => (await other.store.nodes.alive()).length === 1);
+    await isStored(scene, redis, 3);
+    node.cut(false);
+    await isStored(scene, redis, 0);
   },
 );
 

@@ -1,66 +1,27 @@
 /** The stanza log outlives the process where the store does (M6, C2): after a restart, and when another node takes over. */
-import type { RedisServer } from '../servers/index.ts';
-import { kill, type Node, shared, startNode } from './support/nodes.ts';
-import {
-  assert,
-  type Client,
-  createRoom,
-  joinRoom,
-  leaveRoom,
-  type Scene,
-  sayInRoom,
-  scenarios,
-} from './support/scenario.ts';
+import { kill, shared, startNode } from './support/nodes.ts';
+import { assert, joinRoom, leaveRoom, sayInRoom, scenarios } from './support/scenario.ts';
+import { hasTakenOver, historyAt, inRoom, isStored, keyOf, said, speak } from './support/stored.ts';
 import { until } from './support/witness.ts';
 
 const scenario = scenarios('log-store', { limitMs: 60_000, together: 3, except: ['sameOnBoth'] });
-
-/** More than a room gives as history. */
-const said = Array.from({ length: 30 }, (_, index) => `word ${index}`);
-
-async function speak(speaker: Client, room: string, texts: readonly string[]): Promise<void> {
-  for (const text of texts) {
-    const id = sayInRoom(speaker, room, text);
-    await speaker.upTo(`<message type='groupchat' id='${id}'/>`);
-  }
-}
-
-/** What a further device is given that wants all history. */
-async function historyAt(node: Node, { room, login }: Scene): Promise<(string | undefined)[]> {
-  const device = await login('alice', { through: node.proxy });
-  const { history } = await joinRoom(device, `${room}/al`, { history: "maxstanzas='100'" });
-  return history.map((one) => one.child('body')?.text);
-}
-
-async function keyOf({ room, jid }: Scene): Promise<string> {
-  return `test:{${await jid('alice')}}:log:${room}`;
-}
-
-/** The store has so many messages of the room. */
-async function isKept(scene: Scene, redis: RedisServer, count: number): Promise<void> {
-  const key = await keyOf(scene);
-  await until(`${count} messages to be kept`, async () => Number(await redis.cli('llen', key)) === count);
-}
 
 scenario(
   'M6',
   'after a restart a device is given what was heard before, once, and nothing that was taken back',
   async (scene) => {
-    const { room, login, direct } = scene;
+    const { room } = scene;
     const redis = await shared(scene);
     const before = await startNode(scene, redis);
-    const bob = await direct('bob');
-    await createRoom(bob, `${room}/bob`);
-    const phone = await login('alice', { through: before.proxy });
-    await joinRoom(phone, `${room}/al`);
+    const { bob, phone } = await inRoom(scene, before);
     await speak(bob, room, ['my secret', ...said]);
     const secret = sayInRoom(bob, room, 'another secret');
     await bob.upTo(`<message type='groupchat' id='${secret}'/>`);
-    await isKept(scene, redis, 32);
+    await isStored(scene, redis, 32);
     const retract = `<retract xmlns='urn:xmpp:message-retract:1' id='${secret}'/>`;
     bob.send(`<message type='groupchat' to='${room}' id='r'><body>took it back</body>${retract}</message>`);
     await phone.upTo(`<message type='groupchat' id='r'/>`);
-    await isKept(scene, redis, 33);
+    await isStored(scene, redis, 33);
     const kept = await redis.cli('lrange', await keyOf(scene), '0', '-1');
     assert.not.match(kept, 'another secret');
     await before.proxy.stop();
@@ -68,7 +29,7 @@ scenario(
     const after = await startNode(scene, redis);
     assert.equal(await historyAt(after, scene), ['my secret', ...said, undefined, 'took it back']);
     await speak(bob, room, ['later']);
-    await isKept(scene, redis, 34);
+    await isStored(scene, redis, 34);
     assert.equal((await historyAt(after, scene)).slice(-2), ['took it back', 'later']);
   },
 );
@@ -77,25 +38,20 @@ scenario(
   'M6',
   'a node that takes a killed home’s place knows what that has heard, although its own sessions do not',
   async (scene) => {
-    const { room, login, direct } = scene;
+    const { room, login } = scene;
     const redis = await shared(scene);
     const home = await startNode(scene, redis);
     const other = await startNode(scene, redis);
-    const bob = await direct('bob');
-    await createRoom(bob, `${room}/bob`);
-    const phone = await login('alice', { through: home.proxy });
-    await joinRoom(phone, `${room}/al`);
+    const { bob, phone } = await inRoom(scene, home);
     await speak(bob, room, said);
-    await isKept(scene, redis, said.length);
+    await isStored(scene, redis, said.length);
     const desk = await login('alice', { through: other.proxy });
     await joinRoom(desk, `${room}/al`, { history: "maxstanzas='0'" });
     await speak(bob, room, ['last']);
     await desk.upTo(`<message type='groupchat' from='${room}/bob'><body>last</body></message>`);
-    await isKept(scene, redis, said.length + 1);
+    await isStored(scene, redis, said.length + 1);
     await kill(home, [phone]);
-    await until('the other node to go on', async () => {
-      return /^minimix_homes_total\{event="taken-over"\} 1/m.test(await other.proxy.app.metrics.render());
-    });
+    await hasTakenOver(other);
     assert.equal(await historyAt(other, scene), [...said, 'last']);
     assert.equal(
       (await desk.fence({ room })).filter(({ name }) => name === 'message'),
@@ -109,14 +65,11 @@ scenario(
   'C2',
   'what a device has said by way of a home that is killed before it could tell is said once, and shown to it, however much it was',
   async (scene) => {
-    const { room, login, direct } = scene;
+    const { room, login } = scene;
     const redis = await shared(scene);
     const home = await startNode(scene, redis);
     const other = await startNode(scene, redis);
-    const bob = await direct('bob');
-    await createRoom(bob, `${room}/bob`);
-    const phone = await login('alice', { through: home.proxy });
-    await joinRoom(phone, `${room}/al`);
+    const { bob, phone } = await inRoom(scene, home);
     const desk = await login('alice', { through: other.proxy });
     await joinRoom(desk, `${room}/al`);
     await speak(bob, room, ['before']);
@@ -124,11 +77,9 @@ scenario(
     other.deafen();
     const ids = said.map((text) => sayInRoom(desk, room, text));
     const heard = await bob.upTo(`<message type='groupchat' id='${ids.at(-1)}'/>`);
-    await isKept(scene, redis, said.length + 1);
+    await isStored(scene, redis, said.length + 1);
     await kill(home, [phone]);
-    await until('the other node to go on', async () => {
-      return /^minimix_homes_total\{event="taken-over"\} 1/m.test(await other.proxy.app.metrics.render());
-    });
+    await hasTakenOver(other);
     const last = sayInRoom(desk, room, 'last');
     const told = await desk.upTo(`<message type='groupchat' id='${last}'/>`);
     heard.push(...(await bob.upTo(`<message type='groupchat' id='${last}'/>`)));
@@ -147,18 +98,15 @@ scenario(
   'M7',
   'what was taken back while nobody heard the room is given to no device, though the store had it',
   async (scene) => {
-    const { room, login, direct } = scene;
+    const { room } = scene;
     const redis = await shared(scene);
     const before = await startNode(scene, redis);
-    const bob = await direct('bob');
-    await createRoom(bob, `${room}/bob`);
-    const phone = await login('alice', { through: before.proxy });
-    await joinRoom(phone, `${room}/al`);
+    const { bob } = await inRoom(scene, before);
     const secret = sayInRoom(bob, room, 'my secret');
     const heard = (await bob.upTo(`<message type='groupchat' id='${secret}'/>`)).at(-1);
     const name = heard?.child('stanza-id', 'urn:xmpp:sid:0')?.attrs.id ?? secret;
     await speak(bob, room, said);
-    await isKept(scene, redis, said.length + 1);
+    await isStored(scene, redis, said.length + 1);
     await before.proxy.stop();
     const retract = `<retract xmlns='urn:xmpp:message-retract:1' id='${name}'/>`;
     bob.send(`<message type='groupchat' to='${room}' id='r'><body>took it back</body>${retract}</message>`);
@@ -177,17 +125,14 @@ scenario(
   'M6',
   'a private message that nobody could take before a restart is given to the first session after it, and to no other',
   async (scene) => {
-    const { room, login, direct } = scene;
+    const { room, login } = scene;
     const redis = await shared(scene);
     const before = await startNode(scene, redis, { leave: { when: 'never' } });
-    const bob = await direct('bob');
-    await createRoom(bob, `${room}/bob`);
-    const phone = await login('alice', { through: before.proxy });
-    await joinRoom(phone, `${room}/al`);
+    const { bob, phone } = await inRoom(scene, before);
     await leaveRoom(phone, `${room}/al`);
     const sentAt = Date.now();
     bob.send(`<message type='chat' to='${room}/al' id='kept'><body>later</body></message>`);
-    const key = `${await keyOf(scene)} kept`;
+    const key = await keyOf(scene, ' kept');
     await until('the message to be kept', async () => Number(await redis.cli('llen', key)) === 1);
     await before.proxy.stop();
 
@@ -209,18 +154,15 @@ scenario(
 );
 
 scenario('M6', 'a room that the account leaves is forgotten in the store too', async (scene) => {
-  const { room, login, direct } = scene;
+  const { room } = scene;
   const redis = await shared(scene);
   const node = await startNode(scene, redis);
-  const bob = await direct('bob');
-  await createRoom(bob, `${room}/bob`);
-  const phone = await login('alice', { through: node.proxy });
-  await joinRoom(phone, `${room}/al`);
+  const { bob, phone } = await inRoom(scene, node);
   await speak(bob, room, said.slice(0, 3));
-  await isKept(scene, redis, 3);
+  await isStored(scene, redis, 3);
   assert.ok(Number(await redis.cli('pttl', await keyOf(scene))) > 6 * 86_400_000);
   await leaveRoom(phone, `${room}/al`);
-  await isKept(scene, redis, 0);
+  await isStored(scene, redis, 0);
 });
 
 scenario.run();

@@ -4,7 +4,7 @@ import { silentLog } from '../../proxy/ops/log.ts';
 import { createMetrics } from '../../proxy/ops/metrics.ts';
 import type { Logs } from '../../proxy/store/logs.ts';
 import { createMemoryStore } from '../../proxy/store/memory.ts';
-import { StoreError, type StoreErrorCode } from '../../proxy/store/store.ts';
+import { type Fence, StoreError, type StoreErrorCode } from '../../proxy/store/store.ts';
 import { SureLogs } from '../../proxy/store/sure-logs.ts';
 import { assert, suite, type TestContext } from '../support/suite.ts';
 import { account, room } from './fixture.ts';
@@ -13,9 +13,15 @@ const test = suite('logs that are to be forgotten');
 const day = 86_400_000;
 const whole = (text: string) => ({ had: undefined, added: [Buffer.from(text)], changed: [], keep: 9 });
 
+/** How long a node lives without a sign (ms). */
+const LIFE_MS = 1000;
+
 function setUp({ after }: TestContext) {
-  const { logs: inner } = createMemoryStore({ now: () => 0 });
+  const clock = { now: 0 };
+  const { logs: inner, homes, nodes } = createMemoryStore({ now: () => clock.now });
   const state: { fault: StoreErrorCode | undefined; forgets: number } = { fault: undefined, forgets: 0 };
+  /** Of accounts that are at home here. */
+  const fences = new Map<string, Fence>();
   const refuse = (): void => {
     if (state.fault) throw new StoreError(state.fault, 'away');
   };
@@ -31,14 +37,22 @@ function setUp({ after }: TestContext) {
       return inner.forget(...args);
     },
   };
-  const logs = new SureLogs(faulty, { log: silentLog, metrics: createMetrics() });
+  const deps = { log: silentLog, metrics: createMetrics(), homes, fenceOf: (name: string) => fences.get(name) };
+  const logs = new SureLogs(faulty, deps);
   after(() => logs.close());
   const stored = async () => (await inner.read(account, room)).map(String);
-  const forget = () => logs.forget(account, room).catch((error: StoreError) => error.code);
+  const forget = (fence?: Fence) => logs.forget(account, room, fence).catch((error: StoreError) => error.code);
   const untilStored = async (text: string): Promise<void> => {
     while ((await stored()).join() !== text) await delay(10);
   };
-  return { logs, state, stored, forget, untilStored };
+  /** The node, which lives from now on, is the account's home. */
+  const claim = async (node: string): Promise<Fence> => {
+    await nodes.announce({ id: node, since: 0 }, LIFE_MS);
+    const claimed = await homes.claim(account, node, LIFE_MS);
+    assert.ok(claimed.granted);
+    return { node, epoch: claimed.epoch };
+  };
+  return { logs, state, clock, fences, homes, stored, forget, untilStored, claim };
 }
 
 test('they are empty for whoever reads, and gone when the store is back', async (context) => {
@@ -83,19 +97,65 @@ test('what could not be written in their place does not save them', async (conte
   await untilStored('');
 });
 
-test('where another home sees to the account, and when the process ends, nothing is tried again', async (context) => {
+test('a store that was away for longer than it believes a node alive forgets for an account that has ended', async (context) => {
+  const { logs, state, clock, stored, forget, untilStored, claim } = setUp(context);
+  const fence = await claim('n1');
+  await logs.write(account, room, whole('a'), day, fence);
+  state.fault = 'unavailable';
+  assert.is(await forget(fence), 'unavailable');
+  clock.now += LIFE_MS + 1;
+  state.fault = undefined;
+  await untilStored('');
+  const { forgets } = state;
+  await delay(1200);
+  assert.equal([await stored(), state.forgets], [[], forgets]);
+});
+
+test('so it does for one that is at home here, by its claim of now, as soon as there is one', async (context) => {
+  const { logs, state, clock, fences, homes, stored, forget, untilStored, claim } = setUp(context);
+  const fence = await claim('n1');
+  fences.set(account, fence);
+  await logs.write(account, room, whole('a'), day, fence);
+  state.fault = 'unavailable';
+  await forget(fence);
+  clock.now += LIFE_MS + 1;
+  state.fault = undefined;
+  await delay(700);
+  // That of then is not asked for by anybody.
+  assert.equal([await stored(), await logs.read(account, room)], [['a'], []]);
+  fences.set(account, await claim('n2'));
+  await untilStored('');
+  assert.is((await homes.holder(account))?.node, 'n2');
+});
+
+test('what another home has by now is left to it', async (context) => {
+  const { logs, state, clock, stored, forget, claim } = setUp(context);
+  const fence = await claim('n1');
+  await logs.write(account, room, whole('a'), day, fence);
+  state.fault = 'unavailable';
+  await forget(fence);
+  clock.now += LIFE_MS + 1;
+  const other = await claim('n2');
+  state.fault = undefined;
+  await delay(1200);
+  const { forgets } = state;
+  await logs.write(account, room, { had: 1, added: [Buffer.from('b')], changed: [], keep: 9 }, day, other);
+  await delay(1200);
+  assert.equal([await stored(), state.forgets], [['a', 'b'], forgets]);
+  assert.is(await forget(fence), 'stale-home');
+  assert.equal((await logs.read(account, room)).map(String), ['a', 'b']);
+});
+
+test('when the process ends nothing is tried again', async (context) => {
   const { logs, state, stored, forget } = setUp(context);
   await logs.write(account, room, whole('a'), day);
-  state.fault = 'stale-home';
-  assert.is(await forget(), 'stale-home');
-  assert.equal((await logs.read(account, room)).map(String), ['a']);
   state.fault = 'unavailable';
   await forget();
   logs.close();
   await forget();
   state.fault = undefined;
   await delay(700);
-  assert.equal([state.forgets, await stored()], [3, ['a']]);
+  assert.equal([state.forgets, await stored()], [2, ['a']]);
 });
 
 test.run();

@@ -16,10 +16,8 @@ import { sendAgain } from './stranded.ts';
 
 /** Stanzas that a session sent behind its join, now that the join is answered. */
 export function flushBehind(turn: Turn, room: Occupancy, wait: WaitingJoin): void {
-  for (const stanza of wait.behind.splice(0)) {
-    const session = turn.state.sessions.get(wait.session);
-    if (session && !wait.isForsaken) sessionStanza(turn, session, stanza);
-    else sayFor(turn, room, stanza);
+  for (const one of wait.behind.splice(0)) {
+    flush(turn, room, { ...one, session: wait.session, isForsaken: wait.isForsaken }, undefined);
   }
 }
 
@@ -28,11 +26,14 @@ export function flushQueue(turn: Turn, room: Occupancy, isWhole?: boolean): void
   for (const queued of room.queue.splice(0)) flush(turn, room, queued, isWhole);
 }
 
-function flush(turn: Turn, room: Occupancy, queued: QueuedStanza, isWhole: boolean | undefined): void {
-  const { session, stanza, isAgain, isUnsure } = queued;
-  const sender = turn.state.sessions.get(session);
+type Flushed = QueuedStanza & { readonly isForsaken?: boolean };
+
+function flush(turn: Turn, room: Occupancy, queued: Flushed, isWhole: boolean | undefined): void {
+  const { session, stanza, isAgain, isUnsure, isForsaken } = queued;
+  const sender = isForsaken ? undefined : turn.state.sessions.get(session);
   const doubt = isUnsure ? doubtOf(turn, room, stanza, isWhole) : 'unsent';
-  if (doubt === 'unknown') refuseQueued(turn, room, [queued]);
+  if (doubt === 'unknown' && isForsaken) turn.out.drop('no-session');
+  else if (doubt === 'unknown') refuseQueued(turn, room, [queued]);
   else if (doubt === 'sent') return;
   else if (!sender) sayFor(turn, room, stanza);
   else if (isAgain) sendAgain(turn, room, sender, stanza);

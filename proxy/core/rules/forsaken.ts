@@ -13,7 +13,7 @@ export function forsake(turn: Turn, room: Occupancy, session: SessionId): void {
   const own = room.waiting.filter((wait) => wait.session === session && !wait.isForsaken);
   room.waiting = room.waiting.filter((wait) => !own.includes(wait));
   for (const wait of own) {
-    if (!wait.behind.some(isWord)) continue;
+    if (!wait.behind.some(({ stanza }) => isWord(stanza))) continue;
     if (room.waiting.filter(({ isForsaken }) => isForsaken).length >= MOST_FORSAKEN) turn.out.drop('queue-full');
     else room.waiting.push({ ...wait, isForsaken: true });
   }

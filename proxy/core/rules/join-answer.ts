@@ -141,9 +141,9 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
   if (!attempt.self && !room.challenged) {
     room.challenged = true;
     if (stanza.root.child('captcha', NS.captcha)) out.setTimer(`join ${room.key}`, CHALLENGE_MS);
-    for (const behind of first.behind.splice(0)) {
+    for (const { stanza: behind, isUnsure } of first.behind.splice(0)) {
       const session = turn.state.sessions.get(first.session);
-      if (session) sessionStanza(turn, session, behind);
+      if (session) sessionStanza(turn, session, behind, isUnsure);
     }
   }
 }

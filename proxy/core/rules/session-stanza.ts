@@ -65,8 +65,8 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
     // What was said before the leave is said first.
     if (isLeave && waiting.behind.length === 0) leave(turn, room, session, stanza);
     else if (room.challenged && room.carrier !== undefined && stanza.name === 'iq') iq(turn, room, session, stanza);
-    else if (hasPlace(waiting.behind, stanza)) waiting.behind.push(detach(stanza));
-    else refuseFull(turn, session, stanza);
+    else if (!hasPlace(waiting.behind, stanza)) refuseFull(turn, session, stanza);
+    else waiting.behind.push({ stanza: detach(stanza), ...(isUnsure && { isUnsure }) });
     return;
   }
   const member = room?.members.get(session.id);
@@ -90,17 +90,16 @@ function mustWait(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
 }
 
 function waitForCarrier(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, isUnsure: boolean): void {
-  const waiting = room.queue.map((entry) => entry.stanza);
-  if (!hasPlace(waiting, stanza)) {
+  if (!hasPlace(room.queue, stanza)) {
     refuseFull(turn, session, stanza);
     return;
   }
-  if (waiting.every(({ name }) => name === 'presence')) bePatient(turn, room);
+  if (room.queue.every((entry) => entry.stanza.name === 'presence')) bePatient(turn, room);
   room.queue.push({ session: session.id, stanza: detach(stanza), ...(isUnsure && { isUnsure }) });
 }
 
-function hasPlace(waiting: readonly Stanza[], stanza: Stanza): boolean {
-  const bytes = waiting.reduce((sum, { length }) => sum + length, stanza.length);
+function hasPlace(waiting: readonly { readonly stanza: Stanza }[], stanza: Stanza): boolean {
+  const bytes = waiting.reduce((sum, one) => sum + one.stanza.length, stanza.length);
   return waiting.length < MOST_WAITING && bytes <= MOST_WAITING_BYTES;
 }
 

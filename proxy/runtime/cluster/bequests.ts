@@ -2,7 +2,10 @@
  * A node that stops and has accounts without devices gives them to nodes that can open their streams (C4): the home goes there first, then the
  * rooms are handed over from stream to stream, unseen where an account may share its nick.
  */
+import type { Log } from '../../ops/log.ts';
 import { Seal } from '../../store/seal.ts';
+import type { Vault } from '../../store/vault.ts';
+import { inLanes } from './lanes.ts';
 import type { ClusterNode } from './node.ts';
 import { sleep } from './seek.ts';
 import type { SharedAccount } from './shared-account.ts';
@@ -11,13 +14,20 @@ import type { SharedAccount } from './shared-account.ts';
 const AT_ONCE = 16;
 const STEP_MS = 5;
 
+export interface Testator {
+  readonly node: ClusterNode;
+  readonly vault: Pick<Vault, 'read'>;
+  readonly log: Log;
+}
+
 /** To be called when all else is on its way. Ends at that time (monotonic), or when it can be done no more. */
-export async function bequeathAll(accounts: Iterable<SharedAccount>, node: ClusterNode, end: number): Promise<void> {
-  const queue = [...accounts].filter(isForHeirs);
-  const work = async (): Promise<void> => {
-    for (let one = queue.pop(); one && performance.now() < end; one = queue.pop()) await bequeath(one, node, end);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+export async function bequeathAll(accounts: Iterable<SharedAccount>, testator: Testator, end: number): Promise<void> {
+  await inLanes(
+    [...accounts].filter(isForHeirs),
+    AT_ONCE,
+    (one) => bequeath(one, testator, end),
+    () => performance.now() >= end,
+  );
 }
 
 /** Nobody elsewhere has it, and no session goes on with its rooms. */
@@ -25,11 +35,22 @@ function isForHeirs({ isLeftBehind, isDrained, ports }: SharedAccount): boolean 
   return isLeftBehind && isDrained && ![...ports.sessions.values()].some(({ isTransferable }) => isTransferable);
 }
 
-async function bequeath(account: SharedAccount, node: ClusterNode, end: number): Promise<void> {
-  const { sealed } = account.accountStream;
-  const key = sealed === undefined ? undefined : Seal.keyOf(sealed);
+async function bequeath(account: SharedAccount, testator: Testator, end: number): Promise<void> {
+  const { node } = testator;
+  const key = await keyOf(account, testator);
   const heir = key === undefined ? undefined : node.peerWith(key);
   if (heir === undefined || account.isOver) return;
   await account.bequeath(heir);
   while (!account.isDrained && !account.isOver && node.isReached && performance.now() < end) await sleep(STEP_MS);
+}
+
+/** The name of the key that opens what is sealed of the account, here or by another node; undefined: there is nothing, or it is not known. */
+async function keyOf({ accountStream, bare }: SharedAccount, { vault, log }: Testator): Promise<string | undefined> {
+  try {
+    const sealed = accountStream.sealed ?? (await vault.read(bare))?.text;
+    return sealed === undefined ? undefined : Seal.keyOf(sealed);
+  } catch (error) {
+    log.debug({ error }, 'the store does not tell what is sealed of an account');
+    return undefined;
+  }
 }

@@ -1,9 +1,10 @@
 /** The accounts of a node that shares them with other nodes, and what the nodes have to say to each other. */
 import type { Settings } from '../../core/state.ts';
-import type { Store } from '../../store/store.ts';
-import type { BareKey } from '../../xml/address.ts';
+import { type Fence, type Store, StoreError } from '../../store/store.ts';
+import { accountKey, type BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
 import { bequeathAll } from './bequests.ts';
+import { inLanes } from './lanes.ts';
 import { Lending } from './lending.ts';
 import { isLending } from './lent-messages.ts';
 import type { Message } from './messages.ts';
@@ -14,6 +15,8 @@ import { isRecall, Recalls } from './recalls.ts';
 import { sleep } from './seek.ts';
 import { SharedAccount } from './shared-account.ts';
 
+/** Accounts that are left to others at a time. */
+const LEFT_AT_ONCE = 16;
 /** How long a node that stops waits for others to take leave of its sessions (ms), and how often it looks. */
 const FAREWELL_MS = 1000;
 const STEP_MS = 5;
@@ -66,6 +69,11 @@ export class Cluster implements NodeHandler {
 
   find(key: BareKey): SharedAccount | undefined {
     return this.#accounts.get(key);
+  }
+
+  /** The proof that the account (bare JID) is at home here, as it is now; undefined: it is not. */
+  fenceOf(bare: string): Fence | undefined {
+    return this.find(accountKey(bare))?.fence;
   }
 
   /** The account as this node has it; there is one from now on. */
@@ -144,7 +152,10 @@ export class Cluster implements NodeHandler {
     this.#orphans.close();
     const end = performance.now() + timeoutMs;
     for (const account of [...this.#accounts.values()]) account.drain();
-    await bequeathAll(this.#accounts.values(), this.node, end);
+    await this.node.withdraw();
+    const { vault } = this.#store;
+    const { log } = this.#deps;
+    await bequeathAll(this.#accounts.values(), { node: this.node, vault, log }, end);
     const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
     // Without the store nothing can be given to anybody.
     await this.#until(() => isDone() || !this.node.isReached, end - performance.now());
@@ -164,15 +175,18 @@ export class Cluster implements NodeHandler {
 
   /** Their streams have ended with this node, and nobody else has them: another node may take them up. */
   async #leaveBehind(): Promise<void> {
-    for (const { key, bare } of this.#left.splice(0)) {
+    let isAway = false;
+    const leave = async ({ key, bare }: SharedAccount): Promise<void> => {
       try {
-        await this.node.giveUp(key);
-        await this.#store.vault.orphan(bare, 0);
+        // Listed first: should this process end here, its claims are void, and they are found all the same.
+        if (await this.#store.vault.orphan(bare, 0)) await this.node.giveUp(key);
       } catch (error) {
         // Without the store nobody can; or they are found as after a crash.
         this.#deps.log.debug({ error }, 'an account was not left to others');
+        isAway ||= error instanceof StoreError && error.code === 'unavailable';
       }
-    }
+    };
+    await inLanes(this.#left.splice(0), LEFT_AT_ONCE, leave, () => isAway);
   }
 
   /** Ends the account streams of all accounts. */

@@ -9,9 +9,9 @@ export function keepLeftovers(part: Part, visit: Visit): void {
   const { mirror, waiting } = part;
   const untaken = visit.untaken();
   const names = new Set(untaken.flatMap((one) => (one.kind === 'session-stanza' ? [nameOf(one)] : [])));
-  // The home had taken these, and the room has not answered.
+  // The home had taken these, and the room has not answered; or it has, and the home has said what was behind the join.
   for (const one of mirror.unanswered.joins()) {
-    if (!names.has(nameOf(one))) waiting.add({ kind: 'session-stanza', ...one });
+    if (!names.has(nameOf(one))) waiting.add({ kind: 'session-stanza', ...one, isUnsure: true });
   }
   for (const one of mirror.unanswered.takeRequests()) {
     if (!names.has(nameOf(one))) part.refuse({ kind: 'session-stanza', ...one });

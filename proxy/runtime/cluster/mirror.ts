@@ -315,7 +315,8 @@ export class Mirror implements AccountView {
 
   #adoptRoom(room: Occupancy, ports: Ports): void {
     for (const { session, stanza, behind } of room.waiting) {
-      if (ports.sessions.has(session)) this.unanswered.adopt(session, room.key, [stanza, ...behind]);
+      const all = [stanza, ...behind.map((one) => one.stanza)];
+      if (ports.sessions.has(session)) this.unanswered.adopt(session, room.key, all);
     }
     if (room.phase !== 'joined') return;
     const { nickRefusedUntil } = this.services.facts(splitJid(room.key).domain);

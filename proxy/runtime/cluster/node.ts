@@ -12,6 +12,7 @@ import { readBody, writeBody } from './envelope.ts';
 import type { LendingMessage } from './lent-messages.ts';
 import type { Message } from './messages.ts';
 import type { RecallMessage } from './recalls.ts';
+import { sleep } from './seek.ts';
 
 /** How long a claim is in force without being renewed (ms). It ends with its node's life anyway. */
 export const CLAIM_MS = 3_600_000;
@@ -24,6 +25,8 @@ const MARGIN = 0.2;
  * long: they were cut off as well, most likely, and come back with what is under way.
  */
 const PATIENCE = 0.5;
+/** Nodes that are told to stop within so long of each other (ms) give nothing to each other. */
+const TOGETHER_MS = 100;
 /** Pause before the store is tried again (ms). */
 const RETRY_MS = 250;
 
@@ -34,8 +37,8 @@ export interface NodeOptions {
   /** How long the others believe this node alive without a sign of life (ms). */
   readonly lifeMs: number;
   readonly newId: () => string;
-  /** Names of the keys with which it opens what is sealed; undefined: it has none. */
-  readonly opens?: readonly string[] | undefined;
+  /** Names of the keys with which it opens what is sealed, as of now; undefined: it has none. */
+  readonly opens?: (() => readonly string[]) | undefined;
 }
 
 export type NodeMessage = Message | RecallMessage | LendingMessage;
@@ -68,6 +71,11 @@ export class ClusterNode {
   #isStopped = false;
   #beating: Promise<void> | undefined;
   #peers = new Set<string>();
+  /** Which keys the others believe this node to have: their names, with a space between. */
+  #told = '';
+  /** It is about to stop: it takes nothing up any more. */
+  #isLeaving = false;
+  readonly #since = Date.now();
   /** Which keys nodes have, as of the last heartbeat. */
   #opens = new Map<string, readonly string[]>();
   /** Monotonic time until which nobody else is held for dead. */
@@ -141,16 +149,41 @@ export class ClusterNode {
   }
 
   async #announce(): Promise<void> {
-    const { store, lifeMs } = this.#options;
+    const { store } = this.#options;
     const begun = performance.now();
     this.#inbox = await store.bus.open(this.#id, {
       envelope: (envelope) => this.#receive(envelope),
       gap: () => this.#handler?.gap(),
     });
-    const { opens } = this.#options;
-    await store.nodes.announce({ id: this.#id, since: Date.now(), ...(opens && { opens }) }, lifeMs);
+    await this.#tellKeys(true);
     this.#trust(begun);
     await this.#lookAround();
+  }
+
+  /** What this node can open, if it is not what the others know. @throws StoreError */
+  async #tellKeys(isAnew: boolean): Promise<void> {
+    const { store, lifeMs, opens } = this.#options;
+    const names = this.#isLeaving ? undefined : opens?.();
+    const told = names?.join(' ') ?? '';
+    if (!isAnew && told === this.#told) return;
+    await store.nodes.announce({ id: this.#id, since: this.#since, ...(names && { opens: names }) }, lifeMs);
+    this.#told = told;
+  }
+
+  /** The keys are others than before. While the store is away the others are told when it is back. */
+  async keysChanged(): Promise<void> {
+    // One that is under way may not have looked at them.
+    await this.#beating;
+    await this.beat();
+  }
+
+  /** Before a stop: accounts that have lost their home are given to other nodes from now on, and this one knows which of them do not stop too. */
+  async withdraw(): Promise<void> {
+    this.#isLeaving = true;
+    if (!this.#options.opens || !this.#isReached) return;
+    await this.keysChanged();
+    await sleep(TOGETHER_MS);
+    await this.keysChanged();
   }
 
   #trust(begun: number): void {
@@ -186,6 +219,7 @@ export class ClusterNode {
     try {
       if (await store.nodes.heartbeat(this.#id, lifeMs)) {
         this.#trust(begun);
+        await this.#tellKeys(false);
         await this.#lookAround();
       } else await this.#revive();
     } catch (error) {

@@ -12,6 +12,7 @@ import { accountKey, type BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
 import type { Kept, Sealing } from '../sealing.ts';
 import type { Cluster } from './cluster.ts';
+import { inLanes } from './lanes.ts';
 import type { SharedAccount } from './shared-account.ts';
 
 /** Of the list, at a look. */
@@ -89,10 +90,12 @@ export class Orphans {
     await delay(Math.random() * JITTER_MS, undefined, { ref: false });
     // Another order than other nodes have.
     const queue = due.map((name) => ({ name, at: Math.random() })).sort((a, b) => a.at - b.at);
-    const work = async (): Promise<void> => {
-      for (let one = queue.pop(); one && !this.#isOver; one = queue.pop()) await this.#takeUp(one.name, sealing);
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await inLanes(
+      queue,
+      AT_ONCE,
+      ({ name }) => this.#takeUp(name, sealing),
+      () => this.#isOver,
+    );
   }
 
   async #takeUp(name: string, sealing: Sealing): Promise<void> {

@@ -10,14 +10,15 @@ import type { Input, Owed } from '../../core/inputs.ts';
 import { type Passage, passageOf, unfinishedOf } from '../../core/passage.ts';
 import type { AccountState, CarrierId, PendingRequest, SessionId, Settings } from '../../core/state.ts';
 import type { AccountView, Seat } from '../../core/view.ts';
+import type { Fence } from '../../store/store.ts';
 import type { Credentials } from '../../stream/sasl-relay.ts';
 import type { BareKey } from '../../xml/address.ts';
 import type { Account, Departure } from '../account.ts';
 import type { AccountRunner } from '../account-runner.ts';
 import { AccountStreamKeeper } from '../account-stream-keeper.ts';
 import type { AccountDeps } from '../deps.ts';
-import type { OutletSource } from '../outlet.ts';
 import { type CarrierPort, Ports, type SessionPort } from '../ports.ts';
+import { DistantSources } from './distant-sources.ts';
 import type { Message } from './messages.ts';
 import { Mirror } from './mirror.ts';
 import type { ClusterNode } from './node.ts';
@@ -39,8 +40,6 @@ const WARM_WAIT_MS = 500;
 const WARM_STEP_MS = 2;
 /** How long a session that comes from another node waits for its account (ms). */
 const STEADY_MS = 5000;
-/** Sessions of other nodes that are remembered as sources. */
-const MOST_SOURCES = 1000;
 
 export class SharedAccount implements Account, Part {
   readonly key: string;
@@ -56,8 +55,6 @@ export class SharedAccount implements Account, Part {
   isOver = false;
   readonly #onOver: () => void;
   readonly #residency: Residency;
-  /** Sessions of other nodes that send by streams which are here and congested. */
-  readonly #sources = new Map<SessionId, OutletSource>();
   /** Monotonic time until which a session may come for which the account is kept here. */
   #warmUntil = Number.NEGATIVE_INFINITY;
 
@@ -70,7 +67,8 @@ export class SharedAccount implements Account, Part {
     this.#onOver = onOver;
     this.mirror = new Mirror(bare, settings, deps.services, deps.now);
     this.ports = new Ports(deps.metrics, (room) => (this.state?.rooms ?? this.mirror.watched).get(room)?.nick);
-    this.ports.sourceElsewhere = (id) => this.#source(id);
+    const sources = new DistantSources((session, rests) => this.input({ kind: 'session-rests', session, rests }));
+    this.ports.sourceElsewhere = (id) => sources.of(id);
     this.accountStream = new AccountStreamKeeper(bare, deps, this.ports, this);
     this.waiting = new Waiting(settings.joinTimeoutMs, (happening) => this.refuse(happening));
     this.#residency = new Residency(this);
@@ -84,6 +82,11 @@ export class SharedAccount implements Account, Part {
   /** Its state, where its home is here. */
   get state(): AccountState | undefined {
     return this.runner?.state;
+  }
+
+  /** The proof of being home, where its home is here. */
+  get fence(): Fence | undefined {
+    return this.#residency.home?.fence;
   }
 
   get view(): AccountView {
@@ -215,21 +218,6 @@ export class SharedAccount implements Account, Part {
     else this.deps.metrics.drops.inc({ reason: 'no-home' });
   }
 
-  /** A session of another node, to a stream that is here: it is told to rest by way of the home. */
-  #source(session: SessionId): OutletSource {
-    let source = this.#sources.get(session);
-    if (!source) {
-      source = {
-        rest: () => this.input({ kind: 'session-rests', session, rests: true }),
-        resume: () => this.input({ kind: 'session-rests', session, rests: false }),
-      };
-      const [oldest] = this.#sources.keys();
-      if (oldest !== undefined && this.#sources.size >= MOST_SOURCES) this.#sources.delete(oldest);
-      this.#sources.set(session, source);
-    }
-    return source;
-  }
-
   // From other nodes.
 
   message(from: string, message: Message, payload: Buffer): void {
@@ -341,10 +329,10 @@ export class SharedAccount implements Account, Part {
     return false;
   }
 
-  /** Its rooms end with the streams of this node, and somebody with the key could take them again. */
+  /** Its rooms end with the streams of this node, and somebody with the key could take them again, if its password is sealed. */
   get isLeftBehind(): boolean {
     const { state } = this;
-    return state !== undefined && state.rooms.size > 0 && this.accountStream.sealed !== undefined;
+    return state !== undefined && state.rooms.size > 0 && this.deps.sealing !== undefined;
   }
 
   /** This node is about to stop: the account goes to another one, which has been sent what it needs to open the account's stream. */

@@ -20,11 +20,19 @@ export const logs: readonly Mutant[] = [
   },
   {
     name: 'what could not be forgotten is not forgotten later',
-    file: 'store/sure-logs.ts',
+    file: 'store/owed-steps.ts',
     find: '    }\n    this.#trySoon();\n',
     put: '    }\n',
     cells: 'prosody,account,tcp',
     kills: { 'log-away': ['M6 a room that an account leaves'] },
+  },
+  {
+    name: 'what was to be forgotten is another home’s once the claim of that time is over',
+    file: 'store/sure-logs.ts',
+    find: 'if (holder && !fence) {',
+    put: 'if (!fence) {',
+    cells: 'prosody,account,tcp',
+    kills: { 'log-away': ['M6 a room that an account leaves for good is forgotten'] },
   },
   {
     name: 'what was heard before keeps what has been taken back since',
