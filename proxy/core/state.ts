@@ -160,6 +160,8 @@ export interface Carrier {
 export interface Member {
   /** The nick that it last asked for. */
   asked: string;
+  /** The password that its own join gave, whether the account needed it or not; absent: none. */
+  readonly password?: string;
   presentation: Presentation;
   /** Undefined: it hears the room. */
   lag: Lag | undefined;
@@ -260,8 +262,8 @@ export interface Occupancy {
   readonly kept: KeptPrivate[];
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
-  /** While the account stays because the last session may come back: the nick that this had asked for. */
-  parting?: string | undefined;
+  /** While the account stays because the last session may come back: what this had asked for. */
+  parting?: Parting | undefined;
   /** The room ends with its last occupant; undefined: it has not said. */
   isTemporary?: boolean | undefined;
   /** The session that was the last to leave, of its own will. */
@@ -271,6 +273,9 @@ export interface Occupancy {
   /** Whether a message of the room (captcha, XEP-0158) was passed to the session that joins. */
   challenged: boolean;
 }
+
+/** The wish by which the last joined session had come in. */
+export type Parting = Readonly<Pick<Member, 'asked' | 'password'>>;
 
 /** A private message that no session has been given yet. */
 export interface KeptPrivate {

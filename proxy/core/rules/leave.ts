@@ -8,7 +8,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
 import { detach, endOccupancy, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
-import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import type { CarrierId, Occupancy, Parting, Session, Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
 import { forsake } from './forsaken.ts';
 import { graceOf, mayEnd } from './grace.ts';
@@ -39,7 +39,7 @@ export function leave(
   const isDirected = stanza !== undefined && !isBroadcast;
   session.rooms.delete(room.key);
   forsake(turn, room, session.id);
-  const asked = room.members.get(session.id)?.asked;
+  const member = room.members.get(session.id);
   const wasMember = room.members.delete(session.id);
   if (wasMember) out.push({ kind: 'store-leave', room: room.key, session: session.id });
   inboundOver(turn, session.id, room);
@@ -58,7 +58,7 @@ export function leave(
   }
   if (isDirected && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
   if (room.phase === 'joining') abandonJoin(turn, room);
-  else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, asked);
+  else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, member);
   else showWithout(turn, room);
 }
 
@@ -94,15 +94,16 @@ export function abandonJoin(turn: Turn, room: Occupancy): void {
   forgetOccupancy(turn, room);
 }
 
-/** The last joined session has left of its own will (L2). `asked`: the nick that it had asked for. */
-export function leaveByPolicy(turn: Turn, room: Occupancy, asked = room.nick): void {
+/** The last joined session has left of its own will (L2). `parting`: what it had asked for; absent: what the account has. */
+export function leaveByPolicy(turn: Turn, room: Occupancy, parting: Parting = { asked: room.nick }): void {
   const { settings } = turn.state;
   if (settings.leaveWhen === 'never') {
     showWithout(turn, room);
     return;
   }
   const graceMs = graceOf(turn, room);
-  room.parting = asked;
+  const { asked, password } = parting;
+  room.parting = { asked, ...(password !== undefined && { password }) };
   if (staysBookmarked(turn, room, graceMs)) return;
   if (graceMs === 0) leaveRoom(turn, room);
   else turn.out.setTimer(`grace ${room.key}`, graceMs);
