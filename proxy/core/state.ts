@@ -284,6 +284,8 @@ export interface KeptPrivate {
   readonly at: number;
   /** The nick under which it was said may be another occupant's now; absent: it is not. */
   isNickFreed?: true;
+  /** An earlier home has kept it, and the store has it until the account is in the room; absent: it came here. */
+  isStored?: true;
 }
 
 export interface PendingRequest {
@@ -338,6 +340,11 @@ export interface AccountState {
   isWatching: boolean;
   /** A session has had the server push for it. */
   hasPush: boolean;
+  /**
+   * Its node is about to stop, and says so here: rooms that end now end for want of streams, and the next home goes on from what the store
+   * has of them.
+   */
+  isStopping: boolean;
   /** What is known of the user's bookmarks. */
   readonly bookmarks: BookmarkState;
 }
@@ -374,6 +381,7 @@ export function createAccountState(
     lingering: 'no',
     isWatching: false,
     hasPush: false,
+    isStopping: false,
     bookmarks: createBookmarkState(),
   };
 }

@@ -8,10 +8,10 @@ import { escapeXml } from '../../xml/text.ts';
 import { markLog } from '../archive.ts';
 import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
+import { endOccupancy } from '../end.ts';
 import type { Input } from '../inputs.ts';
 import {
   detach,
-  endOccupancy,
   forgetDiscussion,
   forgetOccupancy,
   keyOfNick,

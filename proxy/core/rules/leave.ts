@@ -7,7 +7,8 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
-import { detach, endOccupancy, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
+import { endOccupancy } from '../end.ts';
+import { detach, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Parting, Session, Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
 import { forsake } from './forsaken.ts';
@@ -19,7 +20,6 @@ import { catchUp } from './missed.ts';
 import { isSmallEnough } from './outbound.ts';
 import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
-import { keepOnwards } from './strangers.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -113,7 +113,6 @@ export function leaveByPolicy(turn: Turn, room: Occupancy, parting: Parting = { 
 export function graceOver(turn: Turn, room: Occupancy): void {
   if (staysBookmarked(turn, room, 0)) return;
   if (room.phase !== 'joined' || room.members.size > 0) return;
-  keepOnwards(turn, room.kept);
   leaveRoom(turn, room);
 }
 
@@ -186,7 +185,7 @@ export function left(turn: Turn, room: Occupancy): void {
   const waiting = room.waiting;
   const [first] = waiting;
   room.waiting = [];
-  endOccupancy(turn, room);
+  endOccupancy(turn, room, first !== undefined);
   if (!first) return;
   turn.out.clearTimer(`ended ${room.key}`);
   room.waiting = waiting;

@@ -9,7 +9,7 @@ import { isWorthKeeping } from '../letter.ts';
 import { keepLetter, lettersRead, takeLetters } from '../letters.ts';
 import type { LogEntry } from '../log-entry.ts';
 import { delayed } from '../replay.ts';
-import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import type { CarrierId, Session, Turn } from '../state.ts';
 import { answerForAbsent, isAnswerable, refusalOn } from './inbound.ts';
 
 export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
@@ -55,11 +55,6 @@ function giveBack({ state, out }: Turn, carrier: CarrierId | undefined, stanza: 
   const isOfRoom = key !== undefined && state.rooms.has(key);
   if (carrier === undefined || isOfRoom || !isAnswerable(stanza)) out.drop('letters-full');
   else out.toCarrier(carrier, refusalOn(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
-}
-
-/** The account has left a room in which private messages were waiting: they are for the next session, wherever that is. */
-export function keepOnwards(turn: Turn, kept: Occupancy['kept']): void {
-  for (const { stanza, at } of kept.splice(0)) if (!keepLetter(turn, stanza, at)) turn.out.drop('letters-full');
 }
 
 /** Keeps a message that a session was to have. False: as many are kept as may be. */
