@@ -1,5 +1,9 @@
-/** Private messages that came while no session was in the room (M3, M6): kept for the next one that joins, bounded. */
+/**
+ * Private messages that came while no session was in the room (M3, M6): kept for the next one that joins, bounded. When the account is in
+ * the room no more they are for the account's next session, wherever that is.
+ */
 import type { Stanza } from '../xml/stanza.ts';
+import { keepLetter } from './letters.ts';
 import { entryStanza, type LogEntry } from './log-entry.ts';
 import { detach } from './occupancy.ts';
 import { isSameOccupant, retractionOf } from './retraction.ts';
@@ -45,7 +49,24 @@ export function takeKept(turn: Turn, room: Occupancy): { readonly stanza: Stanza
 
 /** What another home has kept and nobody has taken: older than what came since. Who has its nicks now is not known. */
 export function keepAlso({ kept }: Occupancy, entries: readonly LogEntry[]): void {
-  kept.unshift(...entries.map((entry) => ({ stanza: entryStanza(entry), at: entry.at, isNickFreed: true as const })));
+  const known = { isNickFreed: true, isStored: true } as const;
+  kept.unshift(...entries.map((entry) => ({ stanza: entryStanza(entry), at: entry.at, ...known })));
+}
+
+/** The store has them still. */
+export function dropStored({ kept }: Occupancy): void {
+  kept.splice(0, kept.length, ...kept.filter(({ isStored }) => !isStored));
+}
+
+/**
+ * The account has no place in the room any more. `wasInside`: it has had one. Where that is so because the home stops, the store has them
+ * still, for the next home (log-keeper.ts).
+ */
+export function keepOnwards(turn: Turn, { kept }: Occupancy, wasInside: boolean): void {
+  const { isStopping, settings } = turn.state;
+  const waiting = kept.splice(0);
+  if (isStopping && settings.keepsLogs && wasInside) return;
+  for (const { stanza, at } of waiting) if (!keepLetter(turn, stanza, at)) turn.out.drop('letters-full');
 }
 
 /** An occupant has given up the nick (`room/nick`): who takes it next has said nothing of what is known. */

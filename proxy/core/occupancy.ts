@@ -10,13 +10,9 @@ import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import { autojoinMark } from './bookmark-state.ts';
 import { releaseRoom } from './carriers.ts';
-import { closePing } from './ping-answers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
 import type { Attempt, NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
-
-/** How long an ended occupancy still swallows what a service sends after it (ms). */
-const AFTERMATH_MS = 10_000;
 
 export function createOccupancy(key: BareKey, name: string, nick: string, settings: Settings): Occupancy {
   return {
@@ -228,37 +224,6 @@ export function failStranded({ state, out }: Turn, room: Occupancy, isMeant = (_
         `<text xmlns='${NS.stanzaErrors}' xml:lang='en'>${text}</text></error></message>`,
     );
   }
-}
-
-/** The account is not in the room any more. Sessions must have been told before. */
-export function endOccupancy(turn: Turn, room: Occupancy): void {
-  const { out } = turn;
-  closePing(turn, room);
-  dismissSessions(turn, room);
-  room.attempt = undefined;
-  room.move = undefined;
-  room.overlap = undefined;
-  room.ahead = undefined;
-  room.farewell = undefined;
-  room.parting = undefined;
-  room.lostAt = undefined;
-  room.backAt = undefined;
-  room.tries = 0;
-  room.retryAt = undefined;
-  for (const timer of ['join', 'grace', 'leave', 'overlap', 'settle', 'move', 'retry', 'offer', 'presence', 'stranded'])
-    out.clearTimer(`${timer} ${room.key}`);
-  if (room.phase !== 'ended') out.push({ kind: 'store-end', room: room.key });
-  // A room that could not be joined may be joined later, and go on from what was heard before.
-  const { keepsLogs } = turn.state.settings;
-  const wasInside = (room.phase === 'joined' || room.phase === 'leaving') && room.past === undefined;
-  if (wasInside && keepsLogs) out.push({ kind: 'forget-log', room: room.key });
-  // What has been read is there still, and comes again with the next join.
-  else if (typeof room.past === 'object') room.kept.length = 0;
-  room.past = undefined;
-  room.phase = 'ended';
-  room.carrier = undefined;
-  // The service may still say things about this place, as ejabberd does after a kick of two sessions: they are swallowed.
-  out.setTimer(`ended ${room.key}`, AFTERMATH_MS);
 }
 
 /** The aftermath is over, or a new join begins: nothing of the old occupancy stays. */

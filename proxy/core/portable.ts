@@ -1,5 +1,5 @@
 /**
- * The state of an account as plain data, for another node to go on with. What is not the account's own (settings, facts of
+ * The state of an account as plain data, for another node to go on with. What is not the account's own (settings, what its node does, facts of
  * services) is not part of it. Whatever is reached by two ways is one thing again on the other side.
  */
 import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
@@ -24,13 +24,13 @@ export interface TextSource {
 /** JSON. */
 export type Portable = unknown;
 
-type Own = Omit<AccountState, 'bare' | 'settings' | 'services'>;
+type Own = Omit<AccountState, 'bare' | 'settings' | 'services' | 'isStopping'>;
 
 /** One thing: its kind and what it holds. Values are primitives, `{ r: n }` (the thing of that number), `{ v: word }`. */
 type Thing = readonly [kind: string, ...content: unknown[]];
 
 export function toPortable(state: AccountState, texts: TextStore, now: number): Portable {
-  const { bare: _, settings: __, services: ___, ...own } = state;
+  const { bare: _, settings: __, services: ___, isStopping: ____, ...own } = state;
   return writePortable(own satisfies Own, texts, now);
 }
 
@@ -48,7 +48,7 @@ export function fromPortable(
   { bare, settings, services }: { readonly bare: string; readonly settings: Settings; readonly services: Services },
 ): AccountState {
   const own = readPortable(portable, texts, settings) as Own;
-  return { ...own, bare, settings, services };
+  return { ...own, bare, settings, services, isStopping: false };
 }
 
 /** What `writePortable` was given. @throws TypeError on what it has not written */

@@ -160,6 +160,8 @@ export interface Carrier {
 export interface Member {
   /** The nick that it last asked for. */
   asked: string;
+  /** The password that its own join gave, whether the account needed it or not; absent: none. */
+  readonly password?: string;
   presentation: Presentation;
   /** Undefined: it hears the room. */
   lag: Lag | undefined;
@@ -260,8 +262,8 @@ export interface Occupancy {
   readonly kept: KeptPrivate[];
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
-  /** While the account stays because the last session may come back: the nick that this had asked for. */
-  parting?: string | undefined;
+  /** While the account stays because the last session may come back: what this had asked for. */
+  parting?: Parting | undefined;
   /** The room ends with its last occupant; undefined: it has not said. */
   isTemporary?: boolean | undefined;
   /** The session that was the last to leave, of its own will. */
@@ -272,6 +274,9 @@ export interface Occupancy {
   challenged: boolean;
 }
 
+/** The wish by which the last joined session had come in. */
+export type Parting = Readonly<Pick<Member, 'asked' | 'password'>>;
+
 /** A private message that no session has been given yet. */
 export interface KeptPrivate {
   readonly stanza: Stanza;
@@ -279,6 +284,8 @@ export interface KeptPrivate {
   readonly at: number;
   /** The nick under which it was said may be another occupant's now; absent: it is not. */
   isNickFreed?: true;
+  /** An earlier home has kept it, and the store has it until the account is in the room; absent: it came here. */
+  isStored?: true;
 }
 
 export interface PendingRequest {
@@ -333,6 +340,11 @@ export interface AccountState {
   isWatching: boolean;
   /** A session has had the server push for it. */
   hasPush: boolean;
+  /**
+   * Its node is about to stop, and says so here: rooms that end now end for want of streams, and the next home goes on from what the store
+   * has of them.
+   */
+  isStopping: boolean;
   /** What is known of the user's bookmarks. */
   readonly bookmarks: BookmarkState;
 }
@@ -369,6 +381,7 @@ export function createAccountState(
     lingering: 'no',
     isWatching: false,
     hasPush: false,
+    isStopping: false,
     bookmarks: createBookmarkState(),
   };
 }

@@ -15,6 +15,8 @@ export interface WaitingJoin {
   /** The join presence as the client sent it. */
   readonly stanza: Stanza;
   readonly nick: string;
+  /** The password by which the account was in the room when it came: used where the join gives none (J8). Absent: none is known. */
+  readonly password?: string;
   /** When it came, epoch ms. */
   readonly at: number;
   /** Stanzas to the room that came behind the join, in order. */

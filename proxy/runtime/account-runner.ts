@@ -173,6 +173,7 @@ export class AccountRunner implements Account {
   /** The node is about to stop. */
   drain(): void {
     this.#logs.drain();
+    this.state.isStopping = true;
   }
 
   /** Ends the account stream and all timers, at the end of the process. */

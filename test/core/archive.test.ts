@@ -227,6 +227,33 @@ test('an id that many have written means the last, of the occupant who is named 
   assert.match(world.client(a).told.at(-1)?.bytes.toString() ?? '', reply(two ?? ''));
 });
 
+test('a message that refers to more others than any does costs no more looks through the log', () => {
+  const { world, a } = inside('');
+  for (let count = 0; count < 20; count += 1) world.roomSays();
+  world.settle();
+  const known = archive(world).map(({ id }) => id);
+  const room = world.state.rooms.get(ROOM as BareKey);
+  assert.ok(room && known.length === 21);
+  let looks = 0;
+  const { log } = room;
+  room.log = new Proxy(log, {
+    get: (_, name) => {
+      if (name === 'findLast') looks += 1;
+      const value: unknown = Reflect.get(log, name, log);
+      return typeof value === 'function' ? value.bind(log) : value;
+    },
+  });
+  world.send(a, `<message type='groupchat' id='many' to='${ROOM}'>${known.map(reaction).join('')}</message>`);
+  assert.is(looks, 8);
+  const [sent] = world.sent.slice(-1);
+  const ids = sent?.stanza.root.children.map((one) => one.attr('id')) ?? [];
+  assert.is(ids.filter((id) => id?.startsWith('minimix-')).length, 13);
+  looks = 0;
+  const others = Array.from({ length: 20 }, (_, k) => reaction(`b${k}`)).join('');
+  world.arrives(world.client(a).carrier, `<message type='groupchat' id='all' from='${ROOM}/bob'>${others}</message>`);
+  assert.ok(looks > 0 && looks <= 16, `${looks}`);
+});
+
 test('an id that would make a message too big for the carrier is left as it is', () => {
   const { world, a } = inside('');
   tell(world, '<body>m</body>', 'x'.repeat(59_000));

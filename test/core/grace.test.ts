@@ -80,6 +80,51 @@ test('a nick that was asked for in vain before is no other wish', () => {
   assert.is(world.room.witnessed, '+');
 });
 
+const pass = (word: string): string => `<password>${word}</password>`;
+
+test('who was let in without the password of the room, or with another, comes back as it went', () => {
+  for (const [given, again, seen] of [
+    ['', '', '+'],
+    ['', pass('secret'), '+'],
+    [pass('old'), pass('old'), '+'],
+    [pass('old'), '', '+-'],
+    ['', pass('old'), '+-'],
+  ] as const) {
+    const world = new World({ room: { password: 'secret' } });
+    const [a, b] = [world.bind(), world.bind()];
+    world.join(a, 'alice', pass('secret'));
+    world.settle();
+    world.join(b, 'alice', given);
+    world.leave(a);
+    world.leave(b);
+    world.join(b, 'alice', again);
+    world.settle();
+    const what = `${given} ${again}`;
+    assert.is(world.room.witnessed, seen, what);
+    assert.is(world.client(b).place, seen === '+' ? 'in' : 'out', what);
+  }
+});
+
+test('a room that says that it has been configured may last from then on; an occupant who says so may not', () => {
+  for (const [from, hasGrace] of [
+    [ROOM, true],
+    [`${ROOM}/bob`, false],
+  ] as const) {
+    const world = new World({ room: { info: "<feature var='muc_temporary'/>" } });
+    world.room.others.clear();
+    const a = world.bind();
+    world.join(a);
+    world.settle();
+    const [room] = world.state.rooms.values();
+    assert.is(room?.isTemporary, true);
+    const changed = `<x xmlns='${NS.mucUser}'><status code='104'/></x>`;
+    world.arrives(world.client(a).carrier, `<message type='groupchat' from='${from}'>${changed}</message>`);
+    world.leave(a);
+    world.settle();
+    assert.is(world.room.witnessed, hasGrace ? '+' : '+-', from);
+  }
+});
+
 test('with nick: follow the account is renamed as ever', () => {
   const world = new World({ settings: { nickPolicy: 'follow' } });
   const a = world.bind();

@@ -16,6 +16,8 @@ export interface RoomOptions {
   readonly info?: string;
   /** Whether it gives messages ids (XEP-0359), as it does unless told. */
   readonly givesIds?: boolean;
+  /** Whom it lets in (XEP-0045 section 7.2.6); undefined: anybody. */
+  readonly password?: string | undefined;
 }
 
 export class ModelRoom {
@@ -119,8 +121,11 @@ export class ModelRoom {
       const error = `<error type='cancel'><item-not-found xmlns='${NS.stanzaErrors}'/></error>`;
       return [{ to: from, xml: `<presence type='error' from='${stanza.to}' to='${from}'>${error}</presence>` }];
     }
-    if (this.refusal !== undefined && !this.inside.has(from)) {
-      const error = `<error type='wait'><${this.refusal} xmlns='${NS.stanzaErrors}'/></error>`;
+    const { password } = this.#options;
+    const given = stanza.root.child('x', NS.muc)?.child('password')?.text();
+    const refusal = password === undefined || given === password ? this.refusal : 'not-authorized';
+    if (refusal !== undefined && !this.inside.has(from)) {
+      const error = `<error type='wait'><${refusal} xmlns='${NS.stanzaErrors}'/></error>`;
       return [
         {
           to: from,

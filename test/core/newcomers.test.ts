@@ -3,6 +3,7 @@ import { knownRoom } from '../../proxy/core/arrival.ts';
 import { presentationOf } from '../../proxy/core/rules/join.ts';
 import type { SessionId } from '../../proxy/core/state.ts';
 import { factsOf, watchedRoom } from '../../proxy/core/watch.ts';
+import type { BareKey } from '../../proxy/xml/address.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
 import { ROOM, settings, World } from './world.ts';
@@ -28,12 +29,12 @@ function roomOf({ state }: World) {
 }
 
 /** A session of another node, which was in the room with a home that is lost. */
-function newcomer(world: World): SessionId {
+function newcomer(world: World, lost = world): SessionId {
   const id = world.bind();
   const session = world.state.sessions.get(id);
   const carrier = session && world.state.carriers.get(session.carrier);
   if (!session || !carrier) throw new Error('no session');
-  const facts = factsOf(roomOf(world), 0);
+  const facts = factsOf(roomOf(lost), 0);
   const watched = watchedRoom(facts, settings);
   const presentation = presentationOf(parseStanza(`<presence to='${ROOM}/alice'/>`), world.now);
   watched.members.set(id, { asked: 'alice', presentation, lag: undefined });
@@ -62,5 +63,36 @@ for (const how of ['refused', 'lost with the new stream', 'carried out'] as cons
     assert.is(heard.length, 3);
   });
 }
+
+test('who joins while the account comes back for those who were with a lost home waits, and is given the room in full', () => {
+  for (const keepsLogs of [false, true]) {
+    for (const isRefusedOnce of [false, true]) {
+      const lost = new World();
+      lost.join(lost.bind());
+      lost.settle();
+      const world = new World({ settings: { keepsLogs } });
+      if (isRefusedOnce) world.room.refusal = 'resource-constraint';
+      newcomer(world, lost);
+      const late = world.bind();
+      world.join(late);
+      assert.equal(world.client(late).told, []);
+      if (isRefusedOnce) {
+        while (!world.state.rooms.get(ROOM as BareKey)?.move) assert.ok(world.fire());
+        world.settle();
+        assert.is(world.client(late).place, 'asking');
+        world.room.refusal = undefined;
+      }
+      const isBack = (): boolean => roomOf(world).carrier !== undefined;
+      for (let round = 0; round < 9 && !isBack(); round += 1) {
+        if (!roomOf(world).move) world.fire();
+        world.settle();
+      }
+      const what = `${keepsLogs} ${isRefusedOnce}`;
+      assert.is(world.client(late).place, 'in', what);
+      const told = world.client(late).told.map(({ name, from }) => `${name} ${from}`);
+      assert.equal(told.slice(0, 3), [`presence ${ROOM}/bob`, `presence ${ROOM}/alice`, `message ${ROOM}`], what);
+    }
+  }
+});
 
 test.run();

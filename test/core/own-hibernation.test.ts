@@ -203,6 +203,37 @@ test('beyond what may be kept, by number or bytes, or where nothing is, senders 
   assert.ok(none.isIdle);
 });
 
+test('what is written to an account stream is given once to a device that is awake, whatever becomes of one that sleeps', () => {
+  for (const end of ['expires', 'wakes', 'process']) {
+    for (const isSiblingAwake of [true, false]) {
+      const world = new World();
+      const [a, b] = [world.bind(), world.bind()];
+      world.input({ kind: 'credentials', known: true });
+      world.join(a);
+      world.accountStream(true);
+      world.settle();
+      hibernate(world, b);
+      if (!isSiblingAwake) hibernate(world, a);
+      const [stream] = [...world.state.carriers.values()].filter(({ kind }) => kind === 'account-stream');
+      assert.ok(stream);
+      world.arrives(stream.id, letter('one'));
+      const given = (one: SessionId): number => world.client(one).told.filter(({ id }) => id === 'one').length;
+      // What it was given and has not acknowledged is found with it.
+      const owed = given(b) > 0 ? [letter('one')] : [];
+      if (end === 'wakes') world.input({ kind: 'session-awakes', session: b });
+      const times = given(b);
+      if (end !== 'wakes') giveUp(world, b, owed, end === 'process');
+      const what = `${end} ${isSiblingAwake}`;
+      if (isSiblingAwake) assert.equal([given(a), times], [1, 0], what);
+      else {
+        world.input({ kind: 'session-awakes', session: a });
+        assert.is(given(a) + times, 1, what);
+      }
+      assert.equal(errors(world), [], what);
+    }
+  }
+});
+
 test('at the end of the process senders learn it, siblings or not', () => {
   const world = new World();
   const [a] = [world.bind(), world.bind()];

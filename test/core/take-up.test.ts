@@ -6,11 +6,11 @@ import { ROOM, settings, World } from './world.ts';
 
 const test = suite('an account that is taken up');
 
-const room = { key: ROOM as BareKey, name: ROOM, nick: 'alice', password: undefined };
+const known = { key: ROOM as BareKey, name: ROOM, nick: 'alice', password: undefined };
 
 function takenUp({ lingerMs = 40_000, isShared = true, password }: Options = {}): World {
-  const world = new World({ isShared });
-  const estate = { rooms: [{ ...room, password }], lingerMs };
+  const world = new World({ isShared, room: { password } });
+  const estate = { rooms: [{ ...known, password }], lingerMs };
   world.input({ kind: 'arrive', arrival: { sessions: [], carriers: [], watched: [], known: [], estate } });
   world.input({ kind: 'credentials', known: true });
   return world;
@@ -107,6 +107,36 @@ test('a device that a room is not known for is given the room in full: before, d
   }
 });
 
+test('a device that joins while the account comes back needs no password, however often it asks', () => {
+  for (const when of ['before the stream', 'before the answer', 'amid the answer']) {
+    for (const times of [1, 2]) {
+      const world = takenUp({ password: 'secret' });
+      if (when !== 'before the stream') world.accountStream(true);
+      if (when === 'amid the answer') assert.ok(world.arrive(true) && world.arrive(false));
+      const session = world.bind();
+      for (let time = 0; time < times; time += 1) world.join(session);
+      if (when === 'before the stream') world.accountStream(true);
+      world.settle();
+      assert.is(world.client(session).place, 'in', `${when} ${times}`);
+      assert.is(world.client(session).errors, 0, `${when} ${times}`);
+      assert.is(world.state.rooms.get(ROOM as BareKey)?.password, 'secret');
+      // It goes as it came, and comes back so.
+      world.leave(session);
+      world.join(session);
+      assert.is(world.client(session).place, 'in', `${when} ${times}, again`);
+    }
+  }
+});
+
+test('a device that gives a password of its own is let in or refused for that', () => {
+  const world = takenUp({ password: 'secret' });
+  const session = world.bind();
+  world.join(session, 'alice', '<password>wrong</password>');
+  world.accountStream(true);
+  world.settle();
+  assert.is(world.client(session).errors, 1);
+});
+
 test('a room that does not answer keeps a device waiting for no longer than a join may take', () => {
   const world = takenUp();
   world.accountStream(true);
@@ -125,7 +155,7 @@ test('rooms that the home knows are not touched', () => {
   world.join(session);
   world.settle();
   const before = joins(world).length;
-  const estate = { rooms: [{ ...room, nick: 'other' }], lingerMs: 1000 };
+  const estate = { rooms: [{ ...known, nick: 'other' }], lingerMs: 1000 };
   world.input({ kind: 'arrive', arrival: { sessions: [], carriers: [], watched: [], known: [], estate } });
   world.settle();
   assert.is(joins(world).length, before);

@@ -183,7 +183,7 @@ export class World {
     client.place = 'asking';
     this.#serial += 1;
     const muc = `<x xmlns='${NS.muc}'><history maxstanzas='0'/></x>`;
-    this.send(session, `<presence id='j${this.#serial}' to='${ROOM}/${nick}'>${muc}</presence>`);
+    this.send(session, `<presence id='k${this.#serial}' to='${ROOM}/${nick}'>${muc}</presence>`);
   }
 
   /** A session that has joined, or waits to, asks the room something. */
@@ -470,8 +470,11 @@ export class World {
       client.errors += 1;
       // An error to a nick change or a status puts nobody out.
       if (client.place === 'asking') client.place = 'out';
-    } else if (stanza.name === 'presence' && isSelf) client.place = stanza.type === 'unavailable' ? 'out' : 'in';
-    else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
+    } else if (stanza.name === 'presence' && isSelf) {
+      client.place = stanza.type === 'unavailable' ? 'out' : 'in';
+      // The answer to a join that asks for history: who joins twice in a row may be given it twice.
+      if (stanza.id?.startsWith('j')) client.heard = [];
+    } else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
       const body = stanza.root.child('body')?.text() ?? '';
       client.heard.push(body);
       client.missing.delete(body);

@@ -1,4 +1,6 @@
 /** Sessions that go without leaving (L3): the account stays as long as something can hold its place. */
+
+import { untilParked } from './support/parked.ts';
 import { assert, type Client, joinRoom, leaveRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, said, until, untilSettled, watch } from './support/witness.ts';
 
@@ -52,6 +54,7 @@ for (const { name, go, isLogout = false } of ways) {
       await go(desk);
       const isParked = scene.carrier === 'borrowed' && !isLogout;
       await untilSettled(scene, 0, scene.carrier === 'account' || isParked ? 1 : 0);
+      await untilParked(scene, isParked ? 1 : 0);
       if (scene.carrier === 'borrowed' && isLogout) {
         await until('the room has seen the account leave', async () => (await witness.sees()).includes('-al'));
         const back = await scene.login('alice', { device: 'desk' });
@@ -148,7 +151,8 @@ scenario(
     await joinRoom(desk, `${room}/al`);
     await heardOnce([desk], room, 'witness', await witness.say('back'));
   },
-  { config: { leave: { grace: '0s' } } },
+  // Where bookmarks have a say, a leave waits until they have been read.
+  { config: { leave: { grace: '0s', when: 'last-session' } } },
 );
 
 scenario(
@@ -210,6 +214,7 @@ scenario(
     await joinRoom(desk, `${room}/al`);
     await desk.drop();
     await untilSettled(scene, 0);
+    await untilParked(scene, 0);
     const back = await scene.login('alice', { device: 'desk' });
     const since = performance.now();
     await until('linger would be over', () => performance.now() - since > 1200);

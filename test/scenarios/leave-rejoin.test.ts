@@ -70,6 +70,22 @@ scenario('L2', 'who comes back within the grace without the password is refused 
   assert.equal(await witness.sees(), []);
 });
 
+scenario(
+  'J8',
+  'who was let in without the password, being of the account, comes back within the grace as it went',
+  async (scene) => {
+    const { room } = scene;
+    const witness = await watch(scene, { config: { passwordprotectedroom: '1', roomsecret: 'open' } });
+    const desk = await scene.login('alice', { device: 'desk' });
+    const phone = await scene.login('alice', { device: 'phone' });
+    await joinRoom(desk, `${room}/al`, { password: 'open' });
+    await joinRoom(phone, `${room}/al`);
+    for (const device of [desk, phone]) await leaveRoom(device, `${room}/al`);
+    await joinRoom(phone, `${room}/al`);
+    assert.equal(await witness.sees(), ['+al']);
+  },
+);
+
 scenario('L1', 'who has left is answered by name, whoever answers', async (scene) => {
   const { room } = scene;
   await watch(scene);

@@ -133,7 +133,9 @@ scenario('L7', 'a nick change that is lost with its stream is asked for again', 
   const changes: string[] = [];
   await until('the room has seen the change', async () => {
     changes.push(...(await witness.sees()));
-    return changes.at(-1) === 'al>alicia';
+    // A server that has not noticed yet that the lost stream is gone has two in the room, and renames the one that asks: the other one leaves then.
+    const isSplit = !isResumed(scene) && changes.includes('+alicia') && changes.includes('-al');
+    return isSplit || changes.at(-1) === 'al>alicia';
   });
 });
 

@@ -1,4 +1,6 @@
 /** Removals by the room and its owners (L5), and what happens to the others (L4): every joined session is told, once. */
+
+import { untilParked } from './support/parked.ts';
 import {
   assert,
   type Client,
@@ -167,6 +169,8 @@ scenario(
     const desk = await scene.login('alice', { device: 'desk' });
     await joinRoom(desk, `${room}/al`);
     await desk.drop();
+    await until('the device has gone', () => scene.proxy.app.census().sessions === 0);
+    await untilParked(scene, 0);
     await witness.sees();
     await change(witness, `jid='${await scene.jid('alice')}' affiliation='outcast'`);
     assert.equal(await witness.sees(), ['-al 301']);

@@ -1,9 +1,11 @@
 /**
  * Carriers come and go: account streams are opened, lost and opened again; a borrowed stream may break under its rooms.
  */
+
+import { endOccupancy } from '../end.ts';
 import type { Input, Owed } from '../inputs.ts';
 import { chance } from '../jitter.ts';
-import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
+import { forgetOccupancy } from '../occupancy.ts';
 import { failRequestsOf } from '../requests.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
@@ -15,7 +17,6 @@ import { parkedLeaves, parkedLost } from './parking.ts';
 import { retire } from './retire.ts';
 import { pingLost } from './self-ping.ts';
 import { strand } from './stranded.ts';
-import { keepOnwards } from './strangers.ts';
 
 /**
  * Pause before a lost account stream is opened again (ms): doubled at each failure in a row up to the most, then half of it or up to half
@@ -82,7 +83,6 @@ export function accountStreamFailed(turn: Turn, isFinal: boolean): void {
 /** Only the account stream could have brought the account back, and nobody is there to be told. */
 function giveUpRooms(turn: Turn): void {
   for (const room of [...turn.state.rooms.values()]) {
-    keepOnwards(turn, room.kept);
     endOccupancy(turn, room);
     forgetOccupancy(turn, room);
   }

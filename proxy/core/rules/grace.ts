@@ -8,6 +8,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Turn } from '../state.ts';
+import { passwordOf } from './join.ts';
 
 /** Whether the room will be there when nobody is in it: what it says of itself (XEP-0045 section 15.3). */
 export function noteLasting(room: Occupancy, info: Stanza): void {
@@ -33,13 +34,17 @@ export function mayEnd(room: Occupancy): boolean {
   return room.isTemporary !== false && isAlone(room);
 }
 
-/** The room, where this join during the grace asks for another nick or with another password than the account has there. */
+/**
+ * The room, where this join during the grace asks for another nick or with another password than the account has there, and than the
+ * session that has left last had: that one may have been let in without the room's password (J8).
+ */
 export function partedBy({ state }: Turn, key: BareKey, join: Stanza): Occupancy | undefined {
   const room = state.rooms.get(key);
   if (room?.phase !== 'joined' || room.parting === undefined || room.members.size > 0) return undefined;
   const nick = keyOfNick(resourceOf(join.to ?? ''));
-  const isSameNick = nick === keyOfNick(room.nick) || nick === keyOfNick(room.parting);
+  const isSameNick = nick === keyOfNick(room.nick) || nick === keyOfNick(room.parting.asked);
   const isRenamed = !isSameNick && state.settings.nickPolicy === 'account';
-  const password = join.root.child('x', NS.muc)?.child('password')?.text();
-  return isRenamed || password !== room.password ? room : undefined;
+  const password = passwordOf(join);
+  const isSamePassword = password === room.password || password === room.parting.password;
+  return isRenamed || !isSamePassword ? room : undefined;
 }

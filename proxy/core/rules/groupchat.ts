@@ -11,7 +11,7 @@ import { detach, keyOfNick, nickOf, noteConfigChange } from '../occupancy.ts';
 import { retractionOf } from '../retraction.ts';
 import { statusCodes } from '../self-presence.ts';
 import { delayStamp, roomStamp } from '../stanza-log.ts';
-import type { CarrierId, Occupancy, SentMessage, Session, SessionId, Turn } from '../state.ts';
+import type { CarrierId, Occupancy, SentMessage, Session, Turn } from '../state.ts';
 import { forRoom } from '../translate.ts';
 import { tellActivity } from './hide.ts';
 import { noteLosses } from './lag.ts';
@@ -138,22 +138,22 @@ export function noteSent({ now }: Turn, room: Occupancy, session: Session, stanz
   if (room.sent.length > MOST_SENT) room.sent.shift();
 }
 
-/** The room has answered the message with this id. */
-export function takeSender(room: Occupancy, id: string | undefined): SessionId | undefined {
-  return takeSent(room, id)?.session;
-}
-
-/** The oldest message with this id, if it is one of those wanted. */
+/** The oldest message on its way that `isMeant`, which is so no more; undefined: there is none, or it is not one of those wanted. */
 export function takeSent(
   room: Occupancy,
-  id: string | undefined,
+  isMeant: (sent: SentMessage) => boolean,
   isWanted = (_: SentMessage): boolean => true,
 ): SentMessage | undefined {
-  const index = room.sent.findIndex((sent) => sent.id === id);
+  const index = room.sent.findIndex(isMeant);
   const sent = room.sent[index];
   if (!sent || !isWanted(sent)) return undefined;
   room.sent.splice(index, 1);
   return sent;
+}
+
+/** An error that has this id answers the message. */
+export function isAnsweredBy({ id }: Stanza): (sent: SentMessage) => boolean {
+  return (sent) => sent.id === id;
 }
 
 /** The room shows a message: one of the account has arrived. One sent without an id may have been given one (Prosody). */
@@ -169,7 +169,5 @@ export function noteReflected(room: Occupancy, stanza: Stanza): void {
 
 /** A private message, which the room does not show to its sender, may have the same id. */
 function takeShown(room: Occupancy, id: string | undefined): boolean {
-  const index = room.sent.findIndex((sent) => sent.isGroupchat && sent.id === id);
-  if (index >= 0) room.sent.splice(index, 1);
-  return index >= 0;
+  return takeSent(room, (sent) => sent.isGroupchat && sent.id === id) !== undefined;
 }

@@ -8,10 +8,10 @@ import { escapeXml } from '../../xml/text.ts';
 import { markLog } from '../archive.ts';
 import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
+import { endOccupancy } from '../end.ts';
 import type { Input } from '../inputs.ts';
 import {
   detach,
-  endOccupancy,
   forgetDiscussion,
   forgetOccupancy,
   keyOfNick,
@@ -33,7 +33,7 @@ import { takeCursor } from './cursor.ts';
 import { isEarly, keepEarly, tellEarly } from './early.ts';
 import { isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
-import { enter, presentationOf, sendFence, startJoin } from './join.ts';
+import { enter, presentationOf, sendFence, startJoin, wishedPassword } from './join.ts';
 import { leaveRoom } from './leave.ts';
 import { adoptPast, pastRead } from './past.ts';
 import { sessionStanza } from './session-stanza.ts';
@@ -262,9 +262,7 @@ function refused(turn: Turn, room: Occupancy, error: Stanza): void {
 }
 
 function isSameWish(a: WaitingJoin, b: WaitingJoin): boolean {
-  const password = (wait: WaitingJoin): string | undefined =>
-    wait.stanza.root.child('x', NS.muc)?.child('password')?.text();
-  return keyOfNick(a.nick) === keyOfNick(b.nick) && password(a) === password(b);
+  return keyOfNick(a.nick) === keyOfNick(b.nick) && wishedPassword(a) === wishedPassword(b);
 }
 
 function releaseAttempt(turn: Turn, room: Occupancy, id: CarrierId): void {

@@ -18,7 +18,8 @@ import { joinsAnew } from './overdue.ts';
 import { askForPast } from './past.ts';
 import { showIfMore } from './shown.ts';
 
-export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza): void {
+/** `known`: the password of the room, for a join that gives none. */
+export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza, known?: string): void {
   const { state, out } = turn;
   const to = stanza.to ?? '';
   const nick = resourceOf(to);
@@ -41,10 +42,12 @@ export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza)
   room.waiting = room.waiting.filter((waiting) => waiting !== earlier);
   // Also while the account is still leaving: each join is answered within its time (J7).
   if (room.waiting.length === 0) out.setTimer(`join ${key}`, state.settings.joinTimeoutMs);
+  const password = known ?? earlier?.password;
   room.waiting.push({
     session: session.id,
     stanza: detach(stanza),
     nick,
+    ...(password !== undefined && { password }),
     at: turn.now,
     behind: earlier?.behind ?? [],
     isForsaken: false,
@@ -73,8 +76,15 @@ export function enter(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   room.farewell = undefined;
   room.parting = undefined;
   room.hiddenFrom?.delete(session.id);
-  room.members.set(session.id, { asked, presentation: presentationOf(stanza, now), lag: undefined });
+  const password = passwordOf(stanza);
+  const given = password === undefined ? {} : { password };
+  room.members.set(session.id, { asked, ...given, presentation: presentationOf(stanza, now), lag: undefined });
   out.push({ kind: 'store-join', room: room.key, session: session.id });
+}
+
+/** The password of the room that a join gives (XEP-0045 section 7.2.6). */
+export function passwordOf(join: Stanza): string | undefined {
+  return join.root.child('x', NS.muc)?.child('password')?.text();
 }
 
 export function presentationOf(
@@ -119,6 +129,11 @@ export function startJoin(turn: Turn, room: Occupancy): void {
   sendFence(turn, room, carrier, room.attempt.fenceId);
 }
 
+/** With which password the room is asked to let the account in. */
+export function wishedPassword({ stanza, password }: WaitingJoin): string | undefined {
+  return passwordOf(stanza) ?? password;
+}
+
 /** The client's own join, with our id and a wish for history that serves later sessions too. */
 function sendJoin(turn: Turn, room: Occupancy, carrier: Carrier, id: string, waiting: WaitingJoin): void {
   const { stanza } = waiting;
@@ -132,7 +147,9 @@ function sendJoin(turn: Turn, room: Occupancy, carrier: Carrier, id: string, wai
     const own = x.child('history');
     if (own) edit.remove(own);
     if (history !== undefined) edit.append(x, history);
-    room.password = x.child('password')?.text();
+    room.password = wishedPassword(waiting);
+    if (room.password !== undefined && !x.child('password'))
+      edit.append(x, `<password xmlns='${NS.muc}'>${escapeXml(room.password)}</password>`);
   }
   joinsAnew(turn, carrier, room.key);
   carrier.rooms.add(room.key);

@@ -7,8 +7,9 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
-import { detach, endOccupancy, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
-import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import { endOccupancy } from '../end.ts';
+import { detach, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
+import type { CarrierId, Occupancy, Parting, Session, Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
 import { forsake } from './forsaken.ts';
 import { graceOf, mayEnd } from './grace.ts';
@@ -19,7 +20,6 @@ import { catchUp } from './missed.ts';
 import { isSmallEnough } from './outbound.ts';
 import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
-import { keepOnwards } from './strangers.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
 const LEAVE_TIMEOUT_MS = 10_000;
@@ -39,7 +39,7 @@ export function leave(
   const isDirected = stanza !== undefined && !isBroadcast;
   session.rooms.delete(room.key);
   forsake(turn, room, session.id);
-  const asked = room.members.get(session.id)?.asked;
+  const member = room.members.get(session.id);
   const wasMember = room.members.delete(session.id);
   if (wasMember) out.push({ kind: 'store-leave', room: room.key, session: session.id });
   inboundOver(turn, session.id, room);
@@ -58,7 +58,7 @@ export function leave(
   }
   if (isDirected && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
   if (room.phase === 'joining') abandonJoin(turn, room);
-  else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, asked);
+  else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, member);
   else showWithout(turn, room);
 }
 
@@ -94,15 +94,16 @@ export function abandonJoin(turn: Turn, room: Occupancy): void {
   forgetOccupancy(turn, room);
 }
 
-/** The last joined session has left of its own will (L2). `asked`: the nick that it had asked for. */
-export function leaveByPolicy(turn: Turn, room: Occupancy, asked = room.nick): void {
+/** The last joined session has left of its own will (L2). `parting`: what it had asked for; absent: what the account has. */
+export function leaveByPolicy(turn: Turn, room: Occupancy, parting: Parting = { asked: room.nick }): void {
   const { settings } = turn.state;
   if (settings.leaveWhen === 'never') {
     showWithout(turn, room);
     return;
   }
   const graceMs = graceOf(turn, room);
-  room.parting = asked;
+  const { asked, password } = parting;
+  room.parting = { asked, ...(password !== undefined && { password }) };
   if (staysBookmarked(turn, room, graceMs)) return;
   if (graceMs === 0) leaveRoom(turn, room);
   else turn.out.setTimer(`grace ${room.key}`, graceMs);
@@ -112,7 +113,6 @@ export function leaveByPolicy(turn: Turn, room: Occupancy, asked = room.nick): v
 export function graceOver(turn: Turn, room: Occupancy): void {
   if (staysBookmarked(turn, room, 0)) return;
   if (room.phase !== 'joined' || room.members.size > 0) return;
-  keepOnwards(turn, room.kept);
   leaveRoom(turn, room);
 }
 
@@ -185,7 +185,7 @@ export function left(turn: Turn, room: Occupancy): void {
   const waiting = room.waiting;
   const [first] = waiting;
   room.waiting = [];
-  endOccupancy(turn, room);
+  endOccupancy(turn, room, first !== undefined);
   if (!first) return;
   turn.out.clearTimer(`ended ${room.key}`);
   room.waiting = waiting;

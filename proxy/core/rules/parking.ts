@@ -15,7 +15,7 @@ import { isAnswerable, refusalOn } from './inbound.ts';
 import { reconcile } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
 import { abandonRooms } from './retire.ts';
-import { keepForNext, keepOnwards } from './strangers.ts';
+import { keepForNext } from './strangers.ts';
 
 /** Whether a stream whose client has just gone carries what would be lost with it. */
 export function isWorthParking({ state }: Turn, carrier: Carrier, { push }: Session): boolean {
@@ -108,9 +108,5 @@ export function parkedLeaves(turn: Turn, carrier: Carrier): void {
 export function parkedLost(turn: Turn, carrier: Carrier): void {
   const { state } = turn;
   if (isReplaceable(state, carrier.id)) return;
-  for (const key of carrier.rooms) {
-    const room = state.rooms.get(key);
-    if (room?.members.size === 0) keepOnwards(turn, room.kept);
-  }
   abandonRooms(turn, carrier.id, carrier.rooms);
 }

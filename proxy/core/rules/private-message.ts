@@ -14,7 +14,7 @@ import { nickOf } from '../occupancy.ts';
 import { retractionOf } from '../retraction.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
-import { noteSent, takeSender } from './groupchat.ts';
+import { isAnsweredBy, noteSent, takeSent } from './groupchat.ts';
 import { throughCarrier } from './outbound.ts';
 
 /** A joined session writes to an occupant, or sends the room an invitation, a voice request or the like. */
@@ -68,7 +68,7 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
 
 /** An error to something that one session has sent (M2): to that session alone. */
 export function messageError(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
-  const sender = takeSender(room, stanza.id);
+  const sender = takeSent(room, isAnsweredBy(stanza))?.session;
   const session = sender === undefined ? undefined : turn.state.sessions.get(sender);
   if (session) turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
   else stray(turn, carrier, stanza, 'unmatched-error');

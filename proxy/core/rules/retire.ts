@@ -1,6 +1,7 @@
 /** A stream is freed of its rooms: its client has gone, or wants to be unavailable, or its node is about to stop. */
 import { freeIfDone, isReplaceable, occupies } from '../carriers.ts';
-import { endOccupancy, forgetOccupancy } from '../occupancy.ts';
+import { endOccupancy } from '../end.ts';
+import { forgetOccupancy } from '../occupancy.ts';
 import type { Carrier, CarrierId, Turn } from '../state.ts';
 import { sendLeave } from './leave.ts';
 import { reconcile } from './move.ts';

@@ -11,7 +11,7 @@ import { detach, keyOfNick, serviceOf } from '../occupancy.ts';
 import { answerIn, passRefusals, tellIn, tellUnknown } from '../ping-answers.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, SelfPing, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
-import { takeSent } from './groupchat.ts';
+import { isAnsweredBy, takeSent } from './groupchat.ts';
 import { losePlace } from './heal.ts';
 import { takeRefused } from './nick.ts';
 import { giveUpPlace, removedForGood } from './removal.ts';
@@ -116,7 +116,7 @@ export function doubtMessage(turn: Turn, room: Occupancy, stanza: Stanza): boole
   const ping = doubt(turn, room, stanza);
   if (!ping || ping.refused.length >= MOST_WAITING || stanza.root.child('error')?.child('remote-server-timeout'))
     return false;
-  const sent = takeSent(room, stanza.id, ({ text }) => text !== undefined);
+  const sent = takeSent(room, isAnsweredBy(stanza), ({ text }) => text !== undefined);
   if (!sent?.text) return false;
   ping.refused.push({ session: sent.session, stanza: sent.text, error: detach(stanza) });
   return true;
@@ -137,7 +137,11 @@ export function doubtPresence(turn: Turn, room: Occupancy, stanza: Stanza): bool
 export function sayAgain({ state }: Turn, room: Occupancy, stanza: Stanza): boolean {
   const error = stanza.root.child('error');
   if (resourceOf(stanza.from ?? '') !== '' || !REFUSALS.some((one) => error?.child(one))) return false;
-  const sent = takeSent(room, stanza.id, ({ text, session }) => text !== undefined && state.sessions.has(session));
+  const sent = takeSent(
+    room,
+    isAnsweredBy(stanza),
+    ({ text, session }) => text !== undefined && state.sessions.has(session),
+  );
   if (!sent?.text) return false;
   const place = room.queue.findLastIndex(({ isAgain }) => isAgain) + 1;
   room.queue.splice(place, 0, { session: sent.session, stanza: sent.text, isAgain: true });

@@ -27,7 +27,7 @@ import { probe } from './probe.ts';
 import { ownSelfPing } from './self-ping.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
-import { isUnseen, joinInstead, withPassword } from './take-up.ts';
+import { joinInstead } from './take-up.ts';
 
 /** Stanzas of one session that may wait for a carrier or a join's answer. */
 const MOST_WAITING = 200;
@@ -50,12 +50,10 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
     hasMucChild(stanza) &&
     !isNickChange(turn, key, session, stanza)
   ) {
-    const unseen = turn.state.rooms.get(key);
-    const wish = unseen && isUnseen(unseen) ? withPassword(unseen, stanza) : stanza;
-    if (unseen && isUnseen(unseen)) joinInstead(turn, unseen);
+    const password = joinInstead(turn, key);
     const parted = partedBy(turn, key, stanza);
     if (parted) leaveRoom(turn, parted);
-    join(turn, session, key, wish);
+    join(turn, session, key, stanza, password);
     return;
   }
   if (stanza.name === 'presence' && splitJid(key).domain === key) noteWish(turn, session, key, stanza);

@@ -9,7 +9,7 @@ import { isWorthKeeping } from '../letter.ts';
 import { keepLetter, lettersRead, takeLetters } from '../letters.ts';
 import type { LogEntry } from '../log-entry.ts';
 import { delayed } from '../replay.ts';
-import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
+import type { AccountState, CarrierId, Session, SessionId, Turn } from '../state.ts';
 import { answerForAbsent, isAnswerable, refusalOn } from './inbound.ts';
 
 export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
@@ -38,15 +38,22 @@ export function keepForNext(turn: Turn, carrier: CarrierId | undefined, stanza: 
   else turn.out.drop('no-session');
 }
 
+/**
+ * Who is given what was written to another stream of the account: the sessions that are available and awake. One that sleeps is given what
+ * is kept when it wakes; were it given copies now, what it never comes back for would be passed on once more. `leaver` is about to go.
+ */
+export function takers({ sessions }: AccountState, leaver?: Session): SessionId[] {
+  const ids: SessionId[] = [];
+  for (const session of sessions.values()) {
+    if (session.available && !session.isHibernating && session !== leaver) ids.push(session.id);
+  }
+  return ids;
+}
+
 function passOn(turn: Turn, carrier: CarrierId | undefined, stanza: Stanza): void {
-  const { state, out } = turn;
-  const available = [...state.sessions.values()].filter((session) => session.available);
-  if (available.length > 0) {
-    out.fork(
-      available.map((session) => session.id),
-      stanza,
-    );
-  } else if (!keepLetter(turn, stanza)) giveBack(turn, carrier, stanza);
+  const ids = takers(turn.state);
+  if (ids.length > 0) turn.out.fork(ids, stanza);
+  else if (!keepLetter(turn, stanza)) giveBack(turn, carrier, stanza);
 }
 
 /** Its sender learns that nobody has got it; a room does not, which would throw the account out for that (M10). */
@@ -55,11 +62,6 @@ function giveBack({ state, out }: Turn, carrier: CarrierId | undefined, stanza: 
   const isOfRoom = key !== undefined && state.rooms.has(key);
   if (carrier === undefined || isOfRoom || !isAnswerable(stanza)) out.drop('letters-full');
   else out.toCarrier(carrier, refusalOn(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
-}
-
-/** The account has left a room in which private messages were waiting: they are for the next session, wherever that is. */
-export function keepOnwards(turn: Turn, kept: Occupancy['kept']): void {
-  for (const { stanza, at } of kept.splice(0)) if (!keepLetter(turn, stanza, at)) turn.out.drop('letters-full');
 }
 
 /** Keeps a message that a session was to have. False: as many are kept as may be. */
@@ -82,11 +84,9 @@ export function deliverKept(turn: Turn, session: Session): void {
 /** So is one that has come to this home while an earlier one's letters were still being read. */
 export function deliverRead(turn: Turn, entries: readonly LogEntry[]): void {
   lettersRead(turn, entries);
-  for (const session of turn.state.sessions.values()) {
-    if (!session.available || session.isHibernating) continue;
-    deliverKept(turn, session);
-    return;
-  }
+  const [first] = takers(turn.state);
+  const session = first && turn.state.sessions.get(first);
+  if (session) deliverKept(turn, session);
 }
 
 /** With the time of the account's receiving it, unless it tells one. */

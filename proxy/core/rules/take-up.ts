@@ -2,10 +2,8 @@
  * An account whose home is no more goes on at another one, although none of its devices is there (C2, L3): what is known of its rooms is what
  * the store has. They are joined as after a lost stream, and told by the log from when on (past.ts).
  */
-import { Edit } from '../../xml/edit.ts';
-import { NS } from '../../xml/names.ts';
-import { parseStanza, type Stanza } from '../../xml/stanza.ts';
-import { escapeXml } from '../../xml/text.ts';
+import type { BareKey } from '../../xml/address.ts';
+import { parseStanza } from '../../xml/stanza.ts';
 import { availability } from '../carriers.ts';
 import type { Estate, EstateRoom } from '../estate.ts';
 import { createOccupancy, forgetOccupancy, recordOccupancy } from '../occupancy.ts';
@@ -46,11 +44,17 @@ export function isUnseen({ phase, self, carrier, members }: Occupancy): boolean 
   return phase === 'joined' && self === undefined && carrier === undefined && members.size === 0;
 }
 
-/** A session joins such a room: for that the account joins it anew, in the session's name. */
-export function joinInstead(turn: Turn, room: Occupancy): void {
+/**
+ * A session joins a room that may be such a one: then the account joins it anew, in the session's name. What is answered is the password
+ * by which the account was in: who joins a room of the account's needs none (J8).
+ */
+export function joinInstead(turn: Turn, key: BareKey): string | undefined {
+  const room = turn.state.rooms.get(key);
+  if (!room || !isUnseen(room)) return undefined;
+  const { password } = room;
   if (room.move) {
     leaveRoom(turn, room);
-    return;
+    return password;
   }
   room.phase = 'joining';
   room.lostAt = undefined;
@@ -58,12 +62,5 @@ export function joinInstead(turn: Turn, room: Occupancy): void {
   turn.out.clearTimer(`retry ${room.key}`);
   // The store is asked again for what it has kept.
   if (turn.state.settings.keepsLogs) room.kept.length = 0;
-}
-
-/** Its join, with the password that the account has entered the room by: who joins a room of the account's needs none (J8). */
-export function withPassword({ password }: Occupancy, join: Stanza): Stanza {
-  const x = join.root.child('x', NS.muc);
-  if (password === undefined || !x || x.child('password')) return join;
-  const edit = new Edit(join).append(x, `<password xmlns='${NS.muc}'>${escapeXml(password)}</password>`);
-  return parseStanza(edit.toBuffer(), join.declarations);
+  return password;
 }

@@ -13,7 +13,7 @@ import { isLetter, isWorthKeeping } from '../letter.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { isAnswerable, refusalOn } from './inbound.ts';
 import { isWorthParking } from './parking.ts';
-import { keep, withDelay } from './strangers.ts';
+import { keep, takers, withDelay } from './strangers.ts';
 
 type Undelivered = Extract<Input, { kind: 'session-undelivered' }>;
 type ParkedUndelivered = Extract<Input, { kind: 'parked-undelivered' }>;
@@ -59,14 +59,11 @@ function passOn(turn: Turn, leaver: Leaver, stanza: Stanza): void {
   const { state, out, now } = turn;
   const room = roomOf(turn, stanza);
   if (room && isShared(room, session)) return;
-  const others = [...state.sessions.values()].filter((one) => one !== session && one.available && !one.isHibernating);
+  const others = takers(state, session);
   if (isFinal) bounce(turn, leaver, stanza);
   else if (room?.phase === 'joined' && (isParked || hasOtherCarrier(state, carrier))) keepPrivate(turn, room, stanza);
   else if (others.length > 0) {
-    out.fork(
-      others.map(({ id }) => id),
-      withDelay(stanza, state.bare, now),
-    );
+    out.fork(others, withDelay(stanza, state.bare, now));
   } else if (!keep(turn, stanza)) bounce(turn, leaver, stanza);
 }
 

@@ -85,7 +85,7 @@ export const archive: readonly Mutant[] = [
   },
   {
     name: 'logs of rooms that were left stay in the store',
-    file: 'core/occupancy.ts',
+    file: 'core/end.ts',
     find: 'if (wasInside && keepsLogs) out.push',
     put: 'if (wasInside && keepsLogs && room.nick === undefined) out.push',
     kills: { 'log-store': ['M6 a room that the account leaves'] },

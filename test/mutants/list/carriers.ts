@@ -109,8 +109,8 @@ export const carriers: readonly Mutant[] = [
   {
     name: 'what strangers send to a held stream is lost',
     file: 'core/rules/strangers.ts',
-    find: '  if (available.length > 0) {\n',
-    put: '  if (available.length > 0 && turn.now < 0) {\n',
+    find: '  if (ids.length > 0) turn.out.fork(ids, stanza);\n',
+    put: '  if (ids.length > 0) return;\n',
     kills: { 'handover-order': ['L3 a stream that is held'] },
   },
   {

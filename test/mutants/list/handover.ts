@@ -111,7 +111,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'the password of a room is forgotten once the account is in',
     file: 'core/rules/join.ts',
-    find: "    room.password = x.child('password')?.text();\n",
+    find: '    room.password = wishedPassword(waiting);\n',
     put: '',
     kills: { handover: ['J8'] },
   },

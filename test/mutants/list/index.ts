@@ -28,6 +28,7 @@ import { races } from './races.ts';
 import { rejoin } from './rejoin.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
+import { returning } from './returning.ts';
 import { sealed } from './sealed.ts';
 import { shown } from './shown.ts';
 import { sleeping } from './sleeping.ts';
@@ -66,6 +67,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   nodes,
   store,
   trouble,
+  returning,
   sealed,
   edge,
   parting,

@@ -32,8 +32,8 @@ export const leaving: readonly Mutant[] = [
     and: [
       {
         file: 'core/rules/leave.ts',
-        find: "  if (room.phase !== 'joined' || room.members.size > 0) return;\n  keepOnwards",
-        put: '  keepOnwards',
+        find: "  if (room.phase !== 'joined' || room.members.size > 0) return;\n  leaveRoom",
+        put: '  leaveRoom',
       },
     ],
     kills: { 'leave-session': ['L2 with no grace'] },
@@ -48,8 +48,8 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'the account does not leave when the grace is over',
     file: 'core/rules/leave.ts',
-    find: "  if (room.phase !== 'joined' || room.members.size > 0) return;\n  keepOnwards",
-    put: '  if (turn.now > 0) return;\n  keepOnwards',
+    find: "  if (room.phase !== 'joined' || room.members.size > 0) return;\n  leaveRoom",
+    put: '  if (turn.now > 0) return;\n  leaveRoom',
     kills: { 'leave-session': ['L2 when the grace is over'] },
   },
   {
@@ -125,7 +125,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'a broadcast unavailable makes the account leave',
     file: 'core/rules/leave.ts',
-    find: "else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, asked);",
+    find: "else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, member);",
     put: "else if (room.phase === 'joined') leaveByPolicy(turn, room);",
     cells: 'prosody,account,tcp',
     kills: { 'leave-gone': ['L3 the only session broadcasts'] },

@@ -27,14 +27,14 @@ export const rejoin: readonly Mutant[] = [
   {
     name: 'the grace holds a nick that nobody wants back',
     file: 'core/rules/grace.ts',
-    find: 'return isRenamed || password !== room.password ? room : undefined;',
-    put: 'return password !== room.password ? room : undefined;',
+    find: 'return isRenamed || !isSamePassword ? room : undefined;',
+    put: 'return !isSamePassword ? room : undefined;',
     kills: { 'leave-rejoin': ['L2 who comes back within the grace under another nick'] },
   },
   {
     name: 'in the grace any password will do',
     file: 'core/rules/grace.ts',
-    find: 'return isRenamed || password !== room.password ? room : undefined;',
+    find: 'return isRenamed || !isSamePassword ? room : undefined;',
     put: 'return isRenamed ? room : undefined;',
     kills: { 'leave-rejoin': ['L2 who comes back within the grace without the password'] },
   },
