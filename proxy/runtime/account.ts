@@ -34,4 +34,6 @@ export interface Departure {
   readonly unseen?: readonly Stanza[] | undefined;
   /** Its stream may be kept for its rooms. */
   readonly mayPark?: boolean;
+  /** It goes on at another node, within this time (ms) or never. */
+  readonly goesOnMs?: number | undefined;
 }

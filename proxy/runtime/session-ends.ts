@@ -83,7 +83,7 @@ export class SessionEnds {
   }
 
   /** The client has gone, for whatever reason. The upstream stream stays as long as rooms hang on it. */
-  clientGone(reason: string, how: Going = 'ended'): void {
+  clientGone(reason: string, how: Going = 'ended', goesOnMs?: number): void {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
     const { legs, account, attendance, events, log, port } = this.#session;
@@ -97,7 +97,7 @@ export class SessionEnds {
     this.#session.clientState().passHeld();
     const mayPark = this.mayPark(how);
     const unseen = hibernation.leaveBehind(how === 'shutdown', mayPark);
-    account.removeSession(port, { unseen, mayPark });
+    account.removeSession(port, { unseen, mayPark, goesOnMs });
     if (this.#isServerGone) events.over();
   }
 
@@ -156,7 +156,7 @@ export class SessionEnds {
   /** What its streams had and have not passed on goes with the session to another node, and is nobody's here. */
   goesElsewhere(): void {
     this.#isServerGone = true;
-    this.clientGone('goes on elsewhere');
+    this.clientGone('goes on elsewhere', 'ended', this.#session.legs.resumableMs);
     this.#session.account.loseCarrier(this.#session.carrierId);
   }
 

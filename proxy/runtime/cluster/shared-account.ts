@@ -170,14 +170,14 @@ export class SharedAccount implements Account, Part {
     for (const { session, stanza } of requests.values()) this.refuse({ kind: 'session-stanza', session, stanza });
   }
 
-  removeSession(session: SessionPort, { unseen, mayPark }: Departure = {}): void {
+  removeSession(session: SessionPort, { unseen, mayPark, goesOnMs }: Departure = {}): void {
     const { id } = session;
     this.ports.sessions.delete(id);
     const carrier = this.seats.get(id)?.carrier;
     this.seats.delete(id);
     this.mirror.dropSession(id);
     this.deps.store.removeSession(this.bare, id);
-    this.input({ kind: 'session-gone', session: id, unseen, ...(mayPark && { mayPark }) });
+    this.input({ kind: 'session-gone', session: id, unseen, ...(mayPark && { mayPark }), goesOnMs });
     // Nobody knows of it yet, and no room hangs on it.
     if (this.#residency.isUnknown && carrier?.rooms.size === 0) this.free(carrier.id);
     this.settle();

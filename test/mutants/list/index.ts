@@ -33,6 +33,7 @@ import { shown } from './shown.ts';
 import { sleeping } from './sleeping.ts';
 import { store } from './store.ts';
 import { streams } from './streams.ts';
+import { travelling } from './travelling.ts';
 import { trouble } from './trouble.ts';
 
 /** By the name under which a run can ask for them. */
@@ -66,6 +67,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   nodes,
   store,
   trouble,
+  travelling,
   sealed,
   edge,
   parting,
