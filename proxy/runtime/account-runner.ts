@@ -119,6 +119,11 @@ export class AccountRunner implements Account {
     this.input({ kind: 'session-gone', session: session.id, unseen, ...(mayPark && { mayPark }), goesOnMs });
   }
 
+  /** What is decided here is decided at once. */
+  isJoining(): boolean {
+    return false;
+  }
+
   /** Who shares no accounts has nowhere to give a session to. */
   passage(): undefined {
     return undefined;

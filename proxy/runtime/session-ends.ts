@@ -62,12 +62,13 @@ export class SessionEnds {
   }
 
   /**
-   * What the client is owed comes before the server's own end (RFC 6120 section 4.4). A stream that carries rooms
+   * What the client is owed comes before the server's own end (RFC 6120 section 4.4). A stream that carries rooms, or may be about to,
    * has to be kept for them, and one that is the proxy's to keep goes on for the account.
    */
   get #isHeardOut(): boolean {
-    const { legs, seat } = this.#session;
-    return !this.#isServerGone && !legs.isOwn && seat().carrier.rooms.size === 0;
+    const { account, legs, port, seat } = this.#session;
+    const isNeeded = seat().carrier.rooms.size > 0 || account.isJoining(port.id);
+    return !this.#isServerGone && !legs.isOwn && !isNeeded;
   }
 
   /** The client's connection is closed. */

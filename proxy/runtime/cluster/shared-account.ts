@@ -16,7 +16,6 @@ import type { Account, Departure } from '../account.ts';
 import type { AccountRunner } from '../account-runner.ts';
 import { AccountStreamKeeper } from '../account-stream-keeper.ts';
 import type { AccountDeps } from '../deps.ts';
-import type { OutletSource } from '../outlet.ts';
 import { type CarrierPort, Ports, type SessionPort } from '../ports.ts';
 import type { Message } from './messages.ts';
 import { Mirror } from './mirror.ts';
@@ -25,6 +24,7 @@ import type { Happening, Part } from './part.ts';
 import { refusal } from './refusal.ts';
 import { Residency } from './residency.ts';
 import { sleep } from './seek.ts';
+import { Sources } from './sources.ts';
 import { Waiting } from './waiting.ts';
 
 /** How long a node that carries nothing lets others be first to take a lost home's place (ms). */
@@ -39,8 +39,6 @@ const WARM_WAIT_MS = 500;
 const WARM_STEP_MS = 2;
 /** How long a session that comes from another node waits for its account (ms). */
 const STEADY_MS = 5000;
-/** Sessions of other nodes that are remembered as sources. */
-const MOST_SOURCES = 1000;
 
 export class SharedAccount implements Account, Part {
   readonly key: string;
@@ -56,8 +54,6 @@ export class SharedAccount implements Account, Part {
   isOver = false;
   readonly #onOver: () => void;
   readonly #residency: Residency;
-  /** Sessions of other nodes that send by streams which are here and congested. */
-  readonly #sources = new Map<SessionId, OutletSource>();
   /** Monotonic time until which a session may come for which the account is kept here. */
   #warmUntil = Number.NEGATIVE_INFINITY;
 
@@ -70,9 +66,10 @@ export class SharedAccount implements Account, Part {
     this.#onOver = onOver;
     this.mirror = new Mirror(bare, settings, deps.services, deps.now);
     this.ports = new Ports(deps.metrics, (room) => (this.state?.rooms ?? this.mirror.watched).get(room)?.nick);
-    this.ports.sourceElsewhere = (id) => this.#source(id);
+    const sources = new Sources((input) => this.input(input));
+    this.ports.sourceElsewhere = (id) => sources.of(id);
     this.accountStream = new AccountStreamKeeper(bare, deps, this.ports, this);
-    this.waiting = new Waiting(settings.joinTimeoutMs, (happening) => this.refuse(happening));
+    this.waiting = new Waiting(settings.joinTimeoutMs, this.mirror, (happening) => this.refuse(happening));
     this.#residency = new Residency(this);
   }
 
@@ -107,7 +104,7 @@ export class SharedAccount implements Account, Part {
   /** What is small waits in the rules' own queue, stanzas wait bounded. */
   #inputWhilePaused(home: { input(input: Input): void }, happening: Happening): void {
     if (!('stanza' in happening)) {
-      home.input(happening);
+      if (!this.waiting.add(happening)) home.input(happening);
       return;
     }
     const room = happening.kind === 'session-stanza' ? entered(happening.stanza) : undefined;
@@ -172,14 +169,16 @@ export class SharedAccount implements Account, Part {
 
   removeSession(session: SessionPort, { unseen, mayPark, goesOnMs }: Departure = {}): void {
     const { id } = session;
+    // What it has said comes first, and may need its stream.
+    const isLate = this.waiting.has(id);
     this.ports.sessions.delete(id);
     const carrier = this.seats.get(id)?.carrier;
     this.seats.delete(id);
-    this.mirror.dropSession(id);
+    if (!isLate) this.mirror.dropSession(id);
     this.deps.store.removeSession(this.bare, id);
     this.input({ kind: 'session-gone', session: id, unseen, ...(mayPark && { mayPark }), goesOnMs });
     // Nobody knows of it yet, and no room hangs on it.
-    if (this.#residency.isUnknown && carrier?.rooms.size === 0) this.free(carrier.id);
+    if (this.#residency.isUnknown && !isLate && carrier?.rooms.size === 0) this.free(carrier.id);
     this.settle();
   }
 
@@ -204,7 +203,8 @@ export class SharedAccount implements Account, Part {
   /** The home could not be asked for long: what has waited for it is refused, never passed over in silence (C3). */
   refuse(happening: Happening): void {
     if (happening.kind !== 'session-stanza') {
-      this.deps.metrics.drops.inc({ reason: 'no-home' });
+      if (happening.kind === 'session-gone') this.#goneAtLast(happening);
+      else this.deps.metrics.drops.inc({ reason: 'no-home' });
       return;
     }
     const { session, stanza } = happening;
@@ -215,19 +215,18 @@ export class SharedAccount implements Account, Part {
     else this.deps.metrics.drops.inc({ reason: 'no-home' });
   }
 
-  /** A session of another node, to a stream that is here: it is told to rest by way of the home. */
-  #source(session: SessionId): OutletSource {
-    let source = this.#sources.get(session);
-    if (!source) {
-      source = {
-        rest: () => this.input({ kind: 'session-rests', session, rests: true }),
-        resume: () => this.input({ kind: 'session-rests', session, rests: false }),
-      };
-      const [oldest] = this.#sources.keys();
-      if (oldest !== undefined && this.#sources.size >= MOST_SOURCES) this.#sources.delete(oldest);
-      this.#sources.set(session, source);
-    }
-    return source;
+  /** It has gone, and what it had said was refused. */
+  #goneAtLast(gone: Extract<Happening, { kind: 'session-gone' }>): void {
+    const carrier = this.mirror.sessions.get(gone.session)?.carrier;
+    this.mirror.dropSession(gone.session);
+    if (this.state) this.input(gone);
+    else if (carrier !== undefined) this.free(carrier);
+    this.settle();
+  }
+
+  /** A join of the session is on its way to the home: whether it will go by the session's stream is not known yet. */
+  isJoining(session: SessionId): boolean {
+    return this.waiting.has(session) || (!this.state && this.mirror.unanswered.isJoining(session));
   }
 
   // From other nodes.
