@@ -49,6 +49,7 @@ import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts'
 import { showMostActive } from './rules/shown.ts';
 import { patienceOver } from './rules/stranded.ts';
 import { deliverRead, forgetKept, keepForNext, stranger } from './rules/strangers.ts';
+import { missed, notArrived } from './rules/travellers.ts';
 import { parkedUndelivered, undelivered } from './rules/undelivered.ts';
 import type { AccountState, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
 
@@ -96,7 +97,10 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     }
     case 'session-gone':
-      sessionGone(turn, input.session, input.unseen, input.mayPark);
+      sessionGone(turn, input);
+      return;
+    case 'session-missed':
+      missed(turn, input.session, input.stanza);
       return;
     case 'session-hibernates': {
       const session = state.sessions.get(input.session);
@@ -283,6 +287,9 @@ function timer(turn: Turn, key: string): void {
       if (session) letGo(turn, session);
       return;
     }
+    case 'travels':
+      notArrived(turn, rest as SessionId);
+      return;
     case 'nudge': {
       const session = turn.state.sessions.get(rest as SessionId);
       if (session) payNudge(turn, session);

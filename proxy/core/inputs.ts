@@ -36,14 +36,17 @@ export type Input =
   /**
    * The client's connection has ended, or it has closed its stream, or another connection has taken its place. `unseen`: what
    * it was given and has not acknowledged; undefined where it acknowledges nothing. `mayPark`: nothing of the stream's own forbids that
-   * it is kept for its rooms.
+   * it is kept for its rooms. `goesOnMs`: it goes on at another node, within this time or never.
    */
   | {
       readonly kind: 'session-gone';
       readonly session: SessionId;
       readonly unseen?: readonly Stanza[] | undefined;
       readonly mayPark?: boolean;
+      readonly goesOnMs?: number | undefined;
     }
+  /** A message of a room was on its way to a session that goes on elsewhere, and came to the node that it has left. */
+  | { readonly kind: 'session-missed'; readonly session: SessionId; readonly stanza: Stanza }
   /**
    * The client's connection has dropped, and its session may be resumed (XEP-0198). `isDeaf`: the stream's connection to the
    * server is gone too. `isStreamKept`: the proxy keeps the session by itself, and the stream goes on. `mayPark`: nothing of the stream's

@@ -15,9 +15,14 @@ const MOST_KEPT_BYTES = 256 * 1024;
 
 /** For the next session that joins. */
 export function keepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): void {
+  keepOne(turn, room, { stanza: detach(stanza), at: turn.now });
+}
+
+/** The same, of what is kept already. */
+export function keepOne(turn: Turn, room: Occupancy, one: KeptPrivate): void {
   const { kept } = room;
   forgetOld(turn, room);
-  kept.push({ stanza: detach(stanza), at: turn.now });
+  kept.push(one);
   noteKept(turn, room);
   let bytes = kept.reduce((sum, one) => sum + one.stanza.length, 0);
   while (kept.length > MOST_KEPT || bytes > MOST_KEPT_BYTES) {

@@ -156,7 +156,7 @@ export function renamed(passage: Passage, id: SessionId, carrierId: CarrierId): 
   ]);
   return {
     ...passage,
-    session: { ...passage.session, id, carrier: carrierId },
+    session: { ...passage.session, id, carrier: carrierId, former: passage.session.id },
     carrier: { ...passage.carrier, id: carrierId, session: id },
     rooms,
     requests: new Map(requests),

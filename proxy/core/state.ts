@@ -117,8 +117,19 @@ export interface Session {
   hides?: Set<BareKey> | undefined;
   /** A join that waits for the end of an earlier session of the device, and what was sent behind it (ghost.ts); absent: nothing does. */
   held?: { readonly stanza: Stanza; readonly isUnsure: boolean }[] | undefined;
+  /** Its name on the node that it has come from, if it has gone on here (rules/travellers.ts); absent: it has begun here. */
+  readonly former?: SessionId;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
+}
+
+/** A session that goes on at another node, and has not come there yet (rules/travellers.ts). */
+export interface Traveller {
+  readonly jid: string;
+  readonly carbons: boolean;
+  readonly rooms: readonly BareKey[];
+  /** What was written to it in private meanwhile. `isOwn`: by a device of the account, as a carbon. */
+  readonly letters: (KeptPrivate & { readonly room: BareKey; readonly isOwn: boolean })[];
 }
 
 /** What a session that hibernates has been told of by nudges (nudge.ts). */
@@ -317,6 +328,8 @@ export interface AccountState {
   readonly settings: Settings;
   readonly services: Services;
   readonly sessions: Map<SessionId, Session>;
+  /** By the name that each had where it comes from. */
+  readonly travellers: Map<SessionId, Traveller>;
   readonly carriers: Map<CarrierId, Carrier>;
   readonly rooms: Map<BareKey, Occupancy>;
   readonly requests: Map<string, PendingRequest>;
@@ -367,6 +380,7 @@ export function createAccountState(
     settings,
     services,
     sessions: new Map(),
+    travellers: new Map(),
     carriers: new Map(),
     rooms: new Map(),
     requests: new Map(),

@@ -113,10 +113,15 @@ export class AccountRunner implements Account {
     return { account: this.state, session: own.session, carrier: own.carrier };
   }
 
-  removeSession(session: SessionPort, { unseen, mayPark }: Departure = {}): void {
+  removeSession(session: SessionPort, { unseen, mayPark, goesOnMs }: Departure = {}): void {
     this.ports.sessions.delete(session.id);
     this.#deps.store.removeSession(this.state.bare, session.id);
-    this.input({ kind: 'session-gone', session: session.id, unseen, ...(mayPark && { mayPark }) });
+    this.input({ kind: 'session-gone', session: session.id, unseen, ...(mayPark && { mayPark }), goesOnMs });
+  }
+
+  /** What is decided here is decided at once. */
+  isJoining(): boolean {
+    return false;
   }
 
   /** Who shares no accounts has nowhere to give a session to. */

@@ -20,6 +20,8 @@ export interface Account {
    * The client has gone. Its upstream stream is given back by `CarrierPort.free()`, unless it was lost before.
    */
   removeSession(session: SessionPort, departure?: Departure): void;
+  /** A join of the session is on its way to where it is decided by which stream it goes. */
+  isJoining(session: SessionId): boolean;
   /** What goes with a session that is carried on elsewhere; undefined: it cannot be, there is nowhere else. Nothing is changed by it. */
   passage(session: SessionId): Passage | undefined;
   /** The stream has ended without our doing. `owed`: what is known of what it was given last. */
@@ -34,4 +36,6 @@ export interface Departure {
   readonly unseen?: readonly Stanza[] | undefined;
   /** Its stream may be kept for its rooms. */
   readonly mayPark?: boolean;
+  /** It goes on at another node, within this time (ms) or never. */
+  readonly goesOnMs?: number | undefined;
 }

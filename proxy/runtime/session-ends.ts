@@ -62,12 +62,13 @@ export class SessionEnds {
   }
 
   /**
-   * What the client is owed comes before the server's own end (RFC 6120 section 4.4). A stream that carries rooms
+   * What the client is owed comes before the server's own end (RFC 6120 section 4.4). A stream that carries rooms, or may be about to,
    * has to be kept for them, and one that is the proxy's to keep goes on for the account.
    */
   get #isHeardOut(): boolean {
-    const { legs, seat } = this.#session;
-    return !this.#isServerGone && !legs.isOwn && seat().carrier.rooms.size === 0;
+    const { account, legs, port, seat } = this.#session;
+    const isNeeded = seat().carrier.rooms.size > 0 || account.isJoining(port.id);
+    return !this.#isServerGone && !legs.isOwn && !isNeeded;
   }
 
   /** The client's connection is closed. */
@@ -83,7 +84,7 @@ export class SessionEnds {
   }
 
   /** The client has gone, for whatever reason. The upstream stream stays as long as rooms hang on it. */
-  clientGone(reason: string, how: Going = 'ended'): void {
+  clientGone(reason: string, how: Going = 'ended', goesOnMs?: number): void {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
     const { legs, account, attendance, events, log, port } = this.#session;
@@ -97,7 +98,7 @@ export class SessionEnds {
     this.#session.clientState().passHeld();
     const mayPark = this.mayPark(how);
     const unseen = hibernation.leaveBehind(how === 'shutdown', mayPark);
-    account.removeSession(port, { unseen, mayPark });
+    account.removeSession(port, { unseen, mayPark, goesOnMs });
     if (this.#isServerGone) events.over();
   }
 
@@ -156,7 +157,7 @@ export class SessionEnds {
   /** What its streams had and have not passed on goes with the session to another node, and is nobody's here. */
   goesElsewhere(): void {
     this.#isServerGone = true;
-    this.clientGone('goes on elsewhere');
+    this.clientGone('goes on elsewhere', 'ended', this.#session.legs.resumableMs);
     this.#session.account.loseCarrier(this.#session.carrierId);
   }
 

@@ -30,8 +30,14 @@ scenario(
       heard.push(`witness: ${text}`);
       await shows();
     };
+    // The list of those present is drawn after what it is drawn from has come.
+    const presents = async (...nicks: string[]) => {
+      const isShown = async () => `${await web.present(room)}` === `${nicks}`;
+      await until('converse.js shows who is there', isShown).catch(() => {});
+      assert.equal(await web.present(room), nicks);
+    };
     await web.join(room, 'al');
-    assert.equal(await web.present(room), ['al', 'witness']);
+    await presents('al', 'witness');
     await bobSays('good morning');
     await web.say(room, 'and to you');
     const spoken = `<message type='groupchat' from='${room}/al'><body>and to you</body></message>`;
@@ -48,7 +54,7 @@ scenario(
     await web.page.reload();
     await web.isInside(room);
     await bobSays('welcome back');
-    assert.equal(await web.present(room), ['al', 'witness']);
+    await presents('al', 'witness');
     assert.equal(await witness.sees(), []);
     await web.leave(room);
     const behind = await witness.say('who is left?');

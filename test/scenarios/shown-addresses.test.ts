@@ -1,4 +1,4 @@
-/** In rooms that show addresses clients of the proxy see devices, also where a stream of the proxy's own carries the account (J8). */
+/** In rooms that show addresses clients of a node see devices, also where a stream of that node's own carries the account (J8). */
 import {
   assert,
   type Client,
@@ -23,18 +23,18 @@ async function seen(client: Client, presence: string): Promise<string | undefine
 scenario(
   'J8',
   'a room that shows addresses shows those of devices: of who joined first, then of the next, of the last as it leaves',
-  async ({ room, login }) => {
-    const owner = await login('bob');
+  async ({ room, login, node: through }) => {
+    const owner = await login('bob', { through });
     await createRoom(owner, `${room}/bo`, { whois: 'anyone' });
-    const desk = await login('alice', { device: 'desk' });
-    const phone = await login('alice', { device: 'phone' });
+    const desk = await login('alice', { device: 'desk', through });
+    const phone = await login('alice', { device: 'phone', through });
     await joinRoom(desk, `${room}/al`);
     assert.is(await seen(owner, `<presence from='${room}/al'/>`), desk.jid);
     await joinRoom(phone, `${room}/al`);
     await leaveRoom(desk, `${room}/al`);
     await phone.fence({ room });
 
-    const newcomer = await login('carol');
+    const newcomer = await login('carol', { through });
     const { occupants } = await joinRoom(newcomer, `${room}/ca`);
     const al = occupants.find((one) => one.from === `${room}/al`);
     assert.is(addressIn(al), phone.jid);
@@ -49,10 +49,10 @@ scenario(
   { config: { leave: { grace: '0s' } } },
 );
 
-scenario('J8', 'who is invited is told of a device', async ({ room, login }) => {
-  const desk = await login('alice', { device: 'desk' });
+scenario('J8', 'who is invited is told of a device', async ({ room, login, node: through }) => {
+  const desk = await login('alice', { device: 'desk', through });
   await createRoom(desk, `${room}/al`);
-  const bob = await login('bob');
+  const bob = await login('bob', { through });
   const invitation = `<x xmlns='${ns.mucUser}'><invite to='${bob.bareJid}'><reason>come</reason></invite></x>`;
   desk.send(`<message id='inv' to='${room}'>${invitation}</message>`);
   const isInvited = (one: Element) => one.from === room && one.at('x', 'invite') !== undefined;
@@ -65,10 +65,10 @@ scenario('J8', 'who is invited is told of a device', async ({ room, login }) => 
 scenario(
   'J8',
   'voice is given to the device that a moderator sees asking for it',
-  async ({ room, login }) => {
-    const owner = await login('bob');
+  async ({ room, login, node: through }) => {
+    const owner = await login('bob', { through });
     await createRoom(owner, `${room}/bo`, { moderatedroom: '1' });
-    const desk = await login('alice', { device: 'desk' });
+    const desk = await login('alice', { device: 'desk', through });
     await joinRoom(desk, `${room}/al`);
     const mute = `<query xmlns='${ns.mucAdmin}'><item nick='al' role='visitor'/></query>`;
     await owner.iq(`<iq type='set' to='${room}'>${mute}</iq>`);

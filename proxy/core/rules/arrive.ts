@@ -19,6 +19,7 @@ import { retire } from './retire.ts';
 import { presenceContent } from './shown.ts';
 import { bePatient, settleStranded } from './stranded.ts';
 import { takeUp } from './take-up.ts';
+import { arrived } from './travellers.ts';
 
 /** How long the messages of a stream that has come are compared with what was heard elsewhere before (ms). */
 const OVERLAP_MS = 15_000;
@@ -39,6 +40,7 @@ export function arrive(turn: Turn, arrival: Arrival): void {
   if (carriers.some(({ kind }) => kind === 'account-stream')) state.accountStream = 'ready';
   for (const room of watched) takeOn(turn, room);
   for (const one of known) takeIn(turn, one);
+  for (const session of sessions) arrived(turn, session);
   if (estate) takeUp(turn, estate);
   for (const [id, pending] of requests) {
     state.requests.set(id, pending);

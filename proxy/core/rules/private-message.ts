@@ -5,17 +5,17 @@
 
 import { Edit, readdress } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
-import type { Stanza } from '../../xml/stanza.ts';
+import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { memberIds } from '../carriers.ts';
-import { keepPrivate, unkeepPrivate } from '../kept.ts';
+import { keepOne, unkeepPrivate } from '../kept.ts';
 import { nudgeMembers } from '../nudge.ts';
-import { nickOf } from '../occupancy.ts';
+import { detach, nickOf } from '../occupancy.ts';
 import { retractionOf } from '../retraction.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { isAnsweredBy, noteSent, takeSent } from './groupchat.ts';
 import { throughCarrier } from './outbound.ts';
+import { keepCarbon, keepForTravellers } from './travellers.ts';
 
 /** A joined session writes to an occupant, or sends the room an invitation, a voice request or the like. */
 export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -29,20 +29,21 @@ export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanz
 function showSiblings(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
   if (stanza.root.child('private', NS.carbons) || stanza.root.child('no-copy', NS.hints)) return;
   const { state, out } = turn;
-  for (const id of room.members.keys()) {
-    const sibling = state.sessions.get(id);
-    if (!sibling || id === session.id || !sibling.carbons) continue;
+  const carbon = (jid: string): string => {
     const edit = new Edit(stanza);
     edit.setAttr(stanza.root, 'from', session.jid);
     if (!stanza.root.attr('xmlns')) edit.setAttr(stanza.root, 'xmlns', NS.client);
     const copy = edit.toBuffer().toString('utf8');
-    out.toSession(
-      id,
-      `<message from='${escapeXml(state.bare)}' to='${escapeXml(sibling.jid)}' type='${escapeXml(stanza.type ?? 'normal')}'>` +
-        `<sent xmlns='${NS.carbons}'><forwarded xmlns='${NS.forward}'>${copy}</forwarded></sent></message>`,
-      stanza,
+    return (
+      `<message from='${escapeXml(state.bare)}' to='${escapeXml(jid)}' type='${escapeXml(stanza.type ?? 'normal')}'>` +
+      `<sent xmlns='${NS.carbons}'><forwarded xmlns='${NS.forward}'>${copy}</forwarded></sent></message>`
     );
+  };
+  for (const id of room.members.keys()) {
+    const sibling = state.sessions.get(id);
+    if (sibling && id !== session.id && sibling.carbons) out.toSession(id, carbon(sibling.jid), stanza);
   }
+  keepCarbon(turn, room, (jid) => parseStanza(Buffer.from(carbon(jid)), stanza.declarations));
 }
 
 /** A private message, invitation, form or notice from the room's side. */
@@ -52,8 +53,11 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     out.drop('overlap');
     return;
   }
+  const one = { stanza: detach(stanza), at: turn.now };
+  keepForTravellers(turn, room, one);
   if (room.members.size > 0) {
-    out.fork(memberIds(room), stanza);
+    // No log has it for those who are told what they lack later.
+    out.fork([...room.members.keys()], stanza);
     nudgeMembers(turn, room, stanza);
     return;
   }
@@ -63,7 +67,7 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     out.drop('no-session');
     return;
   }
-  keepPrivate(turn, room, stanza);
+  keepOne(turn, room, one);
 }
 
 /** An error to something that one session has sent (M2): to that session alone. */

@@ -1,13 +1,12 @@
 /**
  * Sessions come and go (L3): going is not leaving. What a session carried for others is handed over before its stream ends.
  */
-import type { Stanza } from '../../xml/stanza.ts';
 import { isReplaceable } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { forgetNudges } from '../nudge.ts';
 import { detach } from '../occupancy.ts';
 import { RoomSet } from '../room-set.ts';
-import type { Session, SessionId, Turn } from '../state.ts';
+import type { Session, Turn } from '../state.ts';
 import { noteCursors } from './cursor.ts';
 import { forsake } from './forsaken.ts';
 import { ghostGone, letGo } from './ghost.ts';
@@ -19,8 +18,10 @@ import { isWorthParking, park } from './parking.ts';
 import { abandonRooms, retire } from './retire.ts';
 import { showWithout } from './shown.ts';
 import { deliverKept } from './strangers.ts';
+import { setOut } from './travellers.ts';
 
 type Bound = Extract<Input, { kind: 'session-bound' }>;
+type Gone = Extract<Input, { kind: 'session-gone' }>;
 type Presence = Extract<Input, { kind: 'session-presence' }>;
 
 export function sessionBound(turn: Turn, bound: Bound): void {
@@ -64,11 +65,12 @@ export function sessionBound(turn: Turn, bound: Bound): void {
   reconcile(turn);
 }
 
-/** `unseen`: what its client was given and has not acknowledged; undefined where it acknowledges nothing. `mayPark`: see inputs.ts. */
-export function sessionGone(turn: Turn, id: SessionId, unseen: readonly Stanza[] | undefined, mayPark = false): void {
+/** See inputs.ts. */
+export function sessionGone(turn: Turn, { session: id, unseen, mayPark = false, goesOnMs }: Gone): void {
   const { state, out } = turn;
   const session = state.sessions.get(id);
   if (!session) return;
+  if (goesOnMs !== undefined) setOut(turn, session, goesOnMs);
   letGo(turn, session);
   noteCursors(turn, session, unseen);
   state.sessions.delete(id);

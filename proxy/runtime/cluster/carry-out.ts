@@ -25,7 +25,11 @@ export function carryOut(part: Part, visit: Visit, item: EffectItem, reading: Re
     case 'fork': {
       const stanza = reading.stanza(item.stanza);
       mirror.noteShown(stanza);
-      ports.fork(item.sessions, stanza);
+      const missing = ports.fork(item.sessions, stanza);
+      // One that goes on elsewhere may still be given it there; what was said to all it is told by the room's log.
+      if (missing && stanza.name === 'message' && stanza.type !== 'groupchat') {
+        for (const session of missing) visit.input({ kind: 'session-missed', session, stanza });
+      }
       return;
     }
     case 'to-session': {

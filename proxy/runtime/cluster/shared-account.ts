@@ -70,7 +70,7 @@ export class SharedAccount implements Account, Part {
     const sources = new DistantSources((session, rests) => this.input({ kind: 'session-rests', session, rests }));
     this.ports.sourceElsewhere = (id) => sources.of(id);
     this.accountStream = new AccountStreamKeeper(bare, deps, this.ports, this);
-    this.waiting = new Waiting(settings.joinTimeoutMs, (happening) => this.refuse(happening));
+    this.waiting = new Waiting(settings.joinTimeoutMs, this.mirror, (happening) => this.refuse(happening));
     this.#residency = new Residency(this);
   }
 
@@ -110,7 +110,7 @@ export class SharedAccount implements Account, Part {
   /** What is small waits in the rules' own queue, stanzas wait bounded. */
   #inputWhilePaused(home: { input(input: Input): void }, happening: Happening): void {
     if (!('stanza' in happening)) {
-      home.input(happening);
+      if (!this.waiting.add(happening)) home.input(happening);
       return;
     }
     const room = happening.kind === 'session-stanza' ? entered(happening.stanza) : undefined;
@@ -173,16 +173,18 @@ export class SharedAccount implements Account, Part {
     for (const { session, stanza } of requests.values()) this.refuse({ kind: 'session-stanza', session, stanza });
   }
 
-  removeSession(session: SessionPort, { unseen, mayPark }: Departure = {}): void {
+  removeSession(session: SessionPort, { unseen, mayPark, goesOnMs }: Departure = {}): void {
     const { id } = session;
+    // What it has said comes first, and may need its stream.
+    const isLate = this.waiting.has(id);
     this.ports.sessions.delete(id);
     const carrier = this.seats.get(id)?.carrier;
     this.seats.delete(id);
-    this.mirror.dropSession(id);
+    if (!isLate) this.mirror.dropSession(id);
     this.deps.store.removeSession(this.bare, id);
-    this.input({ kind: 'session-gone', session: id, unseen, ...(mayPark && { mayPark }) });
+    this.input({ kind: 'session-gone', session: id, unseen, ...(mayPark && { mayPark }), goesOnMs });
     // Nobody knows of it yet, and no room hangs on it.
-    if (this.#residency.isUnknown && carrier?.rooms.size === 0) this.free(carrier.id);
+    if (this.#residency.isUnknown && !isLate && carrier?.rooms.size === 0) this.free(carrier.id);
     this.settle();
   }
 
@@ -207,7 +209,8 @@ export class SharedAccount implements Account, Part {
   /** The home could not be asked for long: what has waited for it is refused, never passed over in silence (C3). */
   refuse(happening: Happening): void {
     if (happening.kind !== 'session-stanza') {
-      this.deps.metrics.drops.inc({ reason: 'no-home' });
+      if (happening.kind === 'session-gone') this.#goneAtLast(happening);
+      else this.deps.metrics.drops.inc({ reason: 'no-home' });
       return;
     }
     const { session, stanza } = happening;
@@ -216,6 +219,20 @@ export class SharedAccount implements Account, Part {
     const answer = refusal(stanza, room !== undefined);
     if (answer !== undefined) this.ports.sessions.get(session)?.send(answer, stanza);
     else this.deps.metrics.drops.inc({ reason: 'no-home' });
+  }
+
+  /** It has gone, and what it had said was refused. */
+  #goneAtLast(gone: Extract<Happening, { kind: 'session-gone' }>): void {
+    const carrier = this.mirror.sessions.get(gone.session)?.carrier;
+    this.mirror.dropSession(gone.session);
+    if (this.state) this.input(gone);
+    else if (carrier !== undefined) this.free(carrier);
+    this.settle();
+  }
+
+  /** A join of the session is on its way to the home: whether it will go by the session's stream is not known yet. */
+  isJoining(session: SessionId): boolean {
+    return this.waiting.has(session) || (!this.state && this.mirror.unanswered.isJoining(session));
   }
 
   // From other nodes.

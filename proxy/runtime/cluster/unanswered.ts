@@ -27,6 +27,10 @@ export class Unanswered {
     this.#joins.set(name, [copyOf(stanza), ...(this.#joins.get(name) ?? []).slice(1)]);
   }
 
+  isJoining(session: SessionId): boolean {
+    return [...this.#joins.keys()].some((name) => name.startsWith(`${session} `));
+  }
+
   /** The session sends something behind its join; false: no join is under way. */
   follow(session: SessionId, room: BareKey, stanza: Stanza): boolean {
     const asked = this.#joins.get(nameOf(session, room));

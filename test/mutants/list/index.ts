@@ -34,6 +34,7 @@ import { shown } from './shown.ts';
 import { sleeping } from './sleeping.ts';
 import { store } from './store.ts';
 import { streams } from './streams.ts';
+import { travelling } from './travelling.ts';
 import { trouble } from './trouble.ts';
 
 /** By the name under which a run can ask for them. */
@@ -68,6 +69,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   store,
   trouble,
   returning,
+  travelling,
   sealed,
   edge,
   parting,

@@ -67,8 +67,8 @@ export const messages: readonly Mutant[] = [
   {
     name: 'a private message goes to one joined session',
     file: 'core/rules/private-message.ts',
-    find: '    out.fork(memberIds(room), stanza);\n',
-    put: '    out.fork(memberIds(room).slice(0, 1), stanza);\n',
+    find: '    out.fork([...room.members.keys()], stanza);\n',
+    put: '    out.fork([...room.members.keys()].slice(0, 1), stanza);\n',
     kills: { private: ['M3 a private message reaches'], groupchat: ['M9'], 'direct-device': ['S3 two sessions'] },
   },
   {
@@ -110,8 +110,8 @@ export const messages: readonly Mutant[] = [
   {
     name: 'siblings get carbons also when they have switched them off',
     file: 'core/rules/private-message.ts',
-    find: ' || !sibling.carbons) continue;',
-    put: ') continue;',
+    find: ' && sibling.carbons) out.toSession',
+    put: ') out.toSession',
     kills: { private: ['M3 a sibling that has switched carbons off'] },
   },
   {
@@ -124,7 +124,7 @@ export const messages: readonly Mutant[] = [
   {
     name: 'a private message that nobody could take is forgotten',
     file: 'core/kept.ts',
-    find: '  kept.push({ stanza: detach(stanza), at: turn.now });\n',
+    find: '  kept.push(one);\n',
     put: '',
     kills: { private: ['M6'] },
   },

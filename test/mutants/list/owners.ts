@@ -24,8 +24,8 @@ export const owners: readonly Mutant[] = [
   {
     name: 'what a room says to the account reaches one device',
     file: 'core/rules/private-message.ts',
-    find: '    out.fork(memberIds(room), stanza);\n    nudgeMembers',
-    put: '    out.fork(memberIds(room).slice(0, 1), stanza);\n    nudgeMembers',
+    find: '    out.fork([...room.members.keys()], stanza);\n    nudgeMembers',
+    put: '    out.fork([...room.members.keys()].slice(0, 1), stanza);\n    nudgeMembers',
     kills: { 'owners-people': ['L4 a request for voice'], invitations: ['M3 who declines'] },
   },
   {
@@ -53,8 +53,8 @@ export const owners: readonly Mutant[] = [
   {
     name: 'a sibling that sleeps is not shown what another device sends',
     file: 'core/rules/private-message.ts',
-    find: ' || !sibling.carbons) continue;',
-    put: ' || !sibling.carbons || sibling.isHibernating) continue;',
+    find: ' && sibling.carbons) out.toSession',
+    put: ' && sibling.carbons && !sibling.isHibernating) out.toSession',
     kills: { 'private-siblings': ['M3 private messages that come and go'] },
   },
   {

@@ -1,0 +1,94 @@
+/**
+ * A session that goes on at another node is in no room between its end here and its coming there: until its client comes back, where its
+ * node has stopped. What is said in its rooms is known from their logs; what was written in private (M3) is in none, and is kept here for it,
+ * bounded. So is what was on its way to the node that it has left, which gives it back.
+ */
+import { bareKey } from '../../xml/address.ts';
+import type { Stanza } from '../../xml/stanza.ts';
+import { takeKept } from '../kept.ts';
+import { isWorthKeeping } from '../letter.ts';
+import { detach } from '../occupancy.ts';
+import { delayed } from '../replay.ts';
+import type { KeptPrivate, Occupancy, Session, SessionId, Traveller, Turn } from '../state.ts';
+
+/** What is kept for one session, and its bytes; beyond this the oldest goes. */
+const MOST = { count: 100, bytes: 256 * 1024 };
+
+/** The session has gone, and may come from elsewhere within this time (ms). To be called while the account still has it. */
+export function setOut({ state, out }: Turn, session: Session, withinMs: number): void {
+  const { id, jid, carbons, rooms } = session;
+  if (rooms.size === 0 || hasArrived(state.sessions.values(), id)) return;
+  state.travellers.set(id, { jid, carbons, rooms: [...rooms], letters: [] });
+  out.setTimer(`travels ${id}`, withinMs);
+}
+
+function hasArrived(sessions: Iterable<Session>, id: SessionId): boolean {
+  for (const { former } of sessions) if (former === id) return true;
+  return false;
+}
+
+/** It does not come any more. Who else was in the room has been given what was kept, or the next one will be. */
+export function notArrived({ state }: Turn, id: SessionId): void {
+  state.travellers.delete(id);
+}
+
+/** A private message, as the devices that are in the room are given it. */
+export function keepForTravellers(turn: Turn, room: Occupancy, one: KeptPrivate): void {
+  if (turn.state.travellers.size === 0 || !isWorthKeeping(one.stanza)) return;
+  for (const traveller of turn.state.travellers.values()) {
+    if (traveller.rooms.includes(room.key)) keep(turn, traveller, { ...one, room: room.key, isOwn: false });
+  }
+}
+
+/** What another device has written: `carbon` makes it one under the address of the one that travels. */
+export function keepCarbon(turn: Turn, room: Occupancy, carbon: (jid: string) => Stanza): void {
+  for (const traveller of turn.state.travellers.values()) {
+    if (!traveller.carbons || !traveller.rooms.includes(room.key)) continue;
+    keep(turn, traveller, { stanza: carbon(traveller.jid), at: turn.now, room: room.key, isOwn: true });
+  }
+}
+
+function keep({ out }: Turn, { letters }: Traveller, one: Traveller['letters'][number]): void {
+  letters.push(one);
+  let bytes = letters.reduce((sum, { stanza }) => sum + stanza.length, 0);
+  while (letters.length > MOST.count || bytes > MOST.bytes) {
+    bytes -= letters.shift()?.stanza.length ?? 0;
+    out.drop('queue-full');
+  }
+}
+
+/** A private message has come to the node that the session has left. */
+export function missed(turn: Turn, id: SessionId, stanza: Stanza): void {
+  const { state, out, now } = turn;
+  const key = bareKey(stanza.from ?? '');
+  const room = key === undefined ? undefined : state.rooms.get(key);
+  const traveller = state.travellers.get(id);
+  const arrived = [...state.sessions.values()].find(({ former }) => former === id);
+  if (!room || !isWorthKeeping(stanza)) out.drop('no-session');
+  else if (arrived && room.members.has(arrived.id)) out.fork([arrived.id], delayed(stanza, room.name, now));
+  else if (traveller) keep(turn, traveller, { stanza: detach(stanza), at: now, room: room.key, isOwn: false });
+  else out.drop('no-session');
+}
+
+/** The session has come, under its new name, and is in its rooms: it is given what was written meanwhile. */
+export function arrived(turn: Turn, session: Session): void {
+  const { state, out } = turn;
+  const { id, former, rooms } = session;
+  const letters = former === undefined ? [] : (state.travellers.get(former)?.letters ?? []);
+  if (former !== undefined) {
+    // That one has ended, though its node has not said so yet: nothing more is on its way to it.
+    for (const key of rooms)
+      if (state.rooms.get(key)?.members.delete(former)) out.push({ kind: 'store-leave', room: key, session: former });
+    state.travellers.delete(former);
+    out.clearTimer(`travels ${former}`);
+  }
+  for (const key of rooms) {
+    const room = state.rooms.get(key);
+    if (!room?.members.has(id)) continue;
+    const own = letters.filter((one) => one.room === key);
+    // While nobody was in the room it was kept for whoever comes next.
+    const kept = takeKept(turn, room).filter(({ stanza }) => !own.some((one) => one.stanza === stanza));
+    for (const { stanza, at } of kept) out.fork([id], delayed(stanza, room.name, at));
+    for (const { stanza, at, isOwn } of own) out.fork([id], isOwn ? stanza : delayed(stanza, room.name, at));
+  }
+}

@@ -1,0 +1,141 @@
+/** Private messages, and sessions that go on at another node (rules/travellers.ts): each is given them once, whatever comes first. */
+import { knownRoom } from '../../proxy/core/arrival.ts';
+import { presentationOf } from '../../proxy/core/rules/join.ts';
+import type { SessionId } from '../../proxy/core/state.ts';
+import { factsOf, watchedRoom } from '../../proxy/core/watch.ts';
+import { parseStanza } from '../../proxy/xml/stanza.ts';
+import { assert, suite } from '../support/suite.ts';
+import { ROOM, settings, World } from './world.ts';
+
+const test = suite('sessions that travel');
+
+const TRAVEL_MS = 60_000;
+
+/** An account stream in the room, and as many sessions. */
+function inside(count: number): { world: World; ids: SessionId[] } {
+  const world = new World();
+  const ids = Array.from({ length: count }, () => world.bind());
+  world.input({ kind: 'credentials', known: true });
+  for (const id of ids) world.join(id);
+  world.accountStream(true);
+  world.settle();
+  return { world, ids };
+}
+
+function writes(world: World, body: string): void {
+  const [carrier] = [...world.state.carriers.values()].filter(({ kind }) => kind === 'account-stream');
+  world.arrives(
+    carrier?.id as never,
+    `<message type='chat' id='${body}' from='${ROOM}/bob' to='${carrier?.jid}'><body>${body}</body></message>`,
+  );
+}
+
+function setsOut(world: World, session: SessionId): void {
+  world.input({ kind: 'session-gone', session, goesOnMs: TRAVEL_MS });
+}
+
+/** It comes from the other node, in the room as it was. */
+function arrives(world: World, former: SessionId): SessionId {
+  const id = world.bind();
+  const session = world.state.sessions.get(id);
+  const carrier = session && world.state.carriers.get(session.carrier);
+  const room = [...world.state.rooms.values()][0];
+  if (!session || !carrier || !room) throw new Error('no session');
+  const facts = factsOf(room, 0);
+  const watched = watchedRoom(facts, settings);
+  const presentation = presentationOf(parseStanza(`<presence to='${ROOM}/alice'/>`), world.now);
+  watched.members.set(id, { asked: 'alice', presentation, lag: undefined });
+  const known = knownRoom(watched, facts, new Set(), undefined, world.now);
+  const arrival = { sessions: [{ ...session, former }], carriers: [carrier], watched: [], known: [known] };
+  world.input({ kind: 'arrive', arrival });
+  return id;
+}
+
+/** Bodies of private messages, in order; `+` where it is said that they are late. */
+function letters(world: World, id: SessionId): string[] {
+  const all = world.client(id).told.filter(({ name, type }) => name === 'message' && type === 'chat');
+  const isLate = (one: (typeof all)[number]): boolean => one.root.child('delay', 'urn:xmpp:delay') !== undefined;
+  return all.map((one) => `${one.root.child('body')?.text()}${isLate(one) ? '+' : ''}`);
+}
+
+test('what is written meanwhile is given to who has stayed at once, and to who comes when it is there', () => {
+  const { world, ids } = inside(2);
+  const [traveller, stays] = ids as [SessionId, SessionId];
+  writes(world, 'before');
+  setsOut(world, traveller);
+  writes(world, 'first');
+  writes(world, 'second');
+  const id = arrives(world, traveller);
+  writes(world, 'after');
+  assert.equal(letters(world, stays), ['before', 'first', 'second', 'after']);
+  assert.equal(letters(world, id), ['first+', 'second+', 'after']);
+  assert.equal(letters(world, arrives(world, traveller)), []);
+  assert.is(world.state.travellers.size, 0);
+});
+
+test('what nobody was there to take each that comes is given once: of two that travel, both', () => {
+  const { world, ids } = inside(2);
+  const [one, other] = ids as [SessionId, SessionId];
+  setsOut(world, one);
+  writes(world, 'to the other');
+  setsOut(world, other);
+  writes(world, 'to nobody');
+  const first = arrives(world, one);
+  const second = arrives(world, other);
+  assert.equal(letters(world, first), ['to the other+', 'to nobody+']);
+  assert.equal(letters(world, second), ['to nobody+']);
+  assert.equal([...world.state.rooms.values()][0]?.kept, []);
+});
+
+for (const when of ['before', 'after'] as const) {
+  test(`what the node that it has left gives back ${when} its coming is given to it`, () => {
+    const { world, ids } = inside(2);
+    const [traveller, stays] = ids as [SessionId, SessionId];
+    setsOut(world, traveller);
+    const stanza = parseStanza(
+      `<message type='chat' id='m' from='${ROOM}/bob' to='x'><body>on its way</body></message>`,
+    );
+    if (when === 'before') world.input({ kind: 'session-missed', session: traveller, stanza });
+    const id = arrives(world, traveller);
+    if (when === 'after') world.input({ kind: 'session-missed', session: traveller, stanza });
+    assert.equal(letters(world, id), ['on its way+']);
+    assert.equal(letters(world, stays), []);
+  });
+}
+
+test('one that comes before its earlier node has said that it is gone is given nothing twice', () => {
+  const { world, ids } = inside(1);
+  const [traveller] = ids as [SessionId];
+  const id = arrives(world, traveller);
+  writes(world, 'there already');
+  setsOut(world, traveller);
+  writes(world, 'more');
+  assert.equal(letters(world, id), ['there already', 'more']);
+  assert.equal(letters(world, traveller), []);
+  assert.is(world.state.travellers.size, 0);
+});
+
+test('for one that does not come in time nothing is kept, and of too much the oldest goes and is counted', () => {
+  const { world, ids } = inside(2);
+  const [traveller] = ids as [SessionId];
+  setsOut(world, traveller);
+  for (let count = 0; count < 103; count += 1) writes(world, `letter ${count}`);
+  assert.is(world.state.travellers.get(traveller)?.letters.length, 100);
+  assert.is(world.counted.filter((one) => one.kind === 'drop' && one.reason === 'queue-full').length, 3);
+  assert.is(world.timers.get(`travels ${traveller}`) !== undefined, true);
+  world.input({ kind: 'timer', key: `travels ${traveller}` });
+  assert.is(world.state.travellers.size, 0);
+  assert.equal(letters(world, arrives(world, traveller)), []);
+});
+
+test('chat states are not kept', () => {
+  const { world, ids } = inside(2);
+  const [traveller] = ids as [SessionId];
+  setsOut(world, traveller);
+  const [carrier] = [...world.state.carriers.values()].filter(({ kind }) => kind === 'account-stream');
+  const composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+  world.arrives(carrier?.id as never, `<message type='chat' from='${ROOM}/bob' to='x'>${composing}</message>`);
+  assert.equal(world.state.travellers.get(traveller)?.letters, []);
+});
+
+test.run();
