@@ -294,7 +294,10 @@ class ProxyApp implements App {
       negotiation.end({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     }
     await this.#cluster?.drain(this.#config.drain.timeoutMs);
-    if (this.#cluster) await this.#accounts.transferAll();
+    if (this.#cluster) {
+      await this.#accounts.transferAll();
+      await this.#accounts.leaveParked();
+    }
     this.#accounts.shutDown();
     await this.#cluster?.farewell();
     this.#cluster?.close();

@@ -41,7 +41,7 @@ import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
 import { moveTimeout, offerAgain, reconcile, retryMove } from './rules/move.ts';
 import { belated, endOverdue, noteOverdue } from './rules/overdue.ts';
-import { parkedStanza, tendParked } from './rules/parking.ts';
+import { parkedDropped, parkedStanza, tendParked } from './rules/parking.ts';
 import { roomStanza } from './rules/room-stanza.ts';
 import { askSilent, selfPingTimeout, watchSilence } from './rules/self-ping.ts';
 import { sessionStanza } from './rules/session-stanza.ts';
@@ -163,6 +163,9 @@ function dispatch(turn: Turn, input: Input): void {
       return;
     case 'carriers-leave':
       carriersLeave(turn, input.carriers, input.mayOpen);
+      return;
+    case 'parked-stream-dropped':
+      parkedDropped(turn, input.carrier);
       return;
     case 'session-rests':
       turn.out.push({ kind: 'rest-session', session: input.session, rests: input.rests });

@@ -129,6 +129,8 @@ export type Input =
   | { readonly kind: 'account-stream-failed'; readonly final: boolean }
   /** The account is to do without these streams, whose node is about to stop. `mayOpen`: another node can open an account stream. */
   | { readonly kind: 'carriers-leave'; readonly carriers: readonly CarrierId[]; readonly mayOpen: boolean }
+  /** Its node is about to stop, and drops the parked stream as it is: the server keeps it for a while, and its places in rooms with it. */
+  | { readonly kind: 'parked-stream-dropped'; readonly carrier: CarrierId }
   /** A stream on another node than the session has enough of it for now, or can take more (M9a). */
   | { readonly kind: 'session-rests'; readonly session: SessionId; readonly rests: boolean }
   /** This home is none any more: what is waited for here will not be answered. */

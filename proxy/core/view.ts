@@ -9,8 +9,6 @@ export interface AccountView {
   readonly bare: string;
   readonly settings: Settings;
   readonly services: Services;
-  /** Whether the account is in any room. */
-  readonly rooms: { readonly size: number };
   readonly carriers: { values(): Iterable<Pick<Carrier, 'jid' | 'rooms'>> };
   /** Ids that the account waits for an answer under. */
   readonly requests: { readonly size: number; has(id: string): boolean };

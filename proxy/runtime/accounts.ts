@@ -3,6 +3,7 @@
  * connection lingers (DESIGN "Resources").
  */
 
+import type { EstateRoom } from '../core/estate.ts';
 import { renamed } from '../core/passage.ts';
 import type { AccountView } from '../core/view.ts';
 import { type Leg, SILENT } from '../net/leg.ts';
@@ -20,6 +21,7 @@ import type {
   ResumeRequest,
 } from './bound-session.ts';
 import type { Cluster } from './cluster/cluster.ts';
+import { roomsOn } from './cluster/left-streams.ts';
 import type { AccountDeps } from './deps.ts';
 import { Recall, resumeKey } from './recall.ts';
 import { ClientSession } from './session.ts';
@@ -83,7 +85,7 @@ export class Accounts {
     const session: ClientSession = new ClientSession(bound, this.#askedFor(bound), account, this.#deps, events);
     this.#sessions.add(session);
     if (bound.password) account.offerCredentials(bound.password, bound.host);
-    await this.#readCursors(account, session);
+    await Promise.all([this.#readCursors(account, session), this.#inherit(session)]);
     session.start();
   }
 
@@ -99,6 +101,14 @@ export class Accounts {
     if (device === undefined) return;
     const cursors = await this.#deps.store.readCursors(bare, device);
     if (cursors.size > 0) account.input({ kind: 'session-cursors', session: id, cursors });
+  }
+
+  /** The account may be in rooms still by streams that a node has left to the server when it stopped. */
+  async #inherit({ bare }: ClientSession): Promise<void> {
+    const key = accountKey(bare);
+    if (!this.#cluster?.left.isKnown(key)) return;
+    const rooms = await this.#cluster.left.take(key);
+    if (rooms) this.#cluster.find(key)?.inherit({ rooms, lingerMs: this.#deps.config.lingerMs });
   }
 
   #over(session: ClientSession): void {
@@ -143,6 +153,25 @@ export class Accounts {
     // All of them as they are now: what one of them lets go of concerns the others.
     const puts = [...this.#resumable].map(([key, session]) => this.#record(key, session));
     await Promise.all(puts.map((put) => put?.()));
+  }
+
+  /** This node is about to stop: of parked streams that the server keeps the next node is told what it needs to know. */
+  async leaveParked(): Promise<void> {
+    const cluster = this.#cluster;
+    if (!cluster) return;
+    const left = new Map<BareKey, { resources: string[]; rooms: EstateRoom[]; ms: number }>();
+    for (const { bare, jid, carrierId, leftMs } of this.#sessions) {
+      const key = accountKey(bare);
+      const state = cluster.find(key)?.state;
+      // Where the home is elsewhere, the account goes on there.
+      if (leftMs === undefined || !state) continue;
+      const all = left.get(key) ?? { resources: [], rooms: [], ms: 0 };
+      all.resources.push(resourceOf(jid));
+      all.rooms.push(...roomsOn(state, carrierId));
+      all.ms = Math.max(all.ms, leftMs);
+      left.set(key, all);
+    }
+    await Promise.all([...left].map(([key, { ms, ...streams }]) => cluster.left.put(key, streams, ms)));
   }
 
   /** Writes the session down; it is over here with the step that is returned. Undefined: nobody else could resume it. */
@@ -286,8 +315,10 @@ export class Accounts {
     if (asked === undefined || asked === '' || userHint === undefined) return asked;
     const local = splitJid(userHint).local || userHint;
     const named = `${local}@${domain}`;
-    const view = this.#view(accountKey(named)) ?? this.#view(bareKey(named) ?? ('' as BareKey));
-    if (!view || !carriesRooms(view, asked, this.#deps.now())) return asked;
+    const key = accountKey(named);
+    const view = this.#view(key) ?? this.#view(bareKey(named) ?? ('' as BareKey));
+    const isLeft = this.#cluster?.left.resources(key).some((one) => nickKey(one) === nickKey(asked)) === true;
+    if (!isLeft && !(view && carriesRooms(view, asked, this.#deps.now()))) return asked;
     // As the server will write it, so that the session is known again when it is bound.
     const own = nickKey(asked) ?? asked;
     const given = `${own}-${this.#deps.token().slice(0, 6)}`;

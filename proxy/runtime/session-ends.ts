@@ -143,15 +143,37 @@ export class SessionEnds {
     this.clientGone('replaced');
   }
 
+  /** How long the server keeps its parked stream when this node stops (ms); undefined: the stream is not parked, or ends. */
+  get leftMs(): number | undefined {
+    const { legs, parking } = this.#session;
+    return parking.isTaken && !parking.isFree && !this.#isServerGone ? legs.keptMs : undefined;
+  }
+
   /** The proxy shuts down. */
   shutDown(): void {
     const { account, carrierId, legs, parking } = this.#session;
+    if (this.leftMs !== undefined) {
+      this.#leaveToServer();
+      return;
+    }
     // What the rooms, and those who have written to its client, are owed is said first.
     if (parking.isTaken) account.input({ kind: 'carriers-leave', carriers: [carrierId], mayOpen: false });
     legs.client.error({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     this.#isOrderly = true;
     this.clientGone('shutdown', 'shutdown');
     if (!this.#isServerGone) legs.server.end();
+  }
+
+  /**
+   * A parked stream of a client that managed it (XEP-0198): nobody can resume it, and yet the server keeps it for as long as it said, and
+   * the account's place in its rooms. A session that comes until then, on whatever node, joins beside it, unseen where a nick can be shared.
+   */
+  #leaveToServer(): void {
+    const { account, carrierId, legs, events } = this.#session;
+    account.input({ kind: 'parked-stream-dropped', carrier: carrierId });
+    legs.suspend();
+    this.loseServer();
+    events.over();
   }
 
   /** What its streams had and have not passed on goes with the session to another node, and is nobody's here. */

@@ -105,6 +105,11 @@ export class SessionLegs {
     return this.resumableMs === undefined ? undefined : this.#managed?.previd;
   }
 
+  /** How long the server keeps the session when its connection drops now (ms); undefined: not at all. */
+  get keptMs(): number | undefined {
+    return this.isOwn || this.isSuspended ? undefined : this.resumableMs;
+  }
+
   /** The proxy keeps the session by itself when the client drops, and its stream at the server goes on. */
   get isOwn(): boolean {
     return this.#managed?.isOwn === true;

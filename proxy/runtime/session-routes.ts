@@ -27,7 +27,9 @@ export type UpRoute = 'account' | 'relay' | 'broadcast' | 'client-state' | 'swit
 export function routeUp(stanza: Stanza, view: RouteView): UpRoute {
   if (stanza.ns !== NS.client) return stanza.ns === NS.csi ? 'client-state' : (guardBound(stanza) ?? 'relay');
   if (stanza.name === 'presence') return routePresence(stanza, view);
-  if (view.seat.account.rooms.size > 0 && stanza.toAt >= 0) {
+  const { session, carrier } = view.seat;
+  // Not the account's own rooms: where its home is paused the session's join is not known there yet.
+  if (stanza.toAt >= 0 && (session.rooms.size > 0 || carrier.rooms.size > 0)) {
     const key = bareKey(stanza.to ?? '');
     if (key !== undefined && concerns(view, key)) return 'account';
   }

@@ -343,6 +343,11 @@ export class ClientSession implements SessionPort {
     this.#ends.replaced();
   }
 
+  /** See `SessionEnds`. */
+  get leftMs(): number | undefined {
+    return this.#ends.leftMs;
+  }
+
   /** The proxy shuts down. */
   shutDown(): void {
     this.#ends.shutDown();

@@ -10,7 +10,7 @@
 import type { Stanza } from '../../xml/stanza.ts';
 import { canTakeOver, freeIfDone, hasOtherCarrier, isReplaceable, suspend } from '../carriers.ts';
 import { takeLetters } from '../letters.ts';
-import type { AccountState, Carrier, Occupancy, Session, Turn } from '../state.ts';
+import type { AccountState, Carrier, CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { isAnswerable, refusalOn } from './inbound.ts';
 import { reconcile } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
@@ -92,13 +92,22 @@ export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void
   else out.drop('oversize');
 }
 
-/** The node is about to stop, and nobody else is there: who has written to the client learns that nobody has got it. */
+/**
+ * The node is about to stop, and nobody else is there: who has written to the client learns that nobody has got it, unless it lies in the
+ * store for the account's next session on another node.
+ */
 export function parkedLeaves(turn: Turn, carrier: Carrier): void {
-  if (hasOtherCarrier(turn.state, carrier.id)) return;
+  if (turn.state.settings.keepsLogs || hasOtherCarrier(turn.state, carrier.id)) return;
   for (const { stanza } of takeLetters(turn)) {
     if (isAnswerable(stanza))
       turn.out.toCarrier(carrier.id, refusalOn(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
   }
+}
+
+/** The node is about to stop and leaves the stream to the server, with its places in rooms: only what is kept here is seen to. */
+export function parkedDropped(turn: Turn, id: CarrierId): void {
+  const carrier = turn.state.carriers.get(id);
+  if (carrier?.isParked) parkedLeaves(turn, carrier);
 }
 
 /**

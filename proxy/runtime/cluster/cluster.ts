@@ -5,6 +5,7 @@ import { accountKey, type BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
 import { bequeathAll } from './bequests.ts';
 import { inLanes } from './lanes.ts';
+import { LeftStreams } from './left-streams.ts';
 import { Lending } from './lending.ts';
 import { isLending } from './lent-messages.ts';
 import type { Message } from './messages.ts';
@@ -25,6 +26,7 @@ export class Cluster implements NodeHandler {
   readonly node: ClusterNode;
   readonly recalls: Recalls;
   readonly lending: Lending;
+  readonly left: LeftStreams;
   readonly #deps: AccountDeps;
   readonly #accounts = new Map<string, SharedAccount>();
   readonly #store: Store;
@@ -39,6 +41,7 @@ export class Cluster implements NodeHandler {
     this.#orphans = new Orphans(this, store, deps);
     this.recalls = new Recalls(node, deps.log);
     this.lending = new Lending(node, deps);
+    this.left = new LeftStreams(store.hibernations, deps.log);
     this.#deps = deps;
   }
 
@@ -90,9 +93,11 @@ export class Cluster implements NodeHandler {
   /** A session of the account is about to come: what other nodes have of it is wanted here by then, if it can be had soon. */
   async prepare(key: BareKey, bare: string, settings: () => Settings): Promise<void> {
     try {
+      const isLooked = this.node.isReached ? this.left.look(key) : undefined;
       const known = this.#accounts.get(key);
       if (known) await known.warm();
       else if (await this.node.isElsewhere(key)) await this.account(key, bare, settings()).warm();
+      await isLooked;
     } catch (error) {
       this.#deps.log.debug({ error }, 'nothing could be found out before a client binds');
     }

@@ -28,8 +28,6 @@ export class Mirror implements AccountView {
   readonly bare: string;
   readonly settings: Settings;
   readonly services: Services;
-  /** Whether the account is in any room is not worth telling. */
-  readonly rooms = { size: 1 };
   /** Sessions of this node. */
   readonly sessions = new Map<SessionId, Session>();
   /** All streams of the account. Those of this node are what is said here, in whatever state the home is. */

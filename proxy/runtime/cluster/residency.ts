@@ -125,7 +125,7 @@ export class Residency {
   /** What the store has of the account goes to the home that is here, or will be. */
   inherit(estate: Estate | undefined): void {
     if (estate && this.#home) this.#home.input({ kind: 'arrive', arrival: { ...NOBODY, estate } });
-    else this.#estate = estate;
+    else if (!this.#visit) this.#estate = estate;
   }
 
   /** A session has come, with its stream, that another node has had. It is in the mirror already. */

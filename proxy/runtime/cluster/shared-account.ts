@@ -346,6 +346,11 @@ export class SharedAccount implements Account, Part {
     return false;
   }
 
+  /** What a node that has stopped has left of the account's rooms, for the session that has come. Another home knows better. */
+  inherit(estate: Estate): void {
+    this.#residency.inherit(estate);
+  }
+
   /** Its rooms end with the streams of this node, and somebody with the key could take them again, if its password is sealed. */
   get isLeftBehind(): boolean {
     const { state } = this;

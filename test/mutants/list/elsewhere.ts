@@ -14,7 +14,7 @@ export const elsewhere: readonly Mutant[] = [
   {
     name: 'a node that stops puts no session into the store',
     file: 'app.ts',
-    find: '    if (this.#cluster) await this.#accounts.transferAll();\n',
+    find: '      await this.#accounts.transferAll();\n',
     put: '',
     kills: {
       'resume-nodes': ['S9 a node stops', 'S9 every node is replaced', 'S9 siblings in the same room'],

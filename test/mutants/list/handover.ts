@@ -52,7 +52,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'a client that comes back is bound to the resource of its carrier',
     file: 'runtime/accounts.ts',
-    find: '    if (!view || !carriesRooms(view, asked, this.#deps.now())) return asked;\n',
+    find: '    if (!isLeft && !(view && carriesRooms(view, asked, this.#deps.now()))) return asked;\n',
     put: '    if (!view || asked !== "") return asked;\n',
     kills: {
       handover: ['L9 a device that comes back', 'L9 the only device'],
@@ -63,7 +63,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'a client that comes back is bound to another resource, rooms or none',
     file: 'runtime/accounts.ts',
-    find: '    if (!view || !carriesRooms(view, asked, this.#deps.now())) return asked;\n',
+    find: '    if (!isLeft && !(view && carriesRooms(view, asked, this.#deps.now()))) return asked;\n',
     put: '    if (!view) return asked;\n',
     kills: { 'stream-sasl': ['S7 a client that comes back without rooms'] },
   },

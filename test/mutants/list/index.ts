@@ -22,6 +22,7 @@ import { messages } from './messages.ts';
 import { nodes } from './nodes.ts';
 import { owners } from './owners.ts';
 import { parking } from './parking.ts';
+import { parkingStop } from './parking-stop.ts';
 import { parting } from './parting.ts';
 import { presence } from './presence.ts';
 import { races } from './races.ts';
@@ -65,6 +66,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   keeping,
   bookmarks,
   parking,
+  parkingStop,
   nodes,
   store,
   trouble,

@@ -26,7 +26,21 @@ export const parking: readonly Mutant[] = [
     file: 'runtime/parking.ts',
     find: "(how === 'dropped' && dropped) || (how === 'logout' && logout)",
     put: "how === 'dropped' || how === 'logout' || (dropped && logout)",
-    kills: { parking: ['L2 a device that closes', 'L3 parking: off'] },
+    kills: { parking: ['L2 a device that closes'] },
+  },
+  {
+    name: 'parking: off parks the streams of clients that drop',
+    file: 'runtime/parking.ts',
+    find: '    return (this.#config.dropped || this.#config.logout) && this.#config.streams > 0;',
+    put: '    return this.#config.streams > 0;',
+    and: [
+      {
+        file: 'runtime/parking.ts',
+        find: "(how === 'dropped' && dropped) || (how === 'logout' && logout)",
+        put: "how === 'dropped' || (how === 'logout' && logout && dropped)",
+      },
+    ],
+    kills: { parking: ['L3 parking: off'] },
   },
   {
     name: 'who is unavailable has left all rooms, whatever parking.logout says',
@@ -46,7 +60,7 @@ export const parking: readonly Mutant[] = [
     name: 'a parked stream stays when a session comes',
     file: 'core/rules/move.ts',
     find: '  if (!isParked || !canTakeOver(state)) return',
-    put: '  if (!isParked || canTakeOver(state)) return',
+    put: '  if (!isParked || !canTakeOver(state) || state.rooms.has(room.key)) return',
     kills: {
       parking: ['L3 the next session takes', 'L3 a session that has not joined'],
       'parking-contacts': ['L3 contacts see xa'],
@@ -85,8 +99,8 @@ export const parking: readonly Mutant[] = [
   {
     name: 'a stop leaves parked streams as they are',
     file: 'runtime/session-ends.ts',
-    find: '    if (!this.#isServerGone) legs.server.end();\n  }\n\n  /** What its streams had',
-    put: '    if (!this.#isServerGone && !parking.isTaken) legs.server.end();\n  }\n\n  /** What its streams had',
+    find: '    if (!this.#isServerGone) legs.server.end();\n  }\n\n  /**\n   * A parked stream of a client',
+    put: '    if (!this.#isServerGone && !parking.isTaken) legs.server.end();\n  }\n\n  /**\n   * A parked stream of a client',
     and: [
       {
         file: 'core/rules/carrier-events.ts',
