@@ -15,7 +15,7 @@ import { compile } from './compiled.ts';
 import { isSlow, type Play, playsOf } from './plays.ts';
 import { describeServers, sharedNames, startServers } from './servers/index.ts';
 import { type SharedStore, startSharedStore } from './servers/shared-store.ts';
-import { type Outcome, runChild } from './support/run-child.ts';
+import { fromSources, type Outcome, runChild } from './support/run-child.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Below test/: files in these folders have a process of their own, the others are unit tests. */
@@ -62,7 +62,7 @@ function runUnit(files: string[], folder: string): Promise<Outcome> {
   const uvu = join('node_modules', 'uvu', 'bin.js');
   return runChild({
     label: 'unit tests',
-    args: ['--import', 'tsx', uvu, 'test', pattern],
+    args: [...fromSources, uvu, 'test', pattern],
     cwd: root,
     folder,
     files,

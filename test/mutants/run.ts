@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describeServers, sharedNames, startServers } from '../servers/index.ts';
-import { type Outcome, runChild } from '../support/run-child.ts';
+import { fromSources, type Outcome, runChild } from '../support/run-child.ts';
 import { mutants, themes } from './list/index.ts';
 import { type Change, cellsOf, change, changesOf, type Mutant } from './mutant.ts';
 import { pathOf, root } from './scenarios.ts';
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   const play = (tree: string, { file, cells, titles }: Play): Promise<Outcome> =>
     runChild({
       label: file,
-      args: [join('test', pathOf(file))],
+      args: [...fromSources, join('test', pathOf(file))],
       cwd: tree,
       folder,
       files: [pathOf(file)],

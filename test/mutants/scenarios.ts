@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runChild } from '../support/run-child.ts';
+import { fromSources, runChild } from '../support/run-child.ts';
 import { cellOf, type Promised, promiseOf } from './mutant.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -24,7 +24,7 @@ export async function allPromises(folder: string): Promise<Promised[]> {
   const program = files.map((file) => `await import('./test/${file}');`).join('');
   const outcome = await runChild({
     label: 'titles',
-    args: ['--input-type=module', '--eval', program],
+    args: [...fromSources, '--input-type=module', '--eval', program],
     cwd: root,
     folder,
     files,

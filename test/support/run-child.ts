@@ -36,6 +36,9 @@ export interface Outcome {
 /** A line of the report: a suite, or the number of a scenario file's cells. */
 type Line = SuiteReport | { cells: number; impossible: number };
 
+/** Arguments with which Node runs TypeScript. */
+export const fromSources = ['--import', 'tsx'];
+
 /** Never rejects: whatever goes wrong is a failure in the outcome. */
 export async function runChild(options: ChildOptions): Promise<Outcome> {
   const { label, args, cwd, folder, files, limitMs, env = {} } = options;
