@@ -325,7 +325,7 @@ class ProxyApp implements App {
     this.#dialer.reload();
     if (!this.#sealing || !this.#config.sealing) return;
     reloadKeys(this.#sealing, this.#config.sealing, this.#log, this.metrics);
-    await this.#cluster?.node.keysChanged();
+    await this.#cluster?.keysChanged();
   }
 
   get addresses(): readonly AppAddress[] {

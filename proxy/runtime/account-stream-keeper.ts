@@ -55,6 +55,12 @@ export class AccountStreamKeeper {
     if (this.#sealed !== undefined && this.isInUse) this.#deps.sealing?.put(this.#bare, this.#sealed);
   }
 
+  /** The keys for sealing are others than before. */
+  sealAnew(): void {
+    if (this.#sealed !== undefined && this.isInUse)
+      this.#sealed = this.#deps.sealing?.sealAnew(this.#bare, this.#sealed);
+  }
+
   /** With it a node that has the key can open the stream anew; undefined: there is no such thing. */
   get sealed(): string | undefined {
     return this.#sealed;

@@ -15,7 +15,7 @@ import { FIRST_PAUSE_MS, longer } from '../store/pauses.ts';
 import { type Fence, StoreError } from '../store/store.ts';
 import type { BareKey } from '../xml/address.ts';
 import type { AccountDeps } from './deps.ts';
-import { whole } from './letter-keeper.ts';
+import { ListKeeper } from './list-keeper.ts';
 
 /** How long what was heard may wait to be written (ms): so much is lost with a process that is killed, where the room does not tell it again. */
 const DELAY_MS = 250;
@@ -29,6 +29,8 @@ interface Written {
   readonly end: number;
   readonly size: number;
 }
+
+const FAILED = 'a stanza log was not kept';
 
 const LOST: Written = { log: undefined, end: 0, size: 0 };
 
@@ -47,8 +49,8 @@ export class LogKeeper {
   readonly #input: (input: Input) => void;
   readonly #written = new Map<BareKey, Written>();
   readonly #due = new Set<BareKey>();
-  /** Rooms of which other private messages are kept than were written. */
-  readonly #keptDue = new Set<BareKey>();
+  /** Private messages that are kept, a list for each room. */
+  readonly #kept: ListKeeper;
   /** Rooms of which the store is being asked, and the number of the question: nothing is written over what it has. */
   readonly #unread = new Map<BareKey, number>();
   #questions = 0;
@@ -68,6 +70,8 @@ export class LogKeeper {
     this.#deps = deps;
     this.#fence = fence;
     this.#input = input;
+    const contents = (name: string) => state.rooms.get(roomOf(name))?.kept;
+    this.#kept = new ListKeeper({ state, deps, fence, contents, failed: FAILED });
   }
 
   /** The room's log is another than before. `isAnew`: what this home has written may be lost. */
@@ -81,8 +85,7 @@ export class LogKeeper {
 
   /** Other private messages of the room are kept than before. */
   noteKept(room: BareKey): void {
-    this.#keptDue.add(room);
-    this.#flushSoon();
+    this.#kept.note(keptName(room));
   }
 
   #flushSoon(): void {
@@ -94,14 +97,11 @@ export class LogKeeper {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const room of this.#takeDue(this.#due)) this.#write(room);
-    for (const room of this.#takeDue(this.#keptDue)) this.#writeKept(room);
-  }
-
-  #takeDue(due: Set<BareKey>): BareKey[] {
-    const rooms = [...due].filter((room) => !this.#unread.has(room));
-    for (const room of rooms) due.delete(room);
-    return rooms;
+    this.#kept.flush();
+    for (const room of [...this.#due].filter((one) => !this.#unread.has(one))) {
+      this.#due.delete(room);
+      this.#write(room);
+    }
   }
 
   /** The node is about to stop: rooms that are left from now on are left for want of streams, and a home to come goes on from their logs. */
@@ -114,6 +114,7 @@ export class LogKeeper {
   stop(): void {
     this.#isOver = true;
     this.flush();
+    this.#kept.stop();
     this.#unread.clear();
   }
 
@@ -121,8 +122,8 @@ export class LogKeeper {
   forget(room: BareKey): void {
     this.#due.delete(room);
     this.#written.delete(room);
-    this.#keptDue.delete(room);
     this.#unread.delete(room);
+    this.#kept.drop(keptName(room));
     if (this.#isDraining) return;
     for (const name of [room, keptName(room)]) {
       const done = this.#deps.logs?.forget(this.#state.bare, name, this.#fence?.());
@@ -135,6 +136,7 @@ export class LogKeeper {
     this.#questions += 1;
     const question = this.#questions;
     this.#unread.set(room, question);
+    this.#kept.hold(keptName(room));
     const asked = this.#ask(room);
     const isWaiting = new AbortController();
     const late = delay(PATIENCE_MS, undefined, { ref: false, signal: isWaiting.signal }).catch(() => undefined);
@@ -160,7 +162,8 @@ export class LogKeeper {
   #isAnswered(room: BareKey, question: number): boolean {
     if (this.#unread.get(room) !== question) return false;
     this.#unread.delete(room);
-    if (this.#due.has(room) || this.#keptDue.has(room)) this.#flushSoon();
+    if (this.#due.has(room)) this.#flushSoon();
+    this.#kept.release(keptName(room));
     return true;
   }
 
@@ -168,10 +171,9 @@ export class LogKeeper {
   async #ask(room: BareKey): Promise<Past | undefined> {
     const { logs } = this.#deps;
     if (!logs) return NOTHING;
-    const read = async (name: string): Promise<LogEntry[]> => (await logs.read(this.#state.bare, name)).map(readEntry);
     try {
-      const [entries, kept] = await Promise.all([read(room), read(keptName(room))]);
-      return { entries, kept };
+      const [stored, kept] = await Promise.all([logs.read(this.#state.bare, room), this.#kept.read(keptName(room))]);
+      return kept && { entries: stored.map(readEntry), kept };
     } catch (error) {
       this.#failed(error);
       // What cannot be understood will not be understood later.
@@ -201,29 +203,16 @@ export class LogKeeper {
       },
       (error: unknown) => {
         fail();
-        this.#again(this.#due, key, error);
+        this.#again(key, error);
       },
-    );
-  }
-
-  /** They are few: all of them each time. */
-  #writeKept(room: BareKey): void {
-    const kept = this.#state.rooms.get(room)?.kept ?? [];
-    const { bare, settings } = this.#state;
-    const done = this.#deps.logs?.write(bare, keptName(room), whole(kept), settings.historyAgeMs, this.#fence?.());
-    done?.then(
-      () => {
-        this.#pauseMs = 0;
-      },
-      (error: unknown) => this.#again(this.#keptDue, room, error),
     );
   }
 
   /** A step was not done, or may not have been: it is due once more, unless another home does it. */
-  #again(due: Set<BareKey>, room: BareKey, error: unknown): void {
+  #again(room: BareKey, error: unknown): void {
     this.#failed(error);
     if (isOfAnotherHome(error) || this.#isOver || !this.#state.rooms.has(room)) return;
-    due.add(room);
+    this.#due.add(room);
     // Several that fail together wait together.
     if (this.#timer) return;
     this.#pauseMs = longer(this.#pauseMs);
@@ -232,13 +221,19 @@ export class LogKeeper {
 
   #failed(error: unknown): void {
     this.#deps.metrics.drops.inc({ reason: 'no-store' });
-    logFault(this.#deps.log, error, 'a stanza log was not kept');
+    logFault(this.#deps.log, error, FAILED);
   }
 }
 
+const KEPT = ' kept';
+
 /** Beside the room's log; no room has a space in its name. */
 function keptName(room: BareKey): string {
-  return `${room} kept`;
+  return `${room}${KEPT}`;
+}
+
+function roomOf(name: string): BareKey {
+  return name.slice(0, -KEPT.length) as BareKey;
 }
 
 /** Undefined: nothing has changed. */

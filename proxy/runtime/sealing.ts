@@ -5,7 +5,7 @@
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { OwedSteps } from '../store/owed-steps.ts';
-import type { Opened, Seal } from '../store/seal.ts';
+import { type Opened, Seal } from '../store/seal.ts';
 import type { Vault } from '../store/vault.ts';
 import type { Credentials } from '../stream/sasl-relay.ts';
 
@@ -45,6 +45,8 @@ interface Refused {
 
 export class Sealing {
   #seal: Seal;
+  /** What was used before the keys were read the last time. */
+  #former: Seal;
   readonly #vault: Vault;
   readonly #log: Log;
   readonly #metrics: SealingOptions['metrics'];
@@ -53,6 +55,7 @@ export class Sealing {
 
   constructor({ seal, vault, log, metrics }: SealingOptions) {
     this.#seal = seal;
+    this.#former = seal;
     this.#vault = vault;
     this.#log = log;
     this.#metrics = metrics;
@@ -65,9 +68,20 @@ export class Sealing {
     });
   }
 
-  /** Seals with other keys from now on, and opens with these. */
+  /** Seals with the first of these keys from now on, and opens with them; what is sealed with others stays so until `sealAnew`. */
   useKeys(seal: Seal): void {
+    this.#former = this.#seal;
     this.#seal = seal;
+  }
+
+  /** What the store has of the account, sealed with the first key of now. Returns what it has of it then. */
+  sealAnew(account: string, sealed: string): string {
+    if (Seal.keyOf(sealed) === this.#seal.ids[0]) return sealed;
+    let opened = this.#seal.open(sealed, { account, purpose: PASSWORD });
+    if (opened.result === 'unknown-key') opened = this.#former.open(sealed, { account, purpose: PASSWORD });
+    return this.#count(opened).result === 'opened' && 'text' in opened
+      ? this.keep(account, readKept(opened.text))
+      : sealed;
   }
 
   /** Names of the keys with which this node opens what is sealed. */
@@ -128,8 +142,7 @@ export class Sealing {
   open(account: string, sealed: string): Unsealed {
     const opened = this.#count(this.#seal.open(sealed, { account, purpose: PASSWORD }));
     if (opened.result !== 'opened') return { result: opened.result };
-    // What has the right tag was written here, or at a node like this one.
-    return { result: 'opened', kept: JSON.parse(opened.text) as Kept };
+    return { result: 'opened', kept: readKept(opened.text) };
   }
 
   /** A room's password, to lie in the store with the account's place there. */
@@ -156,6 +169,11 @@ export class Sealing {
     this.#metrics.sealed.inc({ event: 'failed' });
     this.#log.debug({ error }, 'the store does not keep, or give, what is sealed');
   }
+}
+
+/** What has the right tag was written here, or at a node like this one. */
+function readKept(text: string): Kept {
+  return JSON.parse(text) as Kept;
 }
 
 /** A bare JID has no space in it. */

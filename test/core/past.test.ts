@@ -208,6 +208,19 @@ test('private messages that it has are given to those who are in, once, with the
   assert.is(told(b).length, 0);
 });
 
+test('of a room that nobody has joined all is taken up, however lately it was heard', () => {
+  const world = new World({ settings: { keepsLogs: true } });
+  const estate = {
+    rooms: [{ key: ROOM as BareKey, name: ROOM, nick: 'alice', password: undefined }],
+    lingerMs: 60_000,
+  };
+  world.input({ kind: 'arrive', arrival: { sessions: [], carriers: [], watched: [], known: [], estate } });
+  world.input(read(['a', 'b'], world.now));
+  const room = world.state.rooms.get(ROOM as BareKey);
+  assert.ok(room);
+  assert.equal(idsOf(room.log), ['a', 'b']);
+});
+
 test('what a lost home has heard last is told before the account comes back, and is not said again', () => {
   const { world, a } = asked();
   world.input(read([], world.now));

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createMemoryStore } from '../../proxy/store/memory.ts';
+import { Seal } from '../../proxy/store/seal.ts';
 import type { Store } from '../../proxy/store/store.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { ModelRoom } from '../core/model-room.ts';
@@ -24,7 +25,7 @@ interface Ground {
   /** A node; without a key it seals and opens nothing. */
   start(key?: string | { readonly file: string }): Promise<TestProxy>;
   /** A device of the account joins by way of this node, and goes. */
-  visit(node: TestProxy, user?: string): Promise<void>;
+  visit(node: TestProxy, user?: string, password?: string): Promise<void>;
 }
 
 async function ground({ after }: TestContext): Promise<Ground> {
@@ -50,9 +51,9 @@ async function ground({ after }: TestContext): Promise<Ground> {
     after(() => node.stop());
     return node;
   };
-  const visit = async (node: TestProxy, user = 'alice'): Promise<void> => {
+  const visit = async (node: TestProxy, user = 'alice', password?: string): Promise<void> => {
     const client: Client = await login(node.target('tcp'), { user, mechanism: 'PLAIN', presence: 0 });
-    await joinRoom(client, `${ROOM}/${user}`);
+    await joinRoom(client, `${ROOM}/${user}`, password === undefined ? {} : { password });
     await client.end(1000);
     await until('the device has gone', () => node.app.census().sessions === 0);
     assert.ok([...room.inside.values()].includes(user));
@@ -186,6 +187,35 @@ test('keys are read again on demand, and the others told: an account goes to a n
   await first.stop();
   assert.is(room.witnessed, '+');
   assert.is(rooms(second), 1);
+});
+
+test('keys are changed without a restart: what is in the store is sealed with the new one then', async (context) => {
+  const { room, store, start, visit } = await ground(context);
+  const folder = mkdtempSync(join(tmpdir(), 'minimix-keys-'));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'seal.key');
+  const [old, fresh] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
+  writeFileSync(file, old);
+  const nodes = [await start({ file }), await start({ file })] as const;
+  await acquainted();
+  await visit(nodes[0], 'alice', 'open sesame');
+  const account = 'alice@localhost';
+  const keys = async () => {
+    const deposit = await store.vault.read(account);
+    const [occupancy] = (await store.memberships.snapshot(account)).occupancies;
+    return [deposit?.text, occupancy?.sealed].map((sealed) => Seal.keyOf(sealed ?? ''));
+  };
+  const name = (key: string) => new Seal([Buffer.from(key, 'base64')]).ids[0];
+  assert.equal(await keys(), [name(old), name(old)]);
+  for (const step of [`${old}\n${fresh}`, `${fresh}\n${old}`, fresh]) {
+    writeFileSync(file, step);
+    for (const node of nodes) await node.app.reload();
+  }
+  assert.equal(await keys(), [name(fresh), name(fresh)]);
+  await acquainted();
+  await nodes[0].stop();
+  assert.is(room.witnessed, '+');
+  assert.is(rooms(nodes[1]), 1);
 });
 
 test.run();

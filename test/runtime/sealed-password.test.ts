@@ -191,6 +191,19 @@ test('a store that is away has refused nothing: the stream is tried again', asyn
   await has('carrier-ready');
 });
 
+test('who has given the account up meanwhile opens nothing with what the store tells then', async (context) => {
+  const { keeper, server, keep, final } = await kept(context, 'right');
+  keep('right');
+  for (const giveUp of [() => keeper.end(), () => keeper.close()]) {
+    const asked = keeper.openSealed();
+    giveUp();
+    await asked;
+    assert.equal([keeper.isInUse, keeper.hasCredentials], [false, false]);
+  }
+  await delay(20);
+  assert.equal([server.peers.length, final()], [0, []]);
+});
+
 test('where the store has nothing the stream is given up', async (context) => {
   const { keeper, final } = await kept(context);
   await keeper.openSealed();

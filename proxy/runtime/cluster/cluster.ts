@@ -18,6 +18,8 @@ import { SharedAccount } from './shared-account.ts';
 
 /** Accounts that are left to others at a time. */
 const LEFT_AT_ONCE = 16;
+/** Pause between accounts whose passwords are sealed with another key (ms). */
+const SEAL_MS = 1;
 /** How long a node that stops waits for others to take leave of its sessions (ms), and how often it looks. */
 const FAREWELL_MS = 1000;
 const STEP_MS = 5;
@@ -59,6 +61,15 @@ export class Cluster implements NodeHandler {
       } catch (error) {
         this.#deps.log.debug({ error }, 'a home could not be renewed');
       }
+    }
+  }
+
+  /** The keys for sealing are others than before. One account after the other, as above. */
+  async keysChanged(): Promise<void> {
+    await this.node.keysChanged();
+    for (const account of [...this.#accounts.values()]) {
+      if (!account.isOver) account.sealAnew();
+      await sleep(SEAL_MS);
     }
   }
 

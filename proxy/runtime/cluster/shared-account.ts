@@ -322,6 +322,13 @@ export class SharedAccount implements Account, Part {
     this.#residency.recovered();
   }
 
+  /** The keys for sealing are others than before: what the store has of the account is sealed with them. */
+  sealAnew(): void {
+    this.accountStream.sealAnew();
+    const rooms = [...(this.state?.rooms.values() ?? [])];
+    if (rooms.some(({ password }) => password !== undefined)) this.input({ kind: 'record' });
+  }
+
   /** @throws StoreError */
   renew(): Promise<void> {
     return this.#residency.renew();

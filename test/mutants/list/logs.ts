@@ -4,8 +4,8 @@ import type { Mutant } from '../mutant.ts';
 export const logs: readonly Mutant[] = [
   {
     name: 'what could not be written is not written again',
-    file: 'runtime/log-keeper.ts',
-    find: '    due.add(room);\n',
+    file: 'runtime/list-keeper.ts',
+    find: '        this.#due.add(name);\n',
     put: '',
     cells: 'prosody,account,tcp',
     kills: { 'log-away': ['M6 a private message'] },

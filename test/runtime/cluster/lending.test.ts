@@ -254,6 +254,9 @@ test('when an envelope is missing, a node is lost, or the bus is not to be trust
       one.here.doubt();
       one.there.doubt();
     },
+    // The other node has noticed nothing.
+    (one) => one.here.doubt(),
+    (one) => one.there.doubt(),
   ];
   for (const act of acts) {
     const one = world();

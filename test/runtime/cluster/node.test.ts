@@ -41,4 +41,40 @@ test('a node that spoke up and died between two looks is found lost', async () =
   await one.stop();
 });
 
+test('which nodes have keys, and which of them do not stop, the others know', async () => {
+  const store = createMemoryStore({ now: () => performance.now() });
+  const start = async (id: string, keys?: string[]): Promise<ClusterNode> => {
+    const opens = keys && (() => keys);
+    const options = { store, log: silentLog, metrics: createMetrics(), lifeMs: 3_600_000, newId: () => id, opens };
+    const node = new ClusterNode(options);
+    const nothing = (): void => {};
+    await node.start({
+      message: nothing,
+      gap: nothing,
+      lost: nothing,
+      unreachable: nothing,
+      recovered: nothing,
+      lookedAround: nothing,
+    });
+    return node;
+  };
+  const one = await start('one');
+  const knows = async (key: string) => {
+    await one.beat();
+    return [one.isKeyNear, one.peerWith(key)];
+  };
+  assert.equal(await knows('a'), [false, undefined]);
+  const keys = ['a'];
+  const other = await start('other', keys);
+  assert.equal(await knows('a'), [true, 'other']);
+  assert.equal(await knows('b'), [true, undefined]);
+  keys.unshift('b');
+  await other.keysChanged();
+  assert.equal(await knows('b'), [true, 'other']);
+  await other.withdraw();
+  assert.equal(await knows('b'), [false, undefined]);
+  assert.equal([...one.peers], ['other']);
+  await Promise.all([one.stop(), other.stop()]);
+});
+
 test.run();

@@ -21,6 +21,8 @@ interface NodeOptions {
   readonly keys?: string;
   readonly lingerMs?: number;
   readonly hosts?: readonly string[];
+  /** Another node has some key. */
+  readonly isKeyNear?: boolean;
 }
 
 class Ground {
@@ -28,7 +30,7 @@ class Ground {
   readonly store = createMemoryStore({ now: () => this.now });
   readonly log = captureLog();
 
-  async node(id: string, { keys = '', lingerMs = 60_000, hosts = ['test'] }: NodeOptions = {}) {
+  async node(id: string, { keys = '', lingerMs = 60_000, hosts = ['test'], isKeyNear = false }: NodeOptions = {}) {
     const { store, log } = this;
     await store.nodes.announce({ id, since: 0 }, 1_000_000);
     const metrics = createMetrics();
@@ -49,6 +51,7 @@ class Ground {
     const neighbourhood = {
       node: {
         id,
+        isKeyNear,
         claim: async (account: string) => {
           const claim = await store.homes.claim(account, id, 1_000_000);
           return { node: claim.granted ? id : claim.heldBy, epoch: claim.epoch };
@@ -175,6 +178,17 @@ test('a node without keys leaves to others what has just been lost, and gives up
   assert.equal((await ground.store.memberships.snapshot('a@test')).occupancies, []);
   assert.is(await ground.store.vault.read('a@test'), undefined);
   assert.equal((await ground.store.vault.orphans(0, 10)).accounts, []);
+});
+
+test('a node without keys gives up nothing while another one has some, however long it waits', async () => {
+  const ground = new Ground();
+  await ground.orphan('a@test');
+  const node = await ground.node('n1', { isKeyNear: true });
+  await ground.bury();
+  ground.now += 600_000;
+  for (let looks = 0; looks < 40; looks += 1) await node.look();
+  assert.is((await ground.store.memberships.snapshot('a@test')).occupancies.length, 1);
+  assert.ok(await ground.store.vault.read('a@test'));
 });
 
 test('behind a dead node the rooms of accounts end of which nothing is sealed', async () => {
