@@ -18,11 +18,8 @@ export function carrierJids(state: AccountState): ReadonlySet<string> {
  * `pending`: an account stream is being opened and decides. Undefined: there is none.
  */
 export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): Carrier | 'pending' | undefined {
-  const { state, out } = turn;
-  if (state.accountStream === 'possible') {
-    state.accountStream = 'opening';
-    out.push({ kind: 'open-account-stream' });
-  }
+  const { state } = turn;
+  if (state.accountStream === 'possible') openAccountStream(turn);
   let best: Carrier | undefined;
   let bestRank = -1;
   let isDeparting = false;
@@ -46,6 +43,14 @@ export function chooseCarrier(turn: Turn, room: Occupancy, asking?: SessionId): 
   // A stream that is just leaving the room can come back when that is confirmed.
   if (!best && isDeparting) return 'pending';
   return best;
+}
+
+/** Asks for the account's stream. What needs it waits for what comes of that. */
+export function openAccountStream({ state, out, now }: Turn): void {
+  state.accountStream = 'opening';
+  state.openingSince = now;
+  out.clearTimer('reopen');
+  out.push({ kind: 'open-account-stream' });
 }
 
 /**

@@ -5,7 +5,8 @@
 import { bareKey } from '../xml/address.ts';
 import { Edit } from '../xml/edit.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
-import type { AccountState, Carrier, Session } from './state.ts';
+import { entryStanza } from './log-entry.ts';
+import type { AccountState, Carrier, Session, Turn } from './state.ts';
 
 /** What the headers of one stream to the server say (`xml:lang`); undefined where they say nothing. */
 export interface Languages {
@@ -54,6 +55,35 @@ export function inCarriersLanguage(state: AccountState, { languages }: Carrier, 
     if (session.languages?.server !== server) return saying(stanza, server);
   }
   return stanza;
+}
+
+/**
+ * A session has come. What was kept of rooms while all streams had one language says it from now on, where this one's is another: history,
+ * subject and presences are shown to it as well.
+ */
+export function sayKept({ state, out }: Turn, session: Session): void {
+  for (const room of state.rooms.values()) {
+    const carrier = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
+    const language = carrier ? carrier.languages?.server : languageOfOthers(state, session);
+    if (language === undefined || language === session.languages?.server) continue;
+    room.log.rewrite((entry) => {
+      const stanza = entryStanza(entry);
+      const said = saying(stanza, language);
+      return said === stanza ? undefined : { ...entry, text: Buffer.from(said.bytes) };
+    });
+    if (state.settings.keepsLogs) out.push({ kind: 'store-log', room: room.key });
+    for (const [key, { nick, presence }] of room.roster) {
+      room.roster.set(key, { nick, presence: saying(presence, language) });
+    }
+    room.self &&= saying(room.self, language);
+    room.subject &&= saying(room.subject, language);
+  }
+}
+
+/** All who were there agreed with a stream that is gone. */
+function languageOfOthers({ sessions }: AccountState, session: Session): string | undefined {
+  for (const other of sessions.values()) if (other !== session) return other.languages?.server;
+  return undefined;
 }
 
 function saying(stanza: Stanza, language: string): Stanza {

@@ -347,6 +347,8 @@ export interface AccountState {
   retries: number;
   /** When the account stream was opened, epoch ms. */
   openedAt: number;
+  /** When it was asked for, epoch ms. */
+  openingSince: number;
   /** No session is left: the time that the account stays for is running, or over. */
   lingering: 'no' | 'running' | 'over';
   /** Silent rooms are looked for. */
@@ -392,6 +394,7 @@ export function createAccountState(
     nextId: 0,
     retries: 0,
     openedAt: 0,
+    openingSince: Number.NEGATIVE_INFINITY,
     lingering: 'no',
     isWatching: false,
     hasPush: false,

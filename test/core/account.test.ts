@@ -104,12 +104,43 @@ test('an account stream keeps the account in its rooms until linger is over, the
   assert.is(world.state.rooms.size + world.state.carriers.size, 0);
 });
 
+test('an account stream that is refused at once is tried once more, and joins wait for that, and no longer', () => {
+  for (const [then, carrier] of [
+    ['opens', 'account-stream'],
+    ['is refused', 'borrowed'],
+    ['was slow', 'borrowed'],
+  ] as const) {
+    const world = new World({ isShared: false });
+    const a = world.bind();
+    world.input({ kind: 'credentials', known: true });
+    world.join(a);
+    if (then === 'was slow') world.now += 5000;
+    world.accountStream(false);
+    if (then !== 'was slow') {
+      assert.is(world.room.inside.size + world.sent.length, 0);
+      const since = world.now;
+      assert.is(world.fire(), 'reopen');
+      assert.ok(world.now - since < 200);
+      assert.ok(world.isOpening);
+      world.accountStream(then === 'opens');
+    }
+    world.settle();
+    assert.is(world.client(a).place, 'in', then);
+    const [room] = world.state.rooms.values();
+    assert.is(room?.carrier && world.state.carriers.get(room.carrier)?.kind, carrier, then);
+    assert.is(world.state.accountStream, then === 'opens' ? 'ready' : 'waiting', then);
+  }
+});
+
 test('a logout is not kept back for an account stream that is to be tried again later', () => {
   const world = new World();
   const a = world.bind();
   world.input({ kind: 'credentials', known: true });
   world.join(a);
-  world.accountStream(false);
+  for (let time = 0; time < 2; time += 1) {
+    world.accountStream(false);
+    if (time === 0) assert.is(world.fire(), 'reopen');
+  }
   world.settle();
   assert.is(world.room.witnessed, '+');
   world.blink(a);

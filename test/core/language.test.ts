@@ -14,7 +14,7 @@ import {
 import type { BareKey } from '../../proxy/xml/address.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
-import { BARE, ROOM, settings } from './world.ts';
+import { BARE, ROOM, settings, World } from './world.ts';
 
 const test = suite('languages of streams');
 const text = (attributes = '') =>
@@ -154,6 +154,33 @@ test('what a carrier hears says its language where the streams of sessions have 
   }
   const silent = account([undefined, undefined], ['fr', 'fr']);
   assert.is(inCarriersLanguage(silent.state, silent.carrier(0), heard), heard);
+});
+
+test('what was kept while all streams had one language says it to a later session with another, and nobody is told anew', () => {
+  const german = { own: 'de', server: 'de' };
+  for (const isLost of [false, true]) {
+    const world = new World();
+    const a = world.bind(undefined, 'one', german);
+    const b = world.bind(undefined, 'two', german);
+    for (const one of [a, b]) world.join(one);
+    world.settle();
+    world.roomSays();
+    world.settle();
+    const before = world.client(b).told.length;
+    for (const { root } of world.client(b).told) assert.is(root.attr('xml:lang'), undefined);
+    if (isLost) world.lose(a);
+    const late = world.bind(undefined, 'three', { own: 'fr', server: 'fr' });
+    world.join(late);
+    world.settle();
+    assert.is(world.client(late).place, 'in');
+    const { told } = world.client(late);
+    assert.is(told.filter(({ root }) => root.child('body')).length, 1);
+    assert.equal(
+      told.filter(({ root }) => root.attr('xml:lang') !== 'de').map(({ name }) => name),
+      [],
+    );
+    assert.is(world.client(b).told.length, before);
+  }
 });
 
 test('a presence that is made from another one is in its language', () => {

@@ -5,6 +5,7 @@
 import { step } from '../../proxy/core/account.ts';
 import type { Effect } from '../../proxy/core/effects.ts';
 import type { Input, Owed } from '../../proxy/core/inputs.ts';
+import type { Languages } from '../../proxy/core/language.ts';
 import { Services } from '../../proxy/core/services.ts';
 import { LATE_MS } from '../../proxy/core/stanza-log.ts';
 import {
@@ -108,7 +109,7 @@ export class World {
   }
 
   /** A client binds; `device`: what it is known by when it comes back; `asked`: the resource that it wants. */
-  bind(device?: string, asked = `r${this.#serial + 1}`): SessionId {
+  bind(device?: string, asked = `r${this.#serial + 1}`, languages?: Languages): SessionId {
     this.#serial += 1;
     const id = `s${this.#serial}` as SessionId;
     const carrier = `c${this.#serial}` as CarrierId;
@@ -127,7 +128,7 @@ export class World {
       told: [],
     });
     this.#streams.set(jid, carrier);
-    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device });
+    this.input({ kind: 'session-bound', session: id, jid, asked, carrier, device, languages });
     this.input({ kind: 'session-presence', session: id, available: true, show: '', priority: 0 });
     return id;
   }

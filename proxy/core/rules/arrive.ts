@@ -6,6 +6,7 @@ import { splitJid } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Arrival, KnownRoom } from '../arrival.ts';
 import { availability, freeIfDone } from '../carriers.ts';
+import { sayKept } from '../language.ts';
 import { entryStanza } from '../log-entry.ts';
 import { createOccupancy, isNickShared, keyOfNick, nickOf, recordOccupancy } from '../occupancy.ts';
 import type { Carrier, CarrierId, Occupancy, SentMessage, Turn } from '../state.ts';
@@ -46,6 +47,7 @@ export function arrive(turn: Turn, arrival: Arrival): void {
     state.requests.set(id, pending);
     out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);
   }
+  for (const session of sessions) sayKept(turn, session);
   for (const carrier of carriers) settleCarrier(turn, carrier);
   reconcile(turn);
 }

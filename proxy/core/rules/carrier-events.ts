@@ -2,6 +2,7 @@
  * Carriers come and go: account streams are opened, lost and opened again; a borrowed stream may break under its rooms.
  */
 
+import { openAccountStream } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
 import type { Input, Owed } from '../inputs.ts';
 import { chance } from '../jitter.ts';
@@ -24,6 +25,9 @@ import { strand } from './stranded.ts';
  */
 const REOPEN_MS = 1000;
 const REOPEN_MOST_MS = 300_000;
+/** One that is refused within this time is tried once more after that pause (ms). */
+const PROMPT_MS = 1000;
+const ONCE_MORE_MS = 100;
 /** An account stream that has lasted so long was no failure (ms). */
 const STABLE_MS = 600_000;
 /** Pause after the server has ended it for having too many sessions: at each return it would end a real device (ms). */
@@ -43,11 +47,10 @@ export function credentials(turn: Turn, known: boolean): void {
 
 /** An account that is in rooms needs its stream now; one that is in none opens it with the first join. */
 function openIfNeeded(turn: Turn): void {
-  const { state, out } = turn;
+  const { state } = turn;
   if (state.accountStream !== 'possible') return;
   if (![...state.rooms.values()].some((room) => room.phase !== 'ended')) return;
-  state.accountStream = 'opening';
-  out.push({ kind: 'open-account-stream' });
+  openAccountStream(turn);
 }
 
 export function carrierReady(turn: Turn, ready: Extract<Input, { kind: 'carrier-ready' }>): void {
@@ -75,6 +78,7 @@ export function carrierReady(turn: Turn, ready: Extract<Input, { kind: 'carrier-
 export function accountStreamFailed(turn: Turn, isFinal: boolean): void {
   const { state } = turn;
   if (isFinal) state.accountStream = 'off';
+  else if (isPassing(turn)) turn.out.setTimer('reopen', ONCE_MORE_MS);
   else reopenLater(turn);
   if (isFinal && state.sessions.size === 0 && state.carriers.size === 0) giveUpRooms(turn);
   reconcile(turn);
@@ -88,6 +92,17 @@ function giveUpRooms(turn: Turn): void {
   }
 }
 
+/**
+ * Whether a stream that was refused may be had with the next try, for which joins can wait: it is the first one that fails, and the server has
+ * not taken long to say so. COMPAT: jabberd2 closes a connection that it has just taken when another one has ended in the same moment.
+ */
+function isPassing({ state, now }: Turn): boolean {
+  const isIt = state.accountStream === 'opening' && state.retries === 0 && now - state.openingSince < PROMPT_MS;
+  // Not once more.
+  state.openingSince = Number.NEGATIVE_INFINITY;
+  return isIt;
+}
+
 function reopenLater(turn: Turn, leastMs = 0): void {
   const { state, out } = turn;
   state.accountStream = 'waiting';
@@ -98,7 +113,8 @@ function reopenLater(turn: Turn, leastMs = 0): void {
 }
 
 export function reopen(turn: Turn): void {
-  const { state } = turn;
+  const { state, out } = turn;
+  if (state.accountStream === 'opening') out.push({ kind: 'open-account-stream' });
   if (state.accountStream !== 'waiting') return;
   state.accountStream = 'possible';
   openIfNeeded(turn);

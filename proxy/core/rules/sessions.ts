@@ -3,6 +3,7 @@
  */
 import { isReplaceable } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
+import { sayKept } from '../language.ts';
 import { forgetNudges } from '../nudge.ts';
 import { detach } from '../occupancy.ts';
 import { RoomSet } from '../room-set.ts';
@@ -31,7 +32,7 @@ export function sessionBound(turn: Turn, bound: Bound): void {
   for (const other of state.sessions.values()) {
     if (other.asked === asked && other.id !== id) out.push({ kind: 'replace-session', session: other.id });
   }
-  state.sessions.set(id, {
+  const session: Session = {
     id,
     jid,
     asked,
@@ -48,7 +49,9 @@ export function sessionBound(turn: Turn, bound: Bound): void {
     push: undefined,
     ...(languages && { languages }),
     rooms: new RoomSet(),
-  });
+  };
+  state.sessions.set(id, session);
+  sayKept(turn, session);
   state.carriers.set(carrier, {
     id: carrier,
     kind: 'borrowed',
