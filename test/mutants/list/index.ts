@@ -35,6 +35,7 @@ import { store } from './store.ts';
 import { streams } from './streams.ts';
 import { travelling } from './travelling.ts';
 import { trouble } from './trouble.ts';
+import { unfound } from './unfound.ts';
 
 /** By the name under which a run can ask for them. */
 export const themes: Readonly<Record<string, readonly Mutant[]>> = {
@@ -68,6 +69,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   store,
   trouble,
   travelling,
+  unfound,
   sealed,
   edge,
   parting,
