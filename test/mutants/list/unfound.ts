@@ -31,6 +31,13 @@ export const unfound: readonly Mutant[] = [
     },
   },
   {
+    name: 'a home that hears late that a client had dropped ends the stream with which it has come back',
+    file: 'runtime/session-carrier.ts',
+    find: '    if (legs.isHibernating) legs.suspend();\n',
+    put: '    legs.suspend();\n',
+    kills: { 'resume-nodes-home': ['S9'] },
+  },
+  {
     name: 'a guest that joins and goes is kept out of its room',
     file: 'core/rules/forsaken.ts',
     find: '    if (!wait.behind.some(isWord)) continue;\n',
