@@ -2,7 +2,7 @@
 import { managed } from './support/device.ts';
 import { type Node, nodes } from './support/nodes.ts';
 import { assert, joinRoom, scenarios } from './support/scenario.ts';
-import { watch } from './support/witness.ts';
+import { speaks, watch } from './support/witness.ts';
 
 const scenario = scenarios('resume-nodes-home', { limitMs: 60_000, except: ['streamManagement'] });
 
@@ -22,8 +22,8 @@ scenario(
     await phone.cut();
     await phone.resume({ target: second.proxy.target(scene.transport) });
     second.cut(false);
-    const id = await witness.say('are you there?');
-    await phone.client.pick(`<message type='groupchat' id='${id}'/>`);
+    // The home hears this last, and says nothing before it has said what the rest made it do.
+    await speaks(phone.client, room, 'al');
     desk.send(`<message to='${phone.jid}' type='chat' id='direct'><body>to the phone</body></message>`);
     await phone.client.pick("<message type='chat' id='direct'/>");
     await phone.client.ping();
