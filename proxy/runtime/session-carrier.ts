@@ -34,7 +34,9 @@ export class SessionCarrier implements CarrierPort {
   }
 
   suspend(): void {
-    this.#session.legs.suspend();
+    const { legs } = this.#session;
+    // A home on another node may hear late that the client is back: this connection is a new one.
+    if (legs.isHibernating) legs.suspend();
   }
 
   wake(): void {

@@ -2,6 +2,7 @@
  * A connection that breaks at any step of a conversation, and its resumption (S9): every stanza is accounted for in both
  * directions, one-to-one and in a room; none is lost, none comes twice, and the order holds.
  */
+import process from 'node:process';
 import { type Device, openDevice, record } from './support/device.ts';
 import {
   assert,
@@ -13,6 +14,9 @@ import {
   scenarios,
 } from './support/scenario.ts';
 import { until, type Witness, watch } from './support/witness.ts';
+
+/** Devices come back to another node than they were on. */
+const mayRefuse = process.env.TEST_NODES !== undefined;
 
 const scenario = scenarios('resume-cut', { limitMs: 120_000, together: 2 });
 
@@ -73,7 +77,12 @@ function conversation({ device, witness, bob, room }: Cast, tag: string): Step[]
         mine().send(
           `<iq type='get' id='${query}' to='${room}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
         ),
-      done: () => mine().pick(`<iq type='result' id='${query}' from='${room}'/>`),
+      done: async () => {
+        const answer = await mine().pick(`<iq id='${query}' from='${room}'/>`);
+        // On another node there is no answer to what was asked by a stream that has stayed behind.
+        const isRefused = answer.type === 'error' && mayRefuse && answer.child('error')?.attrs.type === 'wait';
+        assert.ok(answer.type === 'result' || isRefused, answer.print());
+      },
     },
     {
       name: 'private messages',

@@ -37,6 +37,7 @@ import { store } from './store.ts';
 import { streams } from './streams.ts';
 import { travelling } from './travelling.ts';
 import { trouble } from './trouble.ts';
+import { unfound } from './unfound.ts';
 
 /** By the name under which a run can ask for them. */
 export const themes: Readonly<Record<string, readonly Mutant[]>> = {
@@ -72,6 +73,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   trouble,
   returning,
   travelling,
+  unfound,
   sealed,
   edge,
   parting,
