@@ -162,10 +162,10 @@ function dispatch(turn: Turn, input: Input): void {
       arrive(turn, input.arrival);
       return;
     case 'carriers-leave':
-      carriersLeave(turn, input.carriers, input.mayOpen);
+      carriersLeave(turn, input.carriers, input.mayOpen, input.isStored);
       return;
     case 'parked-stream-dropped':
-      parkedDropped(turn, input.carrier);
+      parkedDropped(turn, input.carrier, input.isStored);
       return;
     case 'session-rests':
       turn.out.push({ kind: 'rest-session', session: input.session, rests: input.rests });

@@ -127,10 +127,18 @@ export type Input =
     }
   /** The account stream could not be opened; `final` when a new try is pointless (password refused, service limit). */
   | { readonly kind: 'account-stream-failed'; readonly final: boolean }
-  /** The account is to do without these streams, whose node is about to stop. `mayOpen`: another node can open an account stream. */
-  | { readonly kind: 'carriers-leave'; readonly carriers: readonly CarrierId[]; readonly mayOpen: boolean }
+  /**
+   * The account is to do without these streams, whose node is about to stop. `mayOpen`: another node can open an account stream. `isStored`: what
+   * is kept for the account's next session lies in the store, which can be reached.
+   */
+  | {
+      readonly kind: 'carriers-leave';
+      readonly carriers: readonly CarrierId[];
+      readonly mayOpen: boolean;
+      readonly isStored?: boolean;
+    }
   /** Its node is about to stop, and drops the parked stream as it is: the server keeps it for a while, and its places in rooms with it. */
-  | { readonly kind: 'parked-stream-dropped'; readonly carrier: CarrierId }
+  | { readonly kind: 'parked-stream-dropped'; readonly carrier: CarrierId; readonly isStored: boolean }
   /** A stream on another node than the session has enough of it for now, or can take more (M9a). */
   | { readonly kind: 'session-rests'; readonly session: SessionId; readonly rests: boolean }
   /** This home is none any more: what is waited for here will not be answered. */

@@ -49,6 +49,8 @@ const MOST_MS = 2 ** 31 - 1;
 export class AccountRunner implements Account {
   readonly state: AccountState;
   readonly ports: Ports;
+  /** Of one that no other node shares. */
+  readonly isStored = false;
   readonly #deps: AccountDeps;
   readonly #onIdle: () => void;
   readonly #elsewhere: Elsewhere | undefined;

@@ -9,6 +9,8 @@ import type { Stanza } from '../xml/stanza.ts';
 import type { CarrierPort, SessionPort } from './ports.ts';
 
 export interface Account {
+  /** What is kept for its next session lies in a store, which can be reached: this node's end does not matter to it. */
+  readonly isStored: boolean;
   /** Something has happened; what follows from it is done at once where the account's home is here, else soon. */
   input(input: Input): void;
   /**

@@ -157,7 +157,10 @@ export class SessionEnds {
       return;
     }
     // What the rooms, and those who have written to its client, are owed is said first.
-    if (parking.isTaken) account.input({ kind: 'carriers-leave', carriers: [carrierId], mayOpen: false });
+    if (parking.isTaken) {
+      const { isStored } = account;
+      account.input({ kind: 'carriers-leave', carriers: [carrierId], mayOpen: false, isStored });
+    }
     legs.client.error({ condition: 'system-shutdown', text: 'The proxy is shutting down.' });
     this.#isOrderly = true;
     this.clientGone('shutdown', 'shutdown');
@@ -170,7 +173,7 @@ export class SessionEnds {
    */
   #leaveToServer(): void {
     const { account, carrierId, legs, events } = this.#session;
-    account.input({ kind: 'parked-stream-dropped', carrier: carrierId });
+    account.input({ kind: 'parked-stream-dropped', carrier: carrierId, isStored: account.isStored });
     legs.suspend();
     this.loseServer();
     events.over();

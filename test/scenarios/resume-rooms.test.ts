@@ -177,6 +177,8 @@ scenario(
     const second = sayInRoom(witness.client, room, 'meanwhile', first);
     for (const client of [phone.client, desk]) await client.pick(without(said(room, 'witness', second), 'delay'));
   },
+  // Else the stream goes on, to be parked, and the server sends nothing again.
+  { config: { parking: 'off' } },
 );
 
 scenario(

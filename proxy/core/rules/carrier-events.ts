@@ -141,14 +141,14 @@ export function carrierLost(turn: Turn, id: CarrierId, isConflict: boolean, owed
 }
 
 /** Their node is about to stop: what they carry is handed over, while they still can be heard. */
-export function carriersLeave(turn: Turn, ids: readonly CarrierId[], mayOpen: boolean): void {
+export function carriersLeave(turn: Turn, ids: readonly CarrierId[], mayOpen: boolean, isStored = false): void {
   const { state } = turn;
   const leaving = ids.flatMap((id) => state.carriers.get(id) ?? []);
   // All of them first: what one carries must not go to the next, which leaves as well.
   for (const carrier of leaving) carrier.isLeaving = true;
   for (const carrier of leaving) {
     if (carrier.kind === 'account-stream') state.accountStream = mayOpen ? 'possible' : 'off';
-    if (carrier.isParked) parkedLeaves(turn, carrier);
+    if (carrier.isParked) parkedLeaves(turn, carrier, isStored);
     retire(turn, carrier);
   }
 }

@@ -94,10 +94,10 @@ export function parkedStanza(turn: Turn, carrier: Carrier, stanza: Stanza): void
 
 /**
  * The node is about to stop, and nobody else is there: who has written to the client learns that nobody has got it, unless it lies in the
- * store for the account's next session on another node.
+ * store for the account's next session on another node (`isStored`).
  */
-export function parkedLeaves(turn: Turn, carrier: Carrier): void {
-  if (turn.state.settings.keepsLogs || hasOtherCarrier(turn.state, carrier.id)) return;
+export function parkedLeaves(turn: Turn, carrier: Carrier, isStored: boolean): void {
+  if (isStored || hasOtherCarrier(turn.state, carrier.id)) return;
   for (const { stanza } of takeLetters(turn)) {
     if (isAnswerable(stanza))
       turn.out.toCarrier(carrier.id, refusalOn(stanza, { type: 'wait', condition: 'recipient-unavailable' }));
@@ -105,9 +105,9 @@ export function parkedLeaves(turn: Turn, carrier: Carrier): void {
 }
 
 /** The node is about to stop and leaves the stream to the server, with its places in rooms: only what is kept here is seen to. */
-export function parkedDropped(turn: Turn, id: CarrierId): void {
+export function parkedDropped(turn: Turn, id: CarrierId, isStored: boolean): void {
   const carrier = turn.state.carriers.get(id);
-  if (carrier?.isParked) parkedLeaves(turn, carrier);
+  if (carrier?.isParked) parkedLeaves(turn, carrier, isStored);
 }
 
 /**

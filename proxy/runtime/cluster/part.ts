@@ -27,6 +27,8 @@ export interface Part {
   /** What has happened while there was no home to tell. */
   readonly waiting: Waiting;
   readonly isOver: boolean;
+  /** See `Account`. */
+  readonly isStored: boolean;
   /** A stream is no carrier any more. */
   free(carrier: CarrierId): void;
   /** A room stanza that cannot be taken to the home is answered. */

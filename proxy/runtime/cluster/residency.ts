@@ -362,19 +362,19 @@ export class Residency {
 
   /** This node is about to stop: what it carries goes to nodes that stay, and the home with it. */
   drain(): void {
-    const { accountStream, ports } = this.#part;
+    const { accountStream, ports, isStored } = this.#part;
     this.#isDraining = true;
     accountStream.forget();
     const carriers = [...ports.carriers.keys()];
     const home = this.#home;
     home?.runner.drain();
-    if (this.#visit) this.#visit.input({ kind: 'carriers-leave', carriers, mayOpen: true });
+    if (this.#visit) this.#visit.input({ kind: 'carriers-leave', carriers, mayOpen: true, isStored });
     else if (home && canBeTakenOver(home.state, home.guests, ports)) {
-      home.input({ kind: 'carriers-leave', carriers, mayOpen: home.guests.hasCredentials });
+      home.input({ kind: 'carriers-leave', carriers, mayOpen: home.guests.hasCredentials, isStored });
       this.#considerMove();
     } else if (home) {
       this.#leaving = streamsToFree(home.state, ports);
-      home.input({ kind: 'carriers-leave', carriers: this.#leaving, mayOpen: false });
+      home.input({ kind: 'carriers-leave', carriers: this.#leaving, mayOpen: false, isStored });
     }
   }
 

@@ -93,6 +93,10 @@ export class SharedAccount implements Account, Part {
     return this.state ?? this.mirror;
   }
 
+  get isStored(): boolean {
+    return this.settings.keepsLogs === true && this.node.isReached;
+  }
+
   // From its sessions and streams.
 
   input(input: Input): void {

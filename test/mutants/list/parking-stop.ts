@@ -33,15 +33,15 @@ export const parkingStop: readonly Mutant[] = [
   {
     name: 'letters are given back at a stop although they lie in the store',
     file: 'core/rules/parking.ts',
-    find: '  if (turn.state.settings.keepsLogs || hasOtherCarrier(',
+    find: '  if (isStored || hasOtherCarrier(',
     put: '  if (hasOtherCarrier(',
     kills: { 'parking-stop': ['C4 a node stops, and the room'] },
   },
   {
     name: 'letters that lie nowhere else are lost with a stream that is left to the server',
     file: 'core/rules/parking.ts',
-    find: '  if (carrier?.isParked) parkedLeaves(turn, carrier);\n',
-    put: '  if (carrier?.isParked && carrier.isLeaving) parkedLeaves(turn, carrier);\n',
+    find: '  if (carrier?.isParked) parkedLeaves(turn, carrier, isStored);\n',
+    put: '  if (carrier?.isParked && carrier.isLeaving) parkedLeaves(turn, carrier, isStored);\n',
     kills: { 'parking-stop': ['C4 the proxy is started anew'] },
   },
 ];

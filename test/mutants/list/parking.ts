@@ -104,7 +104,7 @@ export const parking: readonly Mutant[] = [
     and: [
       {
         file: 'core/rules/carrier-events.ts',
-        find: '    if (carrier.isParked) parkedLeaves(turn, carrier);\n    retire(turn, carrier);\n',
+        find: '    if (carrier.isParked) parkedLeaves(turn, carrier, isStored);\n    retire(turn, carrier);\n',
         put: '    if (!carrier.isParked) retire(turn, carrier);\n',
       },
     ],
@@ -141,7 +141,7 @@ export const parking: readonly Mutant[] = [
   {
     name: 'what is kept for the next session is forgotten at a stop',
     file: 'core/rules/carrier-events.ts',
-    find: '    if (carrier.isParked) parkedLeaves(turn, carrier);\n',
+    find: '    if (carrier.isParked) parkedLeaves(turn, carrier, isStored);\n',
     put: '',
     kills: { 'parking-contacts': ['C4 at a stop'] },
   },

@@ -96,7 +96,10 @@ export const resumption: readonly Mutant[] = [
     file: 'runtime/session-legs.ts',
     find: '    this.server.handler = SILENT;\n    this.server.destroy();\n  }',
     put: '    this.server.handler = SILENT;\n    this.server.end();\n  }',
-    kills: { 'resume-ends': ['S9 contacts see nothing'], 'resume-cut': ['S9 a session alone'] },
+    kills: {
+      'resume-ends': ['S9 contacts see nothing of a session that the server keeps'],
+      'resume-cut': ['S9 a session alone'],
+    },
   },
   {
     name: 'a client is as inactive as before when it resumes',
@@ -157,8 +160,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'what the server says is late is history of the room',
     file: 'core/stanza-log.ts',
-    find: 'const at = stampOf(stanza, (by) => by === undefined || isOfService(by, stanza));',
-    put: 'const at = stampOf(stanza, () => true);',
+    find: 'return stampOf(stanza, (by) => by !== undefined && isOfService(by, stanza)) ??',
+    put: 'return stampOf(stanza, () => true) ??',
     kills: { 'resume-rooms': ['M1'] },
   },
   {
