@@ -40,7 +40,7 @@ export const unfound: readonly Mutant[] = [
   {
     name: 'a guest that joins and goes is kept out of its room',
     file: 'core/rules/forsaken.ts',
-    find: '    if (!wait.behind.some(isWord)) continue;\n',
+    find: '    if (!wait.behind.some(({ stanza }) => isWord(stanza))) continue;\n',
     put: '    if (wait.behind.length > 0) continue;\n',
     kills: { 'nodes-farewell': [`${said}the end of its stream, with the home on another node`] },
   },
