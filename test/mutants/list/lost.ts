@@ -80,7 +80,7 @@ export const lost: readonly Mutant[] = [
   {
     name: 'what stands behind a join goes with its sender',
     file: 'core/rules/forsaken.ts',
-    find: '    if (!wait.behind.some(isWord)) continue;\n',
+    find: '    if (!wait.behind.some(({ stanza }) => isWord(stanza))) continue;\n',
     put: '    if (wait.behind.length >= 0) continue;\n',
     kills: { 'lost-messages': ['J7'] },
   },

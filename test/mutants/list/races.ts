@@ -79,7 +79,7 @@ export const races: readonly Mutant[] = [
   {
     name: 'what comes behind a join is not held back',
     file: 'core/rules/session-stanza.ts',
-    find: 'waiting.behind.push(detach(stanza));',
+    find: 'waiting.behind.push({ stanza: detach(stanza), ...(isUnsure && { isUnsure }) });',
     put: "turn.out.push({ kind: 'relay-upstream', session: session.id, stanza });",
     kills: { 'join-race': ['J7 what a client sends'], 'join-silence': ['J7 what the client sends'] },
   },

@@ -32,15 +32,15 @@ export const sealed: readonly Mutant[] = [
   {
     name: 'a node that stops leaves its accounts to nobody',
     file: 'runtime/cluster/cluster.ts',
-    find: '        await this.#store.vault.orphan(bare, 0);\n',
-    put: '',
+    find: 'if (await this.#store.vault.orphan(bare, 0)) await',
+    put: 'await',
     cells,
     kills: { sealed: ['C4 SIGTERM of the only'] },
   },
   {
     name: 'a node that stops gives its accounts to nobody before',
     file: 'runtime/cluster/cluster.ts',
-    find: '    await bequeathAll(this.#accounts.values(), this.node, end);\n',
+    find: '    await bequeathAll(this.#accounts.values(), { node: this.node, vault, log }, end);\n',
     put: '',
     cells,
     kills: { sealed: ['C4 SIGTERM of the home'] },
@@ -64,7 +64,7 @@ export const sealed: readonly Mutant[] = [
   {
     name: 'a password that the server refuses stays in the store',
     file: 'runtime/account-stream-keeper.ts',
-    find: '    if (isRefused && this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);\n',
+    find: '    if (this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);\n',
     put: '',
     cells,
     kills: { sealed: ['X4 a password that the server refuses'] },
