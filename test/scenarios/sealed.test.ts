@@ -11,14 +11,13 @@ import { Seal } from '../../proxy/store/seal.ts';
 import { type RedisServer, startRedis } from '../servers/index.ts';
 import { type Program, startProgram } from './support/program.ts';
 import { assert, type Client, joinRoom, leaveRoom, login, type Scene, scenarios } from './support/scenario.ts';
+import { historyFor, MOST_HISTORY } from './support/stored.ts';
 import { until, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('sealed', { limitMs: 90_000, except: ['sameOnBoth', 'accountStream'] });
 
 /** How long the others believe a node alive (ms). */
 const LEASE_MS = 1500;
-/** What a device asks for of what was said (stanzas). */
-const MOST_HISTORY = 100;
 /** How long a node that lives may need to take over (ms). */
 const TAKEN_MS = 20_000;
 
@@ -107,11 +106,7 @@ async function isThere({ witness, user }: Place): Promise<void> {
 
 /** What a device that comes later is given of what was said, in order. */
 async function historyAt(at: Place, program: Program): Promise<(string | undefined)[]> {
-  const client = await device(at, program);
-  const { history } = await joinRoom(client, `${at.scene.room}/${at.user}`, {
-    history: `maxstanzas='${MOST_HISTORY}'`,
-  });
-  return history.map((one) => one.child('body')?.text);
+  return historyFor(await device(at, program), `${at.scene.room}/${at.user}`);
 }
 
 scenario(
