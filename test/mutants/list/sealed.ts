@@ -5,6 +5,14 @@ const cells = 'prosody,account,tcp';
 
 export const sealed: readonly Mutant[] = [
   {
+    name: 'what is kept stays sealed with keys of before',
+    file: 'app.ts',
+    find: '    await this.#cluster?.keysChanged();\n',
+    put: '',
+    cells,
+    kills: { sealed: ['X4 keys are changed by SIGHUP'] },
+  },
+  {
     name: 'nobody looks for accounts that have lost their node',
     file: 'runtime/cluster/cluster.ts',
     find: '    void this.#orphans.look();\n',
