@@ -13,7 +13,7 @@ import { NS } from '../xml/names.ts';
 import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
 import { AtHand, type LegSide } from './at-hand.ts';
 import type { ResumedSession } from './bound-session.ts';
-import { isManagement, ManagedStream } from './managed-stream.ts';
+import { isManagement, type Managed, ManagedStream } from './managed-stream.ts';
 import { Miscount } from './miscount.ts';
 import { Outlet } from './outlet.ts';
 import { owedMessages } from './owed.ts';
@@ -23,13 +23,8 @@ import { ServerQueue } from './server-queue.ts';
 import { ASLEEP, LIMITS, OWED, OWN_LIMITS } from './session-limits.ts';
 import type { LegsSnapshot } from './session-snapshot.ts';
 
-export type { LegSide };
-
 /** On which the server has granted a resumption. */
 export type NewConnections = Pick<ResumedSession, 'request' | 'answer' | 'client' | 'server'>;
-
-/** What a management element asks of the session. */
-export type Managed = 'not-management' | 'done' | 'too-high' | 'unexpected';
 
 export class SessionLegs {
   client: Leg;

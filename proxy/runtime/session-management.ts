@@ -1,11 +1,12 @@
 /** What a session's client and server say of stream management (XEP-0198), where that is offered to the client. */
 import type { RoomSet } from '../core/room-set.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import { isManagement, tooHigh, unexpected } from './managed-stream.ts';
+import type { LegSide } from './at-hand.ts';
+import { isManagement, type Managed, tooHigh, unexpected } from './managed-stream.ts';
 import type { Progress } from './progress.ts';
 import type { SessionEnds } from './session-ends.ts';
 import type { SessionEvents } from './session-hibernation.ts';
-import type { LegSide, Managed, SessionLegs } from './session-legs.ts';
+import type { SessionLegs } from './session-legs.ts';
 
 export interface SessionManagementOptions {
   readonly isOffered: boolean;
