@@ -51,6 +51,9 @@ export interface ManagedSnapshot {
   readonly again: readonly Sent[];
 }
 
+/** What a management element asks of the session. */
+export type Managed = 'not-management' | 'done' | 'too-high' | 'unexpected';
+
 export class ManagedStream {
   readonly management: Management;
   readonly #lines: ManagedLines;

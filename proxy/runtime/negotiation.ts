@@ -3,14 +3,14 @@
  * upstream leg that it opens for it. Knows sockets and timers; what is said to whom is decided in proxy/stream.
  */
 import type { ListenerConfig } from '../config.ts';
-import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
+import { type Leg, SILENT } from '../net/leg.ts';
 import type { Log } from '../ops/log.ts';
 import type { BoundStream, Effect, Input, ResumeRequest, Side } from '../stream/negotiation/io.ts';
 import { NegotiationMachine } from '../stream/negotiation/machine.ts';
 import { readStreamError } from '../stream/stream-error.ts';
 import type { Violation } from '../xml/framer.ts';
-import type { Stanza, StreamHeader } from '../xml/stanza.ts';
 import type { BoundSession, KeptElsewhere, Negotiation, NegotiationDeps, Recalled } from './bound-session.ts';
+import { Ear } from './ear.ts';
 import { DEFAULT_OPEN_TIMEOUT_MS, openUpstream, UpstreamError } from './upstream.ts';
 
 /** Servers let a dozen and more pass; beyond this many failed attempts on one stream somebody is guessing (X1). */
@@ -78,7 +78,7 @@ class Runner implements Negotiation {
       ownerOf: deps.ownerOf,
       maxFailures: MAX_FAILURES,
     });
-    clientLeg.handler = new Ear(this, 'client');
+    clientLeg.handler = new Ear('client', (input) => this.take(input));
     const { authTimeoutMs } = config.limits;
     this.#authTimer = setTimeout(() => this.take({ type: 'timeout', of: 'client' }), authTimeoutMs);
     if (clientLeg.isClosed) this.take({ type: 'closed', from: 'client' });
@@ -215,7 +215,7 @@ class Runner implements Negotiation {
         }
         this.#dialing = undefined;
         this.#server = leg;
-        leg.handler = new Ear(this, 'server');
+        leg.handler = new Ear('server', (input) => this.take(input));
         this.take({ type: 'dialed' });
       },
       (error: unknown) => {
@@ -360,39 +360,6 @@ class Runner implements Negotiation {
     const leg = input.from === 'client' ? 'downstream' : 'upstream';
     this.#deps.metrics.streamErrors.inc({ condition: error.condition, leg });
   }
-}
-
-/** Hears one leg for a negotiation. */
-class Ear implements LegHandler {
-  readonly #runner: Runner;
-  readonly #side: Side;
-
-  constructor(runner: Runner, side: Side) {
-    this.#runner = runner;
-    this.#side = side;
-  }
-
-  header(header: StreamHeader): void {
-    this.#runner.take({ type: 'header', from: this.#side, header });
-  }
-
-  stanza(stanza: Stanza): void {
-    this.#runner.take({ type: 'stanza', from: this.#side, stanza });
-  }
-
-  end(): void {
-    this.#runner.take({ type: 'end', from: this.#side });
-  }
-
-  violation(violation: Violation): void {
-    this.#runner.take({ type: 'violation', from: this.#side, violation });
-  }
-
-  closed(): void {
-    this.#runner.take({ type: 'closed', from: this.#side });
-  }
-
-  drain(): void {}
 }
 
 function toViolation(error: unknown): Violation {

@@ -8,25 +8,23 @@ import { type Leg, type LegHandler, SILENT } from '../net/leg.ts';
 import { type ManagementVersion, readH } from '../stream/management/management.ts';
 import type { OwnTerms } from '../stream/management/own.ts';
 import { mended, USUAL_DECLARATIONS } from '../xml/declarations.ts';
-import { bridge } from '../xml/edit.ts';
+import { bridge, standalone } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
 import { type Declarations, parseStanza, type Stanza } from '../xml/stanza.ts';
+import { AtHand, type LegSide } from './at-hand.ts';
 import type { ResumedSession } from './bound-session.ts';
-import { isManagement, ManagedStream } from './managed-stream.ts';
+import { isManagement, type Managed, ManagedStream } from './managed-stream.ts';
+import { Miscount } from './miscount.ts';
 import { Outlet } from './outlet.ts';
 import { owedMessages } from './owed.ts';
 import { Postponed } from './postponed.ts';
 import { RelayedTexts, type Staying } from './relayed-texts.ts';
+import { ServerQueue } from './server-queue.ts';
 import { ASLEEP, LIMITS, OWED, OWN_LIMITS } from './session-limits.ts';
 import type { LegsSnapshot } from './session-snapshot.ts';
 
-export type LegSide = 'client' | 'server';
-
 /** On which the server has granted a resumption. */
 export type NewConnections = Pick<ResumedSession, 'request' | 'answer' | 'client' | 'server'>;
-
-/** What a management element asks of the session. */
-export type Managed = 'not-management' | 'done' | 'too-high' | 'unexpected';
 
 export class SessionLegs {
   client: Leg;
@@ -34,20 +32,11 @@ export class SessionLegs {
   readonly outlet: Outlet;
   #managed: ManagedStream | undefined;
   #handlers: { readonly client: LegHandler; readonly server: LegHandler } | undefined;
-  /** The stanza that is being handled, with its place in the counters, until it is relayed. */
-  readonly #current: Record<LegSide, { stanza: Stanza; ticket: number } | undefined> = {
-    client: undefined,
-    server: undefined,
-  };
-  /** Stanzas that the client got before its stream was managed, the bind result the first of them. */
-  #early = 1;
-  /** The client has not acknowledged anything rightly yet. */
-  #mayMiscount = true;
+  readonly #atHand = new AtHand();
+  readonly #miscount = new Miscount();
   /** There is no client, and what is for it waits. */
   isHibernating = false;
-  /** Stanzas for the server that wait for its connection, and their bytes. */
-  #forServer: Buffer[] = [];
-  #forServerBytes = 0;
+  readonly #forServer = new ServerQueue();
   /** There is no server: it keeps the session. */
   isSuspended = false;
   #postponed: Postponed | undefined;
@@ -149,9 +138,8 @@ export class SessionLegs {
 
   /** More waits for the client than may. */
   get isOverfull(): boolean {
-    const isServerOverfull = this.#forServerBytes > LIMITS.bytes || this.#forServer.length > LIMITS.stanzas;
     const limits = this.#own && !this.isHibernating ? OWN_LIMITS : LIMITS;
-    return isServerOverfull || this.#managed?.exceeds(limits) === true;
+    return this.#forServer.isOverfull || this.#managed?.exceeds(limits) === true;
   }
 
   /** What the proxy gave to the client and the client has not acknowledged; undefined where it acknowledges nothing. */
@@ -173,62 +161,57 @@ export class SessionLegs {
     if (side === 'server' && (!managed.isEnabled || managed.isOwn)) return true;
     const ticket = side === 'client' ? managed.takeFromClient(stanza) : managed.takeFromServer(stanza);
     if (ticket === undefined) return false;
-    this.#current[side] = { stanza, ticket };
+    this.#atHand.put(side, stanza, ticket);
     return true;
   }
 
   /** It is handled: what was not relayed is safe here. */
   finish(side: LegSide): void {
-    const current = this.#current[side];
-    if (!current) return;
-    this.#current[side] = undefined;
-    if (side === 'client') this.#managed?.management.clientSafe(current.ticket);
-    else this.#managed?.management.serverSafe(current.ticket);
+    const ticket = this.#atHand.take(side);
+    if (ticket === undefined) return;
+    if (side === 'client') this.#managed?.management.clientSafe(ticket);
+    else this.#managed?.management.serverSafe(ticket);
   }
 
   /** It is handled, and is not to be acknowledged before it comes again. */
   leaveUnsafe(side: LegSide): void {
-    this.#current[side] = undefined;
+    this.#atHand.take(side);
   }
 
   /** Relays a stanza to the server as it came. */
   relayUp(stanza: Stanza): void {
-    const current = this.#current.client;
-    const isCurrent = current?.stanza === stanza;
-    if (isCurrent) this.#current.client = undefined;
+    const ticket = this.#atHand.take('client', stanza);
     if (this.isSuspended) {
       this.#keepForServer(standalone(stanza));
       return;
     }
     this.server.forward(stanza);
     if (!this.#managed || stanza.ns !== NS.client) return;
-    if (isCurrent) this.#managed.management.sentToServer(current.ticket);
+    if (ticket !== undefined) this.#managed.management.sentToServer(ticket);
     else if (!this.#managed.isOwn) this.#managed.ownToServer(standalone(stanza));
   }
 
   /** Relays a stanza to the client as it came. */
   relayDown(stanza: Stanza): void {
-    const current = this.#current.server;
-    const isCurrent = current?.stanza === stanza;
-    if (isCurrent) this.#current.server = undefined;
+    const ticket = this.#atHand.take('server', stanza);
     const managed = this.#managed?.isEnabled && stanza.ns === NS.client ? this.#managed : undefined;
-    if (!this.#managed?.isEnabled) this.#early += 1;
-    const kept = managed && !isCurrent ? standalone(stanza) : undefined;
+    if (!this.#managed?.isEnabled) this.#miscount.uncounted();
+    const kept = managed && ticket === undefined ? standalone(stanza) : undefined;
     if (kept && managed?.keepsBack(kept)) return;
     if (!this.isHibernating) this.client.forward(stanza);
-    if (isCurrent) managed?.management.sentToClient(current.ticket);
+    if (ticket !== undefined) managed?.management.sentToClient(ticket);
     else if (kept && managed?.isOwn) managed.keptForClient(stanza, kept);
     else if (kept) managed?.ownToClient(kept);
-    if (isCurrent && managed && stanza.name !== 'presence' && this.#staying?.mayStay()) {
+    if (ticket !== undefined && managed && stanza.name !== 'presence' && this.#staying?.mayStay()) {
       this.#relayed ??= new RelayedTexts(this.#staying);
-      this.#relayed.keep(current.ticket, stanza, standalone(stanza), managed.management.fromServer.handled);
+      this.#relayed.keep(ticket, stanza, standalone(stanza), managed.management.fromServer.handled);
     }
   }
 
   /** A stanza of the proxy's own to the client, its declarations right for `declared`. */
   deliver(text: Buffer): void {
     if (this.#managed?.keepsBack(text)) return;
-    if (!this.#managed?.isEnabled) this.#early += 1;
+    if (!this.#managed?.isEnabled) this.#miscount.uncounted();
     if (!this.isHibernating) this.client.write(text);
     this.#managed?.ownToClient(text);
   }
@@ -245,7 +228,7 @@ export class SessionLegs {
   }
 
   #toClient(text: Buffer): void {
-    if (!this.#managed?.isEnabled) this.#early += 1;
+    if (!this.#managed?.isEnabled) this.#miscount.uncounted();
     if (!this.isHibernating) this.client.send(text);
     this.#managed?.ownToClient(text);
   }
@@ -268,19 +251,14 @@ export class SessionLegs {
     const result = side === 'client' ? managed.fromClient(stanza) : managed.fromServer(stanza);
     if (side === 'client' && stanza.name === 'a') {
       if (result === 'ok') {
-        this.#mayMiscount = false;
+        this.#miscount.over();
         this.clientTakes();
-      } else if (result === 'too-high' && this.#isMiscount(managed, stanza)) return 'done';
+      } else if (result === 'too-high') {
+        const { waiting } = managed.management.toClient;
+        if (this.#miscount.explains(readH(stanza) ?? 0, waiting)) return 'done';
+      }
     }
     return result === 'ok' ? 'done' : result === 'too-high' ? 'too-high' : 'unexpected';
-  }
-
-  /**
-   * COMPAT: xmpp.js 0.14 sets its counter to zero some time after `<enabled/>` has come: asked at once, it counts what it had
-   * got before. The answer says nothing then; it is no reason to end the stream.
-   */
-  #isMiscount(managed: ManagedStream, stanza: Stanza): boolean {
-    return this.#mayMiscount && (readH(stanza) ?? 0) <= managed.management.toClient.waiting + this.#early;
   }
 
   #enable(stanza: Stanza): Managed {
@@ -331,7 +309,7 @@ export class SessionLegs {
 
   /** The stream at the server is gone for good, with this of what was to go there. */
   lost(): Owed {
-    const unsent = [...this.#forServer.splice(0), ...this.outlet.close()];
+    const unsent = [...this.#forServer.take(), ...this.outlet.close()];
     const management = this.#managed?.isEnabled ? this.#managed.management : undefined;
     const unacknowledged = management?.toServer.unacknowledged().filter((what) => typeof what !== 'number');
     return owedMessages({ unsent, unacknowledged }, this.server.declared);
@@ -343,8 +321,7 @@ export class SessionLegs {
   }
 
   #keepForServer(text: Buffer): void {
-    this.#forServer.push(text);
-    this.#forServerBytes += text.length;
+    this.#forServer.add(text);
     if (this.isOverfull) this.#onOverfull();
   }
 
@@ -363,14 +340,14 @@ export class SessionLegs {
   /** What whoever goes on with the session needs, while both connections are gone. */
   snapshot(): LegsSnapshot {
     if (!this.#managed || !this.isHibernating || !this.isSuspended) throw new Error('the session has connections');
-    return { managed: this.#managed.snapshot(), forServer: [...this.#forServer] };
+    return { managed: this.#managed.snapshot(), forServer: this.#forServer.texts };
   }
 
   /** Goes on where the snapshot was made: without connections, until `resume` brings some. */
   restore({ managed, forServer }: LegsSnapshot): void {
     this.#managed = this.#createManaged(managed.version);
     this.#managed.restore(managed);
-    this.#mayMiscount = false;
+    this.#miscount.over();
     this.isHibernating = true;
     this.isSuspended = true;
     this.outlet.divert((text) => this.#keepForServer(text));
@@ -395,10 +372,7 @@ export class SessionLegs {
     // They come again, under whatever number.
     this.#relayed = undefined;
     if (!this.#handlers || !this.#managed?.resume(request.h, answer)) return false;
-    const waiting = this.#forServer;
-    this.#forServer = [];
-    this.#forServerBytes = 0;
-    for (const text of waiting) this.outlet.send(undefined, text);
+    for (const text of this.#forServer.take()) this.outlet.send(undefined, text);
     this.listen(this.#handlers.client, this.#handlers.server);
     return true;
   }
@@ -420,10 +394,4 @@ export class SessionLegs {
     client.handler = this.#handlers.client;
     return true;
   }
-}
-
-/** As text that needs no declarations of a stream header; a copy, which keeps no chunk of the wire alive. */
-function standalone(stanza: Stanza): Buffer {
-  const bridged = stanza.outerPrefixes.length > 0 ? bridge(stanza, USUAL_DECLARATIONS) : undefined;
-  return Buffer.from(bridged ?? stanza.bytes);
 }

@@ -17,7 +17,7 @@ import { guard } from './carrier-guard.ts';
 import { ClientState } from './client-state.ts';
 import type { AccountDeps } from './deps.ts';
 import { deviceOf } from './device.ts';
-import { hasManagement, isManagement, ownTerms, tooHigh, unexpected } from './managed-stream.ts';
+import { hasManagement, ownTerms } from './managed-stream.ts';
 import type { Outlet } from './outlet.ts';
 import { ParkingPlace } from './parking.ts';
 import type { SessionPort } from './ports.ts';
@@ -25,7 +25,8 @@ import { Progress } from './progress.ts';
 import { SessionCarrier } from './session-carrier.ts';
 import { type Ending, SessionEnds } from './session-ends.ts';
 import { Hibernation, type SessionEvents, type Sleeper } from './session-hibernation.ts';
-import { type LegSide, type Managed, SessionLegs } from './session-legs.ts';
+import { SessionLegs } from './session-legs.ts';
+import { SessionManagement } from './session-management.ts';
 import { type RouteView, routeDown, routeUp } from './session-routes.ts';
 import { type NewSession, type Returning, type Transfer, withPrefix } from './session-transfer.ts';
 
@@ -47,14 +48,12 @@ export class ClientSession implements SessionPort {
   readonly #parking: ParkingPlace;
   readonly #attendance: Attendance;
   readonly #events: SessionEvents;
-  /** Stream management is offered to this client. */
-  readonly #isManaged: boolean;
+  readonly #management: SessionManagement;
   readonly hibernation: Hibernation;
   /** Its part in the account, which the rules change. */
   readonly #seat: Seat;
   readonly #view: RouteView;
   readonly #clientState: ClientState;
-  readonly #progress: Progress | undefined;
   readonly #ends: SessionEnds;
 
   /** `returning`: it has been another node's. It has no connections until it is resumed over those of `bound`. */
@@ -82,7 +81,7 @@ export class ClientSession implements SessionPort {
     this.#deps = deps;
     this.#hot = deps.metrics.hot;
     this.#events = events;
-    this.#isManaged = deps.offerStreamManagement && (own !== undefined || hasManagement(bound.features));
+    const isOffered = deps.offerStreamManagement && (own !== undefined || hasManagement(bound.features));
     this.#log = deps.log.child({ session: this.id, client: bound.client.id, server: bound.server.id });
     this.#attendance = new Attendance(bound.client, deps);
     const ending = this.#ending();
@@ -99,7 +98,10 @@ export class ClientSession implements SessionPort {
     const shown = returning?.record.shown;
     this.#clientState = new ClientState({ id: this.id, seat, account, legs: this.#legs, relay, shown });
     this.hibernation = new Hibernation(this.#sleeper());
-    this.#progress = deps.isShared ? new Progress(this, account, this.#legs) : undefined;
+    const progress = deps.isShared ? new Progress(this, account, this.#legs) : undefined;
+    const { now } = deps;
+    const managed = { isOffered, legs: this.#legs, ends: this.#ends, events, progress, now };
+    this.#management = new SessionManagement({ ...managed, rooms: () => seat.session.rooms });
     this.#legs.listen(this.#clientHandler(), this.#serverHandler());
     if (returning) {
       // They are its own when it is resumed over them.
@@ -144,23 +146,10 @@ export class ClientSession implements SessionPort {
   #fromClient(received: Stanza): void {
     const stanza = this.#deps.faces.hide(received);
     this.#attendance.note(stanza.length);
-    if (this.#isManaged && isManagement(stanza)) this.#manageClient(stanza);
+    if (this.#management.takes(stanza)) this.#management.fromClient(stanza);
     else if (this.#legs.begin('client', stanza)) {
       this.#route(stanza);
       this.#legs.finish('client');
-    }
-  }
-
-  /** XEP-0198 elements of the client. */
-  #manageClient(stanza: Stanza): void {
-    const result = this.#manage('client', stanza);
-    if (result === 'done' && stanza.name === 'a') {
-      this.#progress?.acknowledged(this.#deps.now(), this.#seat.session.rooms);
-    }
-    if (result === 'unexpected') this.client.send(unexpected(stanza));
-    else if (result === 'too-high') {
-      this.client.error(tooHigh(stanza));
-      this.#ends.clientGone('handled-count-too-high');
     }
   }
 
@@ -239,21 +228,11 @@ export class ClientSession implements SessionPort {
 
   #fromServer(received: Stanza): void {
     const stanza = this.#deps.faces.show(received, this.bare);
-    if (this.#isManaged && isManagement(stanza)) {
-      if (this.#manage('server', stanza) === 'too-high') this.#server.destroy();
-    } else if (this.#legs.begin('server', stanza)) {
+    if (this.#management.takes(stanza)) this.#management.fromServer(stanza);
+    else if (this.#legs.begin('server', stanza)) {
       this.#routeDown(stanza);
       this.#legs.finish('server');
     }
-  }
-
-  /** XEP-0198 elements of either side. */
-  #manage(side: LegSide, stanza: Stanza): Managed {
-    const before = this.#legs.previd;
-    const result = this.#legs.manage(side, stanza);
-    const { previd } = this.#legs;
-    if (previd !== undefined && previd !== before) this.#events.resumable(previd);
-    return result;
   }
 
   #routeDown(stanza: Stanza): void {

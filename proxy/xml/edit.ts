@@ -241,3 +241,9 @@ function missingDeclarations(stanza: Stanza, target: Declarations | 'websocket')
   }
   return missing;
 }
+
+/** As text that needs no declarations of a stream header; a copy, which keeps no chunk of the wire alive. */
+export function standalone(stanza: Stanza): Buffer {
+  const bridged = stanza.outerPrefixes.length > 0 ? bridge(stanza, USUAL_DECLARATIONS) : undefined;
+  return Buffer.from(bridged ?? stanza.bytes);
+}

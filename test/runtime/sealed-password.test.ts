@@ -91,6 +91,22 @@ test('one that has been sealed in its place meanwhile stays', async (context) =>
   assert.is((await sealing.recall(ALICE))?.kept.secret, 'new');
 });
 
+test('with other keys what is kept is sealed anew, also where the old ones are gone', async (context) => {
+  const { sealing, stored, keep, metrics } = await ground(context);
+  const seal = (letter: string): Seal => new Seal([Buffer.alloc(KEY_BYTES, letter)]);
+  const old = keep('secret');
+  assert.is(sealing.sealAnew(ALICE, old), old);
+  sealing.useKeys(seal('b'));
+  const anew = sealing.sealAnew(ALICE, old);
+  assert.is(Seal.keyOf(anew), seal('b').ids[0]);
+  await until(async () => (await stored()) === anew);
+  assert.is((await sealing.recall(ALICE))?.kept.secret, 'secret');
+  // Of two changes in a row the first one's keys are not known any more.
+  for (const letter of ['c', 'd']) sealing.useKeys(seal(letter));
+  assert.is(sealing.sealAnew(ALICE, anew), anew);
+  assert.match(await metrics.registry.getSingleMetricAsString('minimix_sealed_total'), '{event="unknown-key"} 1');
+});
+
 /** A keeper of the account's stream, and a server that takes these passwords. */
 async function kept(context: TestContext, ...rightOnes: string[]) {
   const right = new Set(rightOnes);

@@ -2,7 +2,7 @@
 import type { RedisServer } from '../servers/index.ts';
 import { type Node, shared, startNode } from './support/nodes.ts';
 import { assert, createRoom, joinRoom, leaveRoom, type Scene, scenarios } from './support/scenario.ts';
-import { inRoom, isStored, said, speak } from './support/stored.ts';
+import { inRoom, isStored, restart, said, speak } from './support/stored.ts';
 import { until } from './support/witness.ts';
 
 const scenario = scenarios('log-away', { limitMs: 60_000, except: ['sameOnBoth'] });
@@ -28,9 +28,8 @@ scenario(
     await hasFailed(before);
     before.cut(false);
     await isStored(scene, redis, 1, ' kept');
-    await before.proxy.stop();
 
-    const after = await startNode(scene, redis);
+    const after = await restart(scene, redis, before);
     const first = await login('alice', { through: after.proxy });
     const joined = await joinRoom(first, `${room}/al`);
     assert.is(joined.all.filter(({ id }) => id === 'kept').length, 1);
@@ -54,9 +53,8 @@ scenario(
     bob.send(`<message type='chat' to='${room}/al' id='kept'><body>later</body></message>`);
     await isStored(scene, redis, said.length);
     await isStored(scene, redis, 1, ' kept');
-    await before.proxy.stop();
 
-    const after = await startNode(scene, redis);
+    const after = await restart(scene, redis, before);
     const desk = await login('alice', { through: after.proxy });
     await joinRoom(desk, `${other}/al`);
     after.cut(true);

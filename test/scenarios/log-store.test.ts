@@ -1,7 +1,7 @@
 /** The stanza log outlives the process where the store does (M6, C2): after a restart, and when another node takes over. */
 import { kill, shared, startNode } from './support/nodes.ts';
 import { assert, joinRoom, leaveRoom, sayInRoom, scenarios } from './support/scenario.ts';
-import { hasTakenOver, historyAt, inRoom, isStored, keyOf, said, speak } from './support/stored.ts';
+import { hasTakenOver, historyAt, inRoom, isStored, keyOf, restart, said, speak } from './support/stored.ts';
 import { until } from './support/witness.ts';
 
 const scenario = scenarios('log-store', { limitMs: 60_000, together: 3, except: ['sameOnBoth'] });
@@ -24,9 +24,8 @@ scenario(
     await isStored(scene, redis, 33);
     const kept = await redis.cli('lrange', await keyOf(scene), '0', '-1');
     assert.not.match(kept, 'another secret');
-    await before.proxy.stop();
 
-    const after = await startNode(scene, redis);
+    const after = await restart(scene, redis, before);
     assert.equal(await historyAt(after, scene), ['my secret', ...said, undefined, 'took it back']);
     await speak(bob, room, ['later']);
     await isStored(scene, redis, 34);
@@ -134,9 +133,8 @@ scenario(
     bob.send(`<message type='chat' to='${room}/al' id='kept'><body>later</body></message>`);
     const key = await keyOf(scene, ' kept');
     await until('the message to be kept', async () => Number(await redis.cli('llen', key)) === 1);
-    await before.proxy.stop();
 
-    const after = await startNode(scene, redis);
+    const after = await restart(scene, redis, before);
     const [first, second] = [
       await login('alice', { through: after.proxy }),
       await login('alice', { through: after.proxy }),

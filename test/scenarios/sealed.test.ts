@@ -11,14 +11,13 @@ import { Seal } from '../../proxy/store/seal.ts';
 import { type RedisServer, startRedis } from '../servers/index.ts';
 import { type Program, startProgram } from './support/program.ts';
 import { assert, type Client, joinRoom, leaveRoom, login, type Scene, scenarios } from './support/scenario.ts';
+import { historyFor, MOST_HISTORY } from './support/stored.ts';
 import { until, type Witness, watch } from './support/witness.ts';
 
 const scenario = scenarios('sealed', { limitMs: 90_000, except: ['sameOnBoth', 'accountStream'] });
 
 /** How long the others believe a node alive (ms). */
 const LEASE_MS = 1500;
-/** What a device asks for of what was said (stanzas). */
-const MOST_HISTORY = 100;
 /** How long a node that lives may need to take over (ms). */
 const TAKEN_MS = 20_000;
 
@@ -31,6 +30,8 @@ interface Place {
   readonly password: string;
   readonly jid: string;
   readonly key: string;
+  /** Keys, from now on, in the file that nodes read: the first seals. */
+  useKeys(...keys: readonly string[]): void;
   start(flags?: readonly string[]): Promise<Program>;
 }
 
@@ -41,7 +42,11 @@ async function place(scene: Scene): Promise<Place> {
   scene.after(() => rmSync(folder, { recursive: true, force: true }));
   const key = randomBytes(32).toString('base64');
   const file = join(folder, 'seal.key');
-  writeFileSync(file, `# of the service\n${key}\n`, { mode: 0o400 });
+  const useKeys = (...keys: readonly string[]): void => {
+    rmSync(file, { force: true });
+    writeFileSync(file, `# of the service\n${keys.join('\n')}\n`, { mode: 0o400 });
+  };
+  useKeys(key);
   const user = `sealed-${randomBytes(4).toString('hex')}`;
   const password = `Geheim-${randomBytes(8).toString('hex')}`;
   await scene.server.addUser(user, password);
@@ -54,6 +59,7 @@ async function place(scene: Scene): Promise<Place> {
     password,
     jid: `${user}@${scene.server.host}`,
     key,
+    useKeys,
     start: (flags = ['--set', `sealing.key-file=${file}`]) =>
       startProgram(scene, scene.server.upstream(), [...usual, ...flags]),
   };
@@ -107,11 +113,7 @@ async function isThere({ witness, user }: Place): Promise<void> {
 
 /** What a device that comes later is given of what was said, in order. */
 async function historyAt(at: Place, program: Program): Promise<(string | undefined)[]> {
-  const client = await device(at, program);
-  const { history } = await joinRoom(client, `${at.scene.room}/${at.user}`, {
-    history: `maxstanzas='${MOST_HISTORY}'`,
-  });
-  return history.map((one) => one.child('body')?.text);
+  return historyFor(await device(at, program), `${at.scene.room}/${at.user}`);
 }
 
 scenario(
@@ -279,6 +281,34 @@ scenario(
     await until('the rooms are given up', async () => (await fieldsOf(at, 'rooms')) === '');
     assert.is(await metric(other, 'minimix_sealed_total{event="deleted"}'), 1);
     await until('nothing is left of it', async () => (await metric(other, 'minimix_accounts')) === 0);
+  },
+);
+
+scenario(
+  'X4',
+  'keys are changed by SIGHUP: what is kept is sealed with the new one, and no node needs the old one',
+  async (scene) => {
+    const at = await place(scene);
+    const { key, useKeys } = at;
+    const home = await at.start();
+    await leaveAccountBehind(at, home);
+    const before = Seal.keyOf(await deposit(at));
+    const fresh = randomBytes(32).toString('base64');
+    for (const keys of [[key, fresh], [fresh, key], [fresh]]) {
+      useKeys(...keys);
+      const reloads = home.log().split('"reloaded"').length;
+      home.child.kill('SIGHUP');
+      await until('keys are read', () => home.log().split('"reloaded"').length > reloads);
+      const isSo = async (): Promise<boolean> => (Seal.keyOf(await deposit(at)) === before) === (keys[0] === key);
+      await until('it is sealed with the first', isSo);
+    }
+    home.child.kill('SIGKILL');
+    await home.ended;
+    await at.witness.say('in between');
+    const other = await at.start();
+    await takenUp(other);
+    assert.equal(await historyAt(at, other), ['before', 'in between']);
+    assert.not.match(home.log(), fresh);
   },
 );
 

@@ -19,6 +19,7 @@ import { AccountStreamKeeper } from '../account-stream-keeper.ts';
 import type { AccountDeps } from '../deps.ts';
 import { type CarrierPort, Ports, type SessionPort } from '../ports.ts';
 import { DistantSources } from './distant-sources.ts';
+import { Incoming } from './incoming.ts';
 import type { Message } from './messages.ts';
 import { Mirror } from './mirror.ts';
 import type { ClusterNode } from './node.ts';
@@ -30,9 +31,8 @@ import { Waiting } from './waiting.ts';
 
 /** How long a node that carries nothing lets others be first to take a lost home's place (ms). */
 const YIELD_MS = 150;
-/** Pause before a home whose node takes nothing is looked for again (ms), and one that refuses. */
+/** Pause before a home whose node takes nothing is looked for again (ms). */
 const UNREACHABLE_MS = 500;
-const REFUSED_MS = 20;
 /** How long an account is kept for a session that is about to be bound (ms). */
 const WARM_MS = 10_000;
 /** How long a client that is about to bind may be kept waiting (ms), and the steps of it. */
@@ -55,6 +55,7 @@ export class SharedAccount implements Account, Part {
   isOver = false;
   readonly #onOver: () => void;
   readonly #residency: Residency;
+  readonly #incoming: Incoming;
   /** Monotonic time until which a session may come for which the account is kept here. */
   #warmUntil = Number.NEGATIVE_INFINITY;
 
@@ -72,6 +73,7 @@ export class SharedAccount implements Account, Part {
     this.accountStream = new AccountStreamKeeper(bare, deps, this.ports, this);
     this.waiting = new Waiting(settings.joinTimeoutMs, this.mirror, (happening) => this.refuse(happening));
     this.#residency = new Residency(this);
+    this.#incoming = new Incoming(this, this.#residency);
   }
 
   /** The runner of its rules, where its home is here. */
@@ -242,64 +244,7 @@ export class SharedAccount implements Account, Part {
   // From other nodes.
 
   message(from: string, message: Message, payload: Buffer): void {
-    const residency = this.#residency;
-    switch (message.kind) {
-      case 'attach':
-        if (!residency.home) this.#refuseGuest(from, message.channel);
-        else if (residency.mustWait()) residency.home.guests.attachLate(from, message.channel);
-        else residency.home.guests.attach(from, message, payload);
-        return;
-      case 'detach':
-        if (!residency.mustWait()) residency.home?.guests.detach(message.channel);
-        return;
-      case 'attached':
-      case 'data':
-      case 'seen':
-        this.#channelMessage(from, message, payload);
-        return;
-      case 'refused':
-        this.#refused(message);
-        return;
-      case 'moved':
-        residency.follow(message.epoch, message.to);
-        return;
-      case 'home':
-        residency.moveIn(from, message.epoch, payload);
-        return;
-    }
-  }
-
-  #channelMessage(
-    from: string,
-    message: Extract<Message, { kind: 'attached' | 'data' | 'seen' }>,
-    payload: Buffer,
-  ): void {
-    const { home, visit } = this.#residency;
-    if (visit?.channel.id === message.channel && message.epoch >= visit.home.epoch) {
-      visit.take(from, message, payload);
-      this.settle();
-    } else if (message.kind === 'attached') return;
-    else if (!home) {
-      if (message.kind === 'data') this.#refuseGuest(from, message.channel);
-    } else if (message.epoch === home.fence.epoch && !this.#residency.mustWait()) {
-      home.guests.take(from, message, payload);
-    }
-  }
-
-  #refuseGuest(to: string, channel: string): void {
-    this.node.send(to, { kind: 'refused', account: this.key, channel, reason: 'no-home' });
-  }
-
-  #refused({ channel, reason }: Extract<Message, { kind: 'refused' }>): void {
-    const { visit } = this.#residency;
-    if (visit?.channel.id !== channel) return;
-    if (this.ports.sessions.size + this.ports.carriers.size === 0) {
-      this.over();
-      return;
-    }
-    // A home that moves may be announced before it has arrived.
-    if (reason === 'no-home' && visit.isFollowing) setTimeout(() => visit.attach(), REFUSED_MS).unref();
-    else this.#residency.lostHome(REFUSED_MS);
+    this.#incoming.message(from, message, payload);
   }
 
   /** A node is no more. */

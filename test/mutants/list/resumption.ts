@@ -36,14 +36,14 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'a stanza of the client counts as handled when it has come',
     file: 'runtime/session-legs.ts',
-    find: 'sentToServer(current.ticket);\n    else if (!this.#managed.isOwn)',
-    put: 'clientSafe(current.ticket);\n    if (!this.#managed.isOwn)',
+    find: 'sentToServer(ticket);\n    else if (!this.#managed.isOwn)',
+    put: 'clientSafe(ticket);\n    if (!this.#managed.isOwn)',
     kills: { 'resume-ends': ['S9 what has not reached'] },
   },
   {
     name: 'a stanza that was not relayed is never acknowledged',
     file: 'runtime/session-legs.ts',
-    find: "    if (side === 'client') this.#managed?.management.clientSafe(current.ticket);\n",
+    find: "    if (side === 'client') this.#managed?.management.clientSafe(ticket);\n",
     put: "    if (side === 'client') return;\n",
     kills: { 'resume-ends': ['S9 every <r/>', 'S9 an unknown session'] },
   },
@@ -132,8 +132,8 @@ export const resumption: readonly Mutant[] = [
   {
     name: 'a count that takes in what came before <enabled/> ends the stream',
     file: 'runtime/session-legs.ts',
-    find: "      } else if (result === 'too-high' && this.#isMiscount(managed, stanza)) return 'done';\n",
-    put: '      }\n',
+    find: "        if (this.#miscount.explains(readH(stanza) ?? 0, waiting)) return 'done';\n",
+    put: "        if (waiting < 0) return 'done';\n",
     kills: { 'resume-ends': ['S9 a count that takes in'] },
   },
   {

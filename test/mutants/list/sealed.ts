@@ -70,6 +70,14 @@ export const sealed: readonly Mutant[] = [
     kills: { sealed: ['X4 a password that the server refuses'] },
   },
   {
+    name: 'what is kept stays sealed with keys of before',
+    file: 'app.ts',
+    find: '    await this.#cluster?.keysChanged();\n',
+    put: '',
+    cells,
+    kills: { sealed: ['X4 keys are changed by SIGHUP'] },
+  },
+  {
     name: 'what was sealed for one account opens for another',
     file: 'store/seal.ts',
     find: '  return Buffer.from(JSON.stringify([VERSION, id, purpose, account]));\n',

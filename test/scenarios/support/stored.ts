@@ -1,6 +1,6 @@
 /** What is said in a room, what the store keeps of it, and what a further device is given. */
 import type { RedisServer } from '../../servers/index.ts';
-import type { Node } from './nodes.ts';
+import { type Node, startNode } from './nodes.ts';
 import { type Client, createRoom, joinRoom, type Scene, sayInRoom } from './scenario.ts';
 import { until } from './witness.ts';
 
@@ -27,11 +27,24 @@ export async function speak(speaker: Client, room: string, texts: readonly strin
   }
 }
 
-/** What a further device of alice's is given that wants all history. */
-export async function historyAt(node: Node, { room, login }: Scene): Promise<(string | undefined)[]> {
-  const device = await login('alice', { through: node.proxy });
-  const { history } = await joinRoom(device, `${room}/al`, { history: "maxstanzas='100'" });
+/** What a device asks for that wants all history (stanzas). */
+export const MOST_HISTORY = 100;
+
+/** What a device is given of what was said, in order, that joins there and wants all of it. */
+export async function historyFor(device: Client, address: string): Promise<(string | undefined)[]> {
+  const { history } = await joinRoom(device, address, { history: `maxstanzas='${MOST_HISTORY}'` });
   return history.map((one) => one.child('body')?.text);
+}
+
+/** The same of a further device of alice's. */
+export async function historyAt(node: Node, { room, login }: Scene): Promise<(string | undefined)[]> {
+  return historyFor(await login('alice', { through: node.proxy }), `${room}/al`);
+}
+
+/** The node stops in order, and is started anew. */
+export async function restart(scene: Scene, redis: RedisServer, before: Node): Promise<Node> {
+  await before.proxy.stop();
+  return startNode(scene, redis);
 }
 
 /** Where the store has the room's messages to alice, or those that are kept for a session to come. */
