@@ -10,6 +10,14 @@ export const returning: readonly Mutant[] = [
     kills: { 'leave-rejoin': ['J8'] },
   },
   {
+    name: 'what a room repeats that takes a status for a join is news',
+    file: 'core/rules/room-presence.ts',
+    find: '    if (comesInAnew(turn, room, stanza)) return;\n',
+    put: '',
+    cells: 'ejabberd,borrowed,tcp',
+    kills: { healing: ['L5 what a device says of itself'] },
+  },
+  {
     name: 'private messages that nobody could take end with the place in the room',
     file: 'core/end.ts',
     find: '  if (!isComing) keepOnwards(turn, room, wasInside);\n',
