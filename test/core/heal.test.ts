@@ -210,11 +210,15 @@ test('a status that a room which has forgotten the account takes for a join show
   for (const isChanged of [false, true]) {
     const world = new World({ room: { knowsOld: true } });
     world.room.others.add('carol');
+    const earlier = world.bind();
+    world.input({ kind: 'session-presence', session: earlier, available: false, show: '', priority: 0 });
     const [a, b] = [world.bind(), world.bind()];
     for (const one of [a, b]) world.join(one);
     world.settle();
     world.send(b, `<presence to='${ROOM}/alice'><show>xa</show></presence>`);
     world.settle();
+    // The stream that came first would be the choice now.
+    world.input({ kind: 'session-presence', session: earlier, available: true, show: '', priority: 0 });
     const before = world.roomSays();
     world.settle();
     world.room.forget();

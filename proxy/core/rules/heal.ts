@@ -7,8 +7,8 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { releaseRoom } from '../carriers.ts';
 import { chance } from '../jitter.ts';
-import { keyOfNick, nickOf, serviceOf } from '../occupancy.ts';
-import { presenceDigest, statusCodes } from '../self-presence.ts';
+import { serviceOf } from '../occupancy.ts';
+import { statusCodes } from '../self-presence.ts';
 import type { CarrierId, Occupancy, Turn } from '../state.ts';
 import { catchUp } from './missed.ts';
 import { removedForGood } from './removal.ts';
@@ -72,24 +72,6 @@ export function losePlace(turn: Turn, room: Occupancy, id: CarrierId): boolean {
 }
 
 const NOWHERE = '' as CarrierId;
-
-/**
- * Another occupant's presence tells that the room had forgotten the account, and takes its status for a join (groupchat 1.0): while that is on
- * its way the room repeats what it has shown before. It is asked in full, so that sessions see differences only; what it tells of itself meanwhile is part of that.
- */
-export function comesInAnew(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
-  const { carrier, presences } = room;
-  if (carrier === undefined || room.move || room.departing.size > 0 || room.overlap || presences.length === 0)
-    return false;
-  if (!presences.every((one) => one.carrier === carrier && keyOfNick(one.nick) === keyOfNick(room.nick))) return false;
-  const known = room.roster.get(keyOfNick(nickOf(stanza)))?.presence;
-  if (!known || stanza.type !== undefined || presenceDigest(known) !== presenceDigest(stanza)) return false;
-  if (!losePlace(turn, room, carrier)) return false;
-  // It is in, and has only to be told.
-  room.retryAt = undefined;
-  turn.out.clearTimer(`retry ${room.key}`);
-  return true;
-}
 
 /** The room is not to be asked again before a while has passed. */
 function comeBackLater({ state, out, now }: Turn, room: Occupancy): void {
