@@ -269,4 +269,21 @@ test('an occupant who shows the same again while nothing is on its way is shown 
   assert.is(joins(world), 1);
 });
 
+test('a nick change that crosses the end of the place, and that the room takes for a join, leaves no stream behind', () => {
+  for (const end of ['throw-out', 'kick'] as const) {
+    const world = new World({ room: { knowsOld: true } });
+    const [a, b] = [world.bind(), world.bind()];
+    for (const one of [a, b]) world.join(one);
+    world.settle();
+    world.rename(a, 'nick0');
+    if (end === 'throw-out') world.throwOut();
+    world.input({ kind: 'credentials', known: true });
+    world.accountStream(true);
+    if (end === 'kick') world.kick();
+    pass(world, 15_000);
+    assert.is(world.room.inside.size, end === 'kick' ? 0 : 1, end);
+    for (const id of [a, b]) assert.is(world.client(id).place, end === 'kick' ? 'out' : 'in', end);
+  }
+});
+
 test.run();
