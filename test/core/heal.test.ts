@@ -269,6 +269,22 @@ test('an occupant who shows the same again while nothing is on its way is shown 
   assert.is(joins(world), 1);
 });
 
+test('a status that a room has refused for not knowing the account is shown there when the account is back', () => {
+  const { world, a, b } = inside();
+  world.send(b, `<presence to='${ROOM}/alice'><show>xa</show></presence>`);
+  pass(world, 60_000);
+  world.room.forget();
+  world.send(a, `<presence id='away' to='${ROOM}/alice'><show>chat</show></presence>`);
+  const before = world.sent.length;
+  pass(world, 15_000);
+  const shows = world.sent
+    .slice(before)
+    .filter(({ stanza }) => stanza.name === 'presence')
+    .map(({ stanza }) => stanza.root.child('show')?.text());
+  assert.equal(shows, [undefined, 'chat']);
+  assert.ok(world.client(a).told.some(({ id, type }) => id === 'away' && type === undefined));
+});
+
 test('a nick change that crosses the end of the place, and that the room takes for a join, leaves no stream behind', () => {
   for (const end of ['throw-out', 'kick'] as const) {
     const world = new World({ room: { knowsOld: true } });

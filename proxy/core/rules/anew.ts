@@ -16,7 +16,9 @@ import { startMove } from './move.ts';
 export function comesInAnew(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
   const { carrier: id, presences } = room;
   const carrier = id === undefined ? undefined : turn.state.carriers.get(id);
-  if (carrier?.status !== 'ready' || room.move || room.departing.size > 0 || room.overlap) return false;
+  // COMPAT: mu-conference, which says no 110, shows nothing to who joins again.
+  if (!room.marksSelf || carrier?.status !== 'ready' || room.move || room.departing.size > 0 || room.overlap)
+    return false;
   const isStatus = presences.every((one) => one.carrier === id && keyOfNick(one.nick) === keyOfNick(room.nick));
   const known = room.roster.get(keyOfNick(nickOf(stanza)))?.presence;
   if (presences.length === 0 || !isStatus || !known || stanza.type !== undefined) return false;
