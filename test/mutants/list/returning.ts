@@ -10,11 +10,10 @@ export const returning: readonly Mutant[] = [
     kills: { 'leave-rejoin': ['J8'] },
   },
   {
-    name: 'what a room repeats that takes a status for a join is news',
-    file: 'core/rules/room-presence.ts',
-    find: '    if (comesInAnew(turn, room, stanza)) return;\n',
+    name: 'a status that a room has refused for not knowing the account is not shown there later',
+    file: 'core/rules/self-ping.ts',
+    find: "  if (refused.some(({ stanza }) => stanza.name === 'presence')) room.shown = shownBefore(room);\n",
     put: '',
-    cells: 'ejabberd,borrowed,tcp',
     kills: { healing: ['L5 what a device says of itself'] },
   },
   {
