@@ -206,4 +206,100 @@ test('accounts that are thrown out in one moment do not come back in one', () =>
   assert.is(world.timers.has(`retry ${ROOM}`), false);
 });
 
+test('a status that a room which has forgotten the account takes for a join shows sessions what has changed, and no more', () => {
+  for (const isChanged of [false, true]) {
+    const world = new World({ room: { knowsOld: true } });
+    world.room.others.add('carol');
+    const earlier = world.bind();
+    world.input({ kind: 'session-presence', session: earlier, available: false, show: '', priority: 0 });
+    const [a, b] = [world.bind(), world.bind()];
+    for (const one of [a, b]) world.join(one);
+    world.settle();
+    world.send(b, `<presence to='${ROOM}/alice'><show>xa</show></presence>`);
+    world.settle();
+    // The stream that came first would be the choice now.
+    world.input({ kind: 'session-presence', session: earlier, available: true, show: '', priority: 0 });
+    const before = world.roomSays();
+    world.settle();
+    world.room.forget();
+    if (isChanged) {
+      world.room.others.delete('carol');
+      world.room.others.add('dave');
+      world.roomSays();
+    }
+    world.now += 60_000;
+    for (const id of [a, b]) world.client(id).told.length = 0;
+    world.send(a, `<presence id='away' to='${ROOM}/alice'><show>away</show></presence>`);
+    world.settle();
+    assert.is(world.sent.filter(({ stanza }) => stanza.id === 'away').length > 0, true, 'it goes to the room');
+    const others = (id: SessionId): string[] =>
+      world
+        .client(id)
+        .told.filter(({ name, from }) => name === 'presence' && from !== `${ROOM}/alice`)
+        .map(({ from = '', type = '' }) => `${from.slice(ROOM.length + 1)} ${type}`.trim());
+    for (const id of [a, b]) {
+      assert.equal(others(id), isChanged ? ['carol unavailable', 'dave'] : [], `${isChanged}`);
+      assert.equal(world.client(id).heard, isChanged ? [before, '2'] : [before]);
+      assert.is(world.client(id).told.filter(({ root }) => root.child('subject')).length, 0, 'subject');
+      assert.equal(
+        ends(world, id).filter((codes) => codes.includes('110')),
+        [],
+      );
+      assert.is(world.client(id).place, 'in');
+    }
+    const [seen] = world.client(a).told.filter(({ id }) => id === 'away');
+    assert.ok(seen, 'the asker sees its status');
+    world.speak(a);
+    const said = world.roomSays();
+    world.settle();
+    assert.is(world.client(a).spoken.size, 0);
+    for (const id of [a, b]) assert.is(world.client(id).heard.filter((body) => body === said).length, 1);
+    assert.is(world.room.inside.size, 1);
+  }
+});
+
+test('an occupant who shows the same again while nothing is on its way is shown again', () => {
+  const { world, a } = inside();
+  const item = "<item affiliation='owner' role='moderator'/>";
+  world.arrives(
+    world.client(a).carrier,
+    `<presence from='${ROOM}/bob' to='x'><x xmlns='${NS.mucUser}'>${item}</x></presence>`,
+  );
+  assert.equal(told(world, a), ['presence']);
+  assert.is(joins(world), 1);
+});
+
+test('a status that a room has refused for not knowing the account is shown there when the account is back', () => {
+  const { world, a, b } = inside();
+  world.send(b, `<presence to='${ROOM}/alice'><show>xa</show></presence>`);
+  pass(world, 60_000);
+  world.room.forget();
+  world.send(a, `<presence id='away' to='${ROOM}/alice'><show>chat</show></presence>`);
+  const before = world.sent.length;
+  pass(world, 15_000);
+  const shows = world.sent
+    .slice(before)
+    .filter(({ stanza }) => stanza.name === 'presence')
+    .map(({ stanza }) => stanza.root.child('show')?.text());
+  assert.equal(shows, [undefined, 'chat']);
+  assert.ok(world.client(a).told.some(({ id, type }) => id === 'away' && type === undefined));
+});
+
+test('a nick change that crosses the end of the place, and that the room takes for a join, leaves no stream behind', () => {
+  for (const end of ['throw-out', 'kick'] as const) {
+    const world = new World({ room: { knowsOld: true } });
+    const [a, b] = [world.bind(), world.bind()];
+    for (const one of [a, b]) world.join(one);
+    world.settle();
+    world.rename(a, 'nick0');
+    if (end === 'throw-out') world.throwOut();
+    world.input({ kind: 'credentials', known: true });
+    world.accountStream(true);
+    if (end === 'kick') world.kick();
+    pass(world, 15_000);
+    assert.is(world.room.inside.size, end === 'kick' ? 0 : 1, end);
+    for (const id of [a, b]) assert.is(world.client(id).place, end === 'kick' ? 'out' : 'in', end);
+  }
+});
+
 test.run();

@@ -18,6 +18,8 @@ export interface RoomOptions {
   readonly givesIds?: boolean;
   /** Whom it lets in (XEP-0045 section 7.2.6); undefined: anybody. */
   readonly password?: string | undefined;
+  /** Whether a presence without the `muc` child is a way in (groupchat 1.0), as in ejabberd and mu-conference. */
+  readonly knowsOld?: boolean;
 }
 
 export class ModelRoom {
@@ -108,7 +110,7 @@ export class ModelRoom {
   }
 
   #presence(from: string, stanza: Stanza): Told[] {
-    const { room, isShared } = this.#options;
+    const { room, isShared, knowsOld = false } = this.#options;
     const nick = (stanza.to ?? '').slice(room.length + 1);
     if (stanza.type === 'unavailable') {
       if (!this.inside.has(from)) return [];
@@ -116,7 +118,7 @@ export class ModelRoom {
       this.#remove(from);
       return [{ to: from, xml: this.#self(from, own ?? nick, 'unavailable', '') }];
     }
-    if (!this.inside.has(from) && !stanza.root.child('x', NS.muc)) {
+    if (!this.inside.has(from) && !stanza.root.child('x', NS.muc) && !knowsOld) {
       // As Prosody does: groupchat 1.0 is no way in.
       const error = `<error type='cancel'><item-not-found xmlns='${NS.stanzaErrors}'/></error>`;
       return [{ to: from, xml: `<presence type='error' from='${stanza.to}' to='${from}'>${error}</presence>` }];

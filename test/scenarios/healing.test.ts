@@ -129,6 +129,36 @@ scenario(
 
 scenario(
   'L5',
+  'what a device says of itself in a room that has forgotten the account is shown there, and devices are told who has gone and come',
+  async (scene) => {
+    const { room, server } = scene;
+    const played = await play(scene);
+    const { witness, phone, desk, heard } = played;
+    const carol = await scene.direct('carol');
+    await joinRoom(carol, `${room}/carol`);
+    for (const client of [phone, desk]) await client.pick(`<presence from='${room}/carol'/>`);
+    await server.restartRooms();
+    await comes(witness.client, room, 'witness');
+    const dave = await scene.direct('dave');
+    await comes(dave, room, 'dave');
+    phone.send(`<presence to='${room}/al'><show>chat</show></presence>`);
+    await witness.client.pick(`<presence from='${room}/al'><show>chat</show></presence>`, { limitMs });
+    for (const client of [phone, desk]) {
+      await client.pick(`<presence from='${room}/al'><show>chat</show></presence>`, { limitMs });
+      await until('the device knows who is there', () => noticed(heard.get(client) ?? [], room).length >= 3, limitMs);
+      assert.equal(noticed(heard.get(client) ?? [], room).sort(), [
+        'presence available carol',
+        'presence available dave',
+        'presence unavailable carol',
+      ]);
+    }
+    await goesOn(scene, played, [], ['dave', 'witness']);
+  },
+  { config: { rooms: { 'self-ping': '0s' } }, except: ['joinsAgain'] },
+);
+
+scenario(
+  'L5',
   'a room that throws the account out over an error has it back, and no device knows of it',
   async (scene) => {
     const { room, server } = scene;

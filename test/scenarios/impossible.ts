@@ -90,6 +90,7 @@ export const impossible = {
     reason: 'mu-conference removes nobody when a room is made members-only, nor who loses membership in one',
     servers: ['jabberd2'],
   },
+  joinsAgain: { reason: 'mu-conference shows nothing to an occupant who joins once more', servers: ['jabberd2'] },
   awayMembers: { reason: 'only Prosody shows members who are away', servers: ['ejabberd', 'jabberd2'] },
   voice: { reason: 'mu-conference knows no requests for voice', servers: ['jabberd2'] },
   ownersListed: { reason: 'mu-conference does not list its owners among the moderators', servers: ['jabberd2'] },

@@ -10,6 +10,7 @@ import { nickFreed } from '../kept.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, SentPresence, Turn } from '../state.ts';
+import { comesInAnew } from './anew.ts';
 import { isTechnical, losePlace } from './heal.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
 import { answerChange, joinsAmong } from './other-nick.ts';
@@ -46,6 +47,7 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
     return;
   }
   if (!isSelf(stanza, room.nick)) {
+    if (comesInAnew(turn, room, stanza)) return;
     if (stanza.type === 'unavailable') nickFreed(room, stanza.from ?? '');
     noteOccupant(room.roster, stanza);
     forkOther(turn, room, stanza);

@@ -129,8 +129,10 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
 function outside(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   if (stanza.name === 'message' && stanza.type === 'error') {
     if (!sayAgain(turn, room, stanza)) messageError(turn, room, carrier.id, stanza);
-  } else if (isNoise(stanza)) turn.out.drop('left-room');
-  else stray(turn, carrier.id, stanza, 'left-room');
+  } else if (isNoise(stanza)) {
+    turn.out.drop('left-room');
+    if (isInside(stanza)) sendLeave(turn, room, carrier.id);
+  } else stray(turn, carrier.id, stanza, 'left-room');
 }
 
 /** What only an occupant is told. */
@@ -151,6 +153,10 @@ function aftermath(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
     return;
   }
   turn.out.drop('left-room');
-  const isInside = stanza.name === 'presence' && stanza.type === undefined && statusCodes(stanza).includes('110');
-  if (isInside && room.phase === 'ended') sendLeave(turn, room, carrier.id);
+  if (isInside(stanza)) sendLeave(turn, room, carrier.id);
+}
+
+/** The stream is an occupant, as far as the room says. */
+function isInside(stanza: Stanza): boolean {
+  return stanza.name === 'presence' && stanza.type === undefined && statusCodes(stanza).includes('110');
 }

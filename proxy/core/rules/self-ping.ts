@@ -15,6 +15,7 @@ import { isAnsweredBy, takeSent } from './groupchat.ts';
 import { losePlace } from './heal.ts';
 import { takeRefused } from './nick.ts';
 import { giveUpPlace, removedForGood } from './removal.ts';
+import { shownBefore } from './shown.ts';
 import { bePatient } from './stranded.ts';
 
 /** What a room was heard to say so long ago still proves that the account is in (ms). */
@@ -235,6 +236,7 @@ function outside(turn: Turn, room: Occupancy, ping: SelfPing): void {
 
 /** What sessions have asked and said goes to the room when the account is back. */
 function again(turn: Turn, room: Occupancy, { waiting, refused }: SelfPing): void {
+  if (refused.some(({ stanza }) => stanza.name === 'presence')) room.shown = shownBefore(room);
   const said = refused.map(({ session, stanza }) => ({ session, stanza, isAgain: stanza.name === 'message' }));
   room.queue.unshift(...said, ...waiting);
   if (room.queue.length > 0) bePatient(turn, room);

@@ -45,6 +45,13 @@ export function noteShown(turn: Turn, room: Occupancy, presence: Stanza, show: s
   turn.out.clearTimer(`presence ${room.key}`);
 }
 
+/** The room has not taken the last one: it shows what it showed before. */
+export function shownBefore({ self, shown }: Occupancy): Occupancy['shown'] {
+  if (!self) return shown;
+  const show = self.root.child('show')?.text().trim() ?? '';
+  return { content: presenceContent(self), presence: self, rank: availability(show), at: 0 };
+}
+
 /** Who the most active session is may have changed, or the room has a carrier again. */
 export function showMostActive(turn: Turn, room: Occupancy): void {
   const wanted = wantedPresence(turn, room);

@@ -10,6 +10,13 @@ export const returning: readonly Mutant[] = [
     kills: { 'leave-rejoin': ['J8'] },
   },
   {
+    name: 'a status that a room has refused for not knowing the account is not shown there later',
+    file: 'core/rules/self-ping.ts',
+    find: "  if (refused.some(({ stanza }) => stanza.name === 'presence')) room.shown = shownBefore(room);\n",
+    put: '',
+    kills: { healing: ['L5 what a device says of itself'] },
+  },
+  {
     name: 'private messages that nobody could take end with the place in the room',
     file: 'core/end.ts',
     find: '  if (!isComing) keepOnwards(turn, room, wasInside);\n',
