@@ -29,13 +29,13 @@ export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanz
 function showSiblings(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
   if (stanza.root.child('private', NS.carbons) || stanza.root.child('no-copy', NS.hints)) return;
   const { state, out } = turn;
-  const carbon = (jid: string): string => {
+  const carbon = (jid: string, attributes = ''): string => {
     const edit = new Edit(stanza);
     edit.setAttr(stanza.root, 'from', session.jid);
     if (!stanza.root.attr('xmlns')) edit.setAttr(stanza.root, 'xmlns', NS.client);
     const copy = edit.toBuffer().toString('utf8');
     return (
-      `<message from='${escapeXml(state.bare)}' to='${escapeXml(jid)}' type='${escapeXml(stanza.type ?? 'normal')}'>` +
+      `<message from='${escapeXml(state.bare)}' to='${escapeXml(jid)}' type='${escapeXml(stanza.type ?? 'normal')}'${attributes}>` +
       `<sent xmlns='${NS.carbons}'><forwarded xmlns='${NS.forward}'>${copy}</forwarded></sent></message>`
     );
   };
@@ -43,7 +43,9 @@ function showSiblings(turn: Turn, room: Occupancy, session: Session, stanza: Sta
     const sibling = state.sessions.get(id);
     if (sibling && id !== session.id && sibling.carbons) out.toSession(id, carbon(sibling.jid), stanza);
   }
-  keepCarbon(turn, room, (jid) => parseStanza(Buffer.from(carbon(jid)), stanza.declarations));
+  // Its stream header may be another one than that of the stream on which the stanza came.
+  const declared = ` xmlns='${NS.client}'`;
+  keepCarbon(turn, room, (jid) => parseStanza(Buffer.from(carbon(jid, declared)), stanza.declarations));
 }
 
 /** A private message, invitation, form or notice from the room's side. */
