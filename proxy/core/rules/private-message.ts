@@ -15,7 +15,7 @@ import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { noteSent, takeSender } from './groupchat.ts';
 import { throughCarrier } from './outbound.ts';
-import { keepCarbon, keepForTravellers } from './travellers.ts';
+import { isAwaited, keepCarbon, keepForTravellers } from './travellers.ts';
 
 /** A joined session writes to an occupant, or sends the room an invitation, a voice request or the like. */
 export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -55,8 +55,9 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     out.drop('overlap');
     return;
   }
-  const one = { stanza: detach(stanza), at: turn.now };
-  keepForTravellers(turn, room, one);
+  // One thing, so that nobody is given it both as a traveller and as the next one to come.
+  const one = isAwaited(turn, room) ? { stanza: detach(stanza), at: turn.now } : undefined;
+  if (one) keepForTravellers(turn, room, one);
   if (room.members.size > 0) {
     // No log has it for those who are told what they lack later.
     out.fork([...room.members.keys()], stanza);
@@ -69,7 +70,7 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     out.drop('no-session');
     return;
   }
-  keepOne(turn, room, one);
+  keepOne(turn, room, one ?? { stanza: detach(stanza), at: turn.now });
 }
 
 /** An error to something that one session has sent (M2): to that session alone. */
