@@ -78,7 +78,8 @@ function conversation({ device, witness, bob, room }: Cast, tag: string): Step[]
           `<iq type='get' id='${query}' to='${room}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
         ),
       done: async () => {
-        const answer = await mine().pick(`<iq id='${query}' from='${room}'/>`);
+        const isAnswer = ({ name, id, from }: Element): boolean => name === 'iq' && id === query && from === room;
+        const answer = await mine().pick(Object.assign(isAnswer, { wanted: `the answer to ${query}` }));
         // On another node there is no answer to what was asked by a stream that has stayed behind.
         const isRefused = answer.type === 'error' && mayRefuse && answer.child('error')?.attrs.type === 'wait';
         assert.ok(answer.type === 'result' || isRefused, answer.print());

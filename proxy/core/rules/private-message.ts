@@ -15,7 +15,7 @@ import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { isAnsweredBy, noteSent, takeSent } from './groupchat.ts';
 import { throughCarrier } from './outbound.ts';
-import { keepCarbon, keepForTravellers } from './travellers.ts';
+import { isAwaited, keepCarbon, keepForTravellers } from './travellers.ts';
 
 /** A joined session writes to an occupant, or sends the room an invitation, a voice request or the like. */
 export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -29,13 +29,13 @@ export function sendMessage(turn: Turn, room: Occupancy, session: Session, stanz
 function showSiblings(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
   if (stanza.root.child('private', NS.carbons) || stanza.root.child('no-copy', NS.hints)) return;
   const { state, out } = turn;
-  const carbon = (jid: string): string => {
+  const carbon = (jid: string, attributes = ''): string => {
     const edit = new Edit(stanza);
     edit.setAttr(stanza.root, 'from', session.jid);
     if (!stanza.root.attr('xmlns')) edit.setAttr(stanza.root, 'xmlns', NS.client);
     const copy = edit.toBuffer().toString('utf8');
     return (
-      `<message from='${escapeXml(state.bare)}' to='${escapeXml(jid)}' type='${escapeXml(stanza.type ?? 'normal')}'>` +
+      `<message from='${escapeXml(state.bare)}' to='${escapeXml(jid)}' type='${escapeXml(stanza.type ?? 'normal')}'${attributes}>` +
       `<sent xmlns='${NS.carbons}'><forwarded xmlns='${NS.forward}'>${copy}</forwarded></sent></message>`
     );
   };
@@ -43,7 +43,9 @@ function showSiblings(turn: Turn, room: Occupancy, session: Session, stanza: Sta
     const sibling = state.sessions.get(id);
     if (sibling && id !== session.id && sibling.carbons) out.toSession(id, carbon(sibling.jid), stanza);
   }
-  keepCarbon(turn, room, (jid) => parseStanza(Buffer.from(carbon(jid)), stanza.declarations));
+  // Its stream header may be another one than that of the stream on which the stanza came.
+  const declared = ` xmlns='${NS.client}'`;
+  keepCarbon(turn, room, (jid) => parseStanza(Buffer.from(carbon(jid, declared)), stanza.declarations));
 }
 
 /** A private message, invitation, form or notice from the room's side. */
@@ -53,8 +55,9 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     out.drop('overlap');
     return;
   }
-  const one = { stanza: detach(stanza), at: turn.now };
-  keepForTravellers(turn, room, one);
+  // One thing, so that nobody is given it both as a traveller and as the next one to come.
+  const one = isAwaited(turn, room) ? { stanza: detach(stanza), at: turn.now } : undefined;
+  if (one) keepForTravellers(turn, room, one);
   if (room.members.size > 0) {
     // No log has it for those who are told what they lack later.
     out.fork([...room.members.keys()], stanza);
@@ -67,7 +70,7 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     out.drop('no-session');
     return;
   }
-  keepOne(turn, room, one);
+  keepOne(turn, room, one ?? { stanza: detach(stanza), at: turn.now });
 }
 
 /** An error to something that one session has sent (M2): to that session alone. */

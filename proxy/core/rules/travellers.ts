@@ -32,9 +32,15 @@ export function notArrived({ state }: Turn, id: SessionId): void {
   state.travellers.delete(id);
 }
 
+/** A session that was in the room is on its way. */
+export function isAwaited({ state }: Turn, { key }: Occupancy): boolean {
+  for (const { rooms } of state.travellers.values()) if (rooms.includes(key)) return true;
+  return false;
+}
+
 /** A private message, as the devices that are in the room are given it. */
 export function keepForTravellers(turn: Turn, room: Occupancy, one: KeptPrivate): void {
-  if (turn.state.travellers.size === 0 || !isWorthKeeping(one.stanza)) return;
+  if (!isWorthKeeping(one.stanza)) return;
   for (const traveller of turn.state.travellers.values()) {
     if (traveller.rooms.includes(room.key)) keep(turn, traveller, { ...one, room: room.key, isOwn: false });
   }

@@ -135,13 +135,14 @@ export class ClusterNode {
     return [...this.#peers].some((id) => (this.#opens.get(id)?.length ?? 0) > 0);
   }
 
-  /** While the store cannot be reached it is tried again: the node is known to others when it is. */
+  /** While the store cannot be reached it is tried again, without waiting for the next beat: the node is known to others when it is. */
   async start(handler: NodeHandler): Promise<void> {
     this.#handler = handler;
     try {
       await this.#announce();
     } catch (error) {
       this.#options.log.warn({ error }, 'the store cannot be reached');
+      this.#tryAgain();
     }
     const { lifeMs } = this.#options;
     this.#timer = setInterval(() => void this.beat(), lifeMs / BEATS);
@@ -217,7 +218,10 @@ export class ClusterNode {
     const before = this.#id;
     const begun = performance.now();
     try {
-      if (await store.nodes.heartbeat(this.#id, lifeMs)) {
+      if (!this.#isAnnounced) {
+        await this.#inbox?.close();
+        await this.#announce();
+      } else if (await store.nodes.heartbeat(this.#id, lifeMs)) {
         this.#trust(begun);
         await this.#tellKeys(false);
         await this.#lookAround();
@@ -225,10 +229,20 @@ export class ClusterNode {
     } catch (error) {
       if (this.#isReached) log.warn({ error }, 'the store cannot be reached');
       this.#isReached = false;
+      if (!this.#isAnnounced) this.#tryAgain();
       return;
     }
     const isRenamed = this.#id !== before;
     if ((!wasSure || isRenamed) && !this.#isStopped) this.#handler?.recovered(isRenamed);
+  }
+
+  /** The others have been told of this node, once at least. */
+  get #isAnnounced(): boolean {
+    return this.#sureUntil > Number.NEGATIVE_INFINITY;
+  }
+
+  #tryAgain(): void {
+    setTimeout(() => void this.beat(), RETRY_MS).unref();
   }
 
   /** The others hold this node for dead. */
@@ -297,7 +311,7 @@ export class ClusterNode {
   #outOfReach(): void {
     if (!this.#isReached) return;
     this.#isReached = false;
-    setTimeout(() => void this.beat(), RETRY_MS).unref();
+    this.#tryAgain();
   }
 
   /**

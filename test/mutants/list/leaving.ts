@@ -43,7 +43,7 @@ export const leaving: readonly Mutant[] = [
     file: 'core/rules/leave.ts',
     find: 'if (graceMs === 0) leaveRoom(turn, room);',
     put: 'if (graceMs >= 0) leaveRoom(turn, room);',
-    kills: { 'leave-session': ['L2 a rejoin'], private: ['M6'], iq: ['M4 with no session joined'] },
+    kills: { 'leave-session': ['L2 a rejoin'], iq: ['M4 with no session joined'] },
   },
   {
     name: 'the account does not leave when the grace is over',

@@ -50,7 +50,7 @@ export const messages: readonly Mutant[] = [
     name: 'an error to a message goes to all joined sessions',
     file: 'core/rules/private-message.ts',
     find: 'if (session) turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);',
-    put: 'if (session) turn.out.fork(memberIds(room), stanza);',
+    put: 'if (session) turn.out.fork([...room.members.keys()], stanza);',
     kills: {
       groupchat: ['M2 an error'],
       private: ['M3 an error'],

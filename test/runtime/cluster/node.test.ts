@@ -3,6 +3,7 @@ import { silentLog } from '../../../proxy/ops/log.ts';
 import { createMetrics } from '../../../proxy/ops/metrics.ts';
 import { ClusterNode, type NodeHandler } from '../../../proxy/runtime/cluster/node.ts';
 import { createMemoryStore } from '../../../proxy/store/memory.ts';
+import { cuttable } from '../../support/cut-store.ts';
 import { assert, suite } from '../../support/suite.ts';
 
 const test = suite('a node');
@@ -75,6 +76,47 @@ test('which nodes have keys, and which of them do not stop, the others know', as
   assert.equal(await knows('b'), [false, undefined]);
   assert.equal([...one.peers], ['other']);
   await Promise.all([one.stop(), other.stop()]);
+});
+
+test('a node that begins while the store is away is known as soon as that is there', async () => {
+  const store = createMemoryStore({ now: () => performance.now() });
+  let isCut = true;
+  const ids: string[] = [];
+  const node = new ClusterNode({
+    store: cuttable(store, () => isCut),
+    log: silentLog,
+    metrics: createMetrics(),
+    // Its heart beats once in a quarter of that.
+    lifeMs: 3_600_000,
+    newId: () => {
+      ids.push(`n${ids.length}`);
+      return `n${ids.length - 1}`;
+    },
+  });
+  let recoveries = 0;
+  await node.start({
+    message: () => {},
+    gap: () => {},
+    lost: () => {},
+    unreachable: () => {},
+    recovered: () => {
+      recoveries += 1;
+    },
+    lookedAround: () => {},
+  });
+  assert.is(node.isReached, false);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  assert.equal(await store.nodes.alive(), []);
+  isCut = false;
+  const end = performance.now() + 5000;
+  while (!node.isReached && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(
+    (await store.nodes.alive()).map(({ id }) => id),
+    ['n0'],
+    'nobody has held it for dead',
+  );
+  assert.is(recoveries, 1);
+  await node.stop();
 });
 
 test.run();
