@@ -1,5 +1,5 @@
 /**
- * The test run. Unit tests share one process; every other test file has its own, two at a time beside that. They share a
+ * The test run. Unit tests share one process; every other test file has its own, three at a time beside that. They share a
  * Prosody and an ejabberd. What is played on jabberd2, which takes its time and little of the processor's, goes on beside that too.
  * The last line says how many tests passed and failed.
  *
@@ -23,7 +23,7 @@ const ownProcess = ['scenarios/', 'servers/', 'redis/', 'demo/', 'deploy/'];
 /** Run by their own commands. */
 const elsewhere = ['soak/', 'bench/'];
 /** Processes at a time: for what is played on servers that are shared, and for what waits for a jabberd2 of its own. */
-const parallel = { shared: 2, slow: 2 };
+const parallel = { shared: 3, slow: 2 };
 
 const parts = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isUnitOnly = process.argv.includes('--unit');
