@@ -6,8 +6,9 @@ import type { Stanza } from '../xml/stanza.ts';
 import { keepLetter } from './letters.ts';
 import { entryStanza, type LogEntry } from './log-entry.ts';
 import { detach } from './occupancy.ts';
+import type { KeptPrivate } from './private.ts';
 import { isSameOccupant, retractionOf } from './retraction.ts';
-import type { KeptPrivate, Occupancy, Turn } from './state.ts';
+import type { Occupancy, Turn } from './state.ts';
 
 /** Private messages of a room kept for a session to come, and their bytes; beyond this the oldest goes. */
 const MOST_KEPT = 100;

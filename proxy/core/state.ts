@@ -1,6 +1,7 @@
 /**
  * The state of one account: its sessions, carriers and occupancies. Only the rules change it, one input at a time.
  */
+
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { OwnArchive } from './archive.ts';
@@ -10,6 +11,7 @@ import type { Effects } from './effects.ts';
 import type { Languages } from './language.ts';
 import type { LogEntry } from './log-entry.ts';
 import type { Overlap } from './overlap.ts';
+import type { KeptPrivate, Traveller } from './private.ts';
 import type { RoomSet } from './room-set.ts';
 import type { Services } from './services.ts';
 import type { StanzaLog } from './stanza-log.ts';
@@ -121,15 +123,6 @@ export interface Session {
   readonly former?: SessionId;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
-}
-
-/** A session that goes on at another node, and has not come there yet (rules/travellers.ts). */
-export interface Traveller {
-  readonly jid: string;
-  readonly carbons: boolean;
-  readonly rooms: readonly BareKey[];
-  /** What was written to it in private meanwhile. `isOwn`: by a device of the account, as a carbon. */
-  readonly letters: (KeptPrivate & { readonly room: BareKey; readonly isOwn: boolean })[];
 }
 
 /** What a session that hibernates has been told of by nudges (nudge.ts). */
@@ -287,17 +280,6 @@ export interface Occupancy {
 
 /** The wish by which the last joined session had come in. */
 export type Parting = Readonly<Pick<Member, 'asked' | 'password'>>;
-
-/** A private message that no session has been given yet. */
-export interface KeptPrivate {
-  readonly stanza: Stanza;
-  /** When it came, epoch ms. */
-  readonly at: number;
-  /** The nick under which it was said may be another occupant's now; absent: it is not. */
-  isNickFreed?: true;
-  /** An earlier home has kept it, and the store has it until the account is in the room; absent: it came here. */
-  isStored?: true;
-}
 
 export interface PendingRequest {
   readonly session: SessionId;

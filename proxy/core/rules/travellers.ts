@@ -8,8 +8,9 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { takeKept } from '../kept.ts';
 import { isWorthKeeping } from '../letter.ts';
 import { detach } from '../occupancy.ts';
+import type { KeptPrivate, Traveller } from '../private.ts';
 import { delayed } from '../replay.ts';
-import type { KeptPrivate, Occupancy, Session, SessionId, Traveller, Turn } from '../state.ts';
+import type { Occupancy, Session, SessionId, Turn } from '../state.ts';
 
 /** What is kept for one session, and its bytes; beyond this the oldest goes. */
 const MOST = { count: 100, bytes: 256 * 1024 };

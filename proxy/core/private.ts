@@ -1,0 +1,23 @@
+/** Private messages of rooms that wait for somebody who takes them. */
+import type { BareKey } from '../xml/address.ts';
+import type { Stanza } from '../xml/stanza.ts';
+
+/** A private message that no session has been given yet. */
+export interface KeptPrivate {
+  readonly stanza: Stanza;
+  /** When it came, epoch ms. */
+  readonly at: number;
+  /** The nick under which it was said may be another occupant's now; absent: it is not. */
+  isNickFreed?: true;
+  /** An earlier home has kept it, and the store has it until the account is in the room; absent: it came here. */
+  isStored?: true;
+}
+
+/** A session that goes on at another node, and has not come there yet (rules/travellers.ts). */
+export interface Traveller {
+  readonly jid: string;
+  readonly carbons: boolean;
+  readonly rooms: readonly BareKey[];
+  /** What was written to it in private meanwhile. `isOwn`: by a device of the account, as a carbon. */
+  readonly letters: (KeptPrivate & { readonly room: BareKey; readonly isOwn: boolean })[];
+}
