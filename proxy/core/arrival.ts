@@ -23,6 +23,8 @@ export interface Arrival {
   readonly estate?: Estate | undefined;
 }
 
+export const NOBODY: Arrival = { sessions: [], carriers: [], watched: [], known: [] };
+
 /** What sessions have been shown of a room, in short: enough to see what they lack. */
 export interface KnownRoom {
   readonly facts: RoomFacts;

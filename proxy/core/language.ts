@@ -58,14 +58,17 @@ export function inCarriersLanguage(state: AccountState, { languages }: Carrier, 
 }
 
 /**
- * A session has come. What was kept of rooms while all streams had one language says it from now on, where this one's is another: history,
- * subject and presences are shown to it as well.
+ * Sessions have come. What was kept of rooms while all streams had one language says it from now on, where one of theirs is another: history,
+ * subject and presences are shown to it as well. Beside a session of another language all has been said with it before.
  */
-export function sayKept({ state, out }: Turn, session: Session): void {
+export function sayKept({ state, out }: Turn, newcomers: readonly Session[]): void {
+  const others = [...state.sessions.values()].filter((one) => !newcomers.includes(one));
   for (const room of state.rooms.values()) {
     const carrier = room.carrier === undefined ? undefined : state.carriers.get(room.carrier);
-    const language = carrier ? carrier.languages?.server : languageOfOthers(state, session);
-    if (language === undefined || language === session.languages?.server) continue;
+    // All who were there agreed with a stream that is gone.
+    const language = carrier ? carrier.languages?.server : others[0]?.languages?.server;
+    const differs = (one: Session): boolean => one.languages?.server !== language;
+    if (language === undefined || !newcomers.some(differs) || others.some(differs)) continue;
     room.log.rewrite((entry) => {
       const stanza = entryStanza(entry);
       const said = saying(stanza, language);
@@ -78,12 +81,6 @@ export function sayKept({ state, out }: Turn, session: Session): void {
     room.self &&= saying(room.self, language);
     room.subject &&= saying(room.subject, language);
   }
-}
-
-/** All who were there agreed with a stream that is gone. */
-function languageOfOthers({ sessions }: AccountState, session: Session): string | undefined {
-  for (const other of sessions.values()) if (other !== session) return other.languages?.server;
-  return undefined;
 }
 
 function saying(stanza: Stanza, language: string): Stanza {

@@ -68,9 +68,15 @@ async function start(folder: string, { extra = [], password, tls = false }: Redi
     const space = line.indexOf(' ');
     return [`--${line.slice(0, space)}`, line.slice(space + 1).replace('""', '')];
   });
+  const cli = async (...command: string[]): Promise<string> => {
+    const login = password ? ['-a', password, '--no-auth-warning'] : [];
+    return (await run('redis-cli', ['-s', socket, ...login, ...command])).stdout.trim();
+  };
   const launch = async (): Promise<Daemon> => {
     const daemon = new Daemon(folder, 'redis', 'redis-server', args);
     await daemon.listening(port);
+    // It listens before it has read what it has kept.
+    await until('Redis to answer', 20_000, async () => (await cli('ping')).includes('PONG'));
     return daemon;
   };
   let daemon = await launch();
@@ -81,10 +87,7 @@ async function start(folder: string, { extra = [], password, tls = false }: Redi
     socket,
     folder,
     certificate,
-    async cli(...command) {
-      const login = password ? ['-a', password, '--no-auth-warning'] : [];
-      return (await run('redis-cli', ['-s', socket, ...login, ...command])).stdout.trim();
-    },
+    cli,
     get pid() {
       return daemon.pid;
     },

@@ -6,7 +6,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { keyOfNick, nickOf } from '../occupancy.ts';
 import { presenceDigest } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
-import { losePlace } from './heal.ts';
+import { isStable, losePlace } from './heal.ts';
 import { startMove } from './move.ts';
 
 /**
@@ -19,6 +19,8 @@ export function comesInAnew(turn: Turn, room: Occupancy, stanza: Stanza): boolea
   // COMPAT: mu-conference, which says no 110, shows nothing to who joins again.
   if (!room.marksSelf || carrier?.status !== 'ready' || room.move || room.departing.size > 0 || room.overlap)
     return false;
+  // A service that answers each status so has forgotten nothing.
+  if (room.backAt !== undefined && !isStable(room, turn.now)) return false;
   const isStatus = presences.every((one) => one.carrier === id && keyOfNick(one.nick) === keyOfNick(room.nick));
   const known = room.roster.get(keyOfNick(nickOf(stanza)))?.presence;
   if (presences.length === 0 || !isStatus || !known || stanza.type !== undefined) return false;

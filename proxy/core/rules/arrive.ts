@@ -47,7 +47,7 @@ export function arrive(turn: Turn, arrival: Arrival): void {
     state.requests.set(id, pending);
     out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);
   }
-  for (const session of sessions) sayKept(turn, session);
+  sayKept(turn, sessions);
   for (const carrier of carriers) settleCarrier(turn, carrier);
   reconcile(turn);
 }

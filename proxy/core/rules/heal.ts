@@ -47,7 +47,8 @@ export function noteLoss({ now }: Turn, room: Occupancy): void {
   room.backAt = undefined;
 }
 
-function isStable({ backAt }: Occupancy, now: number): boolean {
+/** Whether the account has been back for so long that another loss has nothing to do with the last one. */
+export function isStable({ backAt }: Occupancy, now: number): boolean {
   return backAt !== undefined && now - backAt >= STABLE_MS;
 }
 

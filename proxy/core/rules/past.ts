@@ -3,7 +3,7 @@
  * over, and comes before what is known here. What the room tells is newer, and counts.
  */
 import { markLog } from '../archive.ts';
-import { hearerIds, memberIds } from '../carriers.ts';
+import { hearerIds } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { keepAlso, takeKept } from '../kept.ts';
 import { entryContentKey, entryStanza, type LogEntry } from '../log-entry.ts';
@@ -49,7 +49,7 @@ export function pastRead(turn: Turn, read: Extract<Input, { kind: 'log-read' }>)
     return isAwaited && room.attempt?.isDue ? room : undefined;
   }
   if (room.phase !== 'joined') return undefined;
-  if (isLate && room.members.size > 0) giveKept(turn, room);
+  if (room.members.size > 0) giveKept(turn, room);
   if (!isLate && room.carrier === undefined) {
     room.retryAt = undefined;
     out.clearTimer(`retry ${key}`);
@@ -81,7 +81,8 @@ function passOn(turn: Turn, room: Occupancy, past: readonly LogEntry[]): void {
 
 /** Who is in already would have been given it with the answer to its join. */
 function giveKept(turn: Turn, room: Occupancy): void {
-  for (const { stanza, at } of takeKept(turn, room)) turn.out.fork(memberIds(room), delayed(stanza, room.name, at));
+  for (const { stanza, at } of takeKept(turn, room))
+    turn.out.fork([...room.members.keys()], delayed(stanza, room.name, at));
 }
 
 /**

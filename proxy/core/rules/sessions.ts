@@ -51,7 +51,7 @@ export function sessionBound(turn: Turn, bound: Bound): void {
     rooms: new RoomSet(),
   };
   state.sessions.set(id, session);
-  sayKept(turn, session);
+  sayKept(turn, [session]);
   state.carriers.set(carrier, {
     id: carrier,
     kind: 'borrowed',

@@ -168,7 +168,8 @@ export class Cluster implements NodeHandler {
     this.#orphans.close();
     const end = performance.now() + timeoutMs;
     for (const account of [...this.#accounts.values()]) account.drain();
-    await this.node.withdraw();
+    // Looking around may mean much cleaning up behind nodes that have died.
+    await Promise.race([this.node.withdraw(), sleep(timeoutMs / 2)]);
     const { vault } = this.#store;
     const { log } = this.#deps;
     await bequeathAll(this.#accounts.values(), { node: this.node, vault, log }, end);
@@ -189,8 +190,8 @@ export class Cluster implements NodeHandler {
     while (!isDone() && performance.now() < end) await sleep(STEP_MS);
   }
 
-  /** Their streams have ended with this node, and nobody else has them: another node may take them up. */
-  async #leaveBehind(): Promise<void> {
+  /** Their streams have ended with this node, and nobody else has them: another node may take them up. False: the store went away meanwhile. */
+  async #leaveBehind(): Promise<boolean> {
     let isAway = false;
     const leave = async ({ key, bare }: SharedAccount): Promise<void> => {
       try {
@@ -203,6 +204,7 @@ export class Cluster implements NodeHandler {
       }
     };
     await inLanes(this.#left.splice(0), LEFT_AT_ONCE, leave, () => isAway);
+    return !isAway;
   }
 
   /** Ends the account streams of all accounts. */
@@ -220,7 +222,6 @@ export class Cluster implements NodeHandler {
     this.recalls.close();
     this.lending.close();
     this.close();
-    await this.#leaveBehind();
-    await this.node.stop();
+    await this.node.stop(await this.#leaveBehind());
   }
 }

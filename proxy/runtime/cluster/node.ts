@@ -368,13 +368,13 @@ export class ClusterNode {
     });
   }
 
-  /** In order: the others learn at once. */
-  async stop(): Promise<void> {
+  /** In order: the others learn at once. `isOver`: nothing is left for them to clean up, as there is behind a node that has died. */
+  async stop(isOver = true): Promise<void> {
     this.#isStopped = true;
     clearInterval(this.#timer);
     try {
       await this.#inbox?.close();
-      await this.#options.store.nodes.remove(this.#id);
+      if (isOver) await this.#options.store.nodes.remove(this.#id);
     } catch (error) {
       this.#options.log.debug({ error }, 'the node could not be signed off');
     }

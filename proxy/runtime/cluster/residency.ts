@@ -3,7 +3,7 @@
  * claim in the store; it is lost with its node, given up when another node is the better one, and looked up anew when this node
  * cannot be sure.
  */
-import type { Arrival } from '../../core/arrival.ts';
+import { NOBODY } from '../../core/arrival.ts';
 import type { Estate } from '../../core/estate.ts';
 import type { Passage } from '../../core/passage.ts';
 import { type AccountState, type CarrierId, createAccountState } from '../../core/state.ts';
@@ -25,8 +25,6 @@ import { Visit } from './visit.ts';
 const MOVE_MS = 50;
 /** How long a home may take to answer a node that attaches (ms). */
 const ATTACH_MS = 5000;
-
-const NOBODY: Arrival = { sessions: [], carriers: [], watched: [], known: [] };
 
 export class Residency {
   readonly #part: Part;
@@ -125,7 +123,7 @@ export class Residency {
   /** What the store has of the account goes to the home that is here, or will be. */
   inherit(estate: Estate | undefined): void {
     if (estate && this.#home) this.#home.input({ kind: 'arrive', arrival: { ...NOBODY, estate } });
-    else if (!this.#visit) this.#estate = estate;
+    else this.#estate = this.#visit ? undefined : estate;
   }
 
   /** A session has come, with its stream, that another node has had. It is in the mirror already. */
@@ -163,6 +161,8 @@ export class Residency {
       channel,
     );
     this.#visit = visit;
+    // The home that is elsewhere knows better.
+    this.#estate = undefined;
     this.reseat();
     visit.attach(isKnown ? undefined : writeKnowledge(mirror, accountStream.hasCredentials, deps.now()));
     part.refuseRequests(mirror.newcomers.takeRequests());

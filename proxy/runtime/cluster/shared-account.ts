@@ -229,10 +229,12 @@ export class SharedAccount implements Account, Part {
 
   /** It has gone, and what it had said was refused. */
   #goneAtLast(gone: Extract<Happening, { kind: 'session-gone' }>): void {
-    const carrier = this.mirror.sessions.get(gone.session)?.carrier;
+    const id = this.mirror.sessions.get(gone.session)?.carrier;
+    const carrier = id === undefined ? undefined : this.mirror.carriers.get(id);
     this.mirror.dropSession(gone.session);
     if (this.state) this.input(gone);
-    else if (carrier !== undefined) this.free(carrier);
+    // One that carries rooms is for the next home to decide on.
+    else if (carrier?.rooms.size === 0) this.free(carrier.id);
     this.settle();
   }
 
