@@ -96,11 +96,11 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
       return report(await runChild({ label, args, cwd: root, folder, files: [file], limitMs: 600_000, env }));
     };
     const plays = playsOf({ root, files, isOverNodes, isWhole: parts.length === 0 });
-    const again: Play[] = [];
+    const again: { play: Play; first: Outcome }[] = [];
     const work = async (queue: Play[]): Promise<void> => {
       for (let play = queue.shift(); play; play = queue.shift()) {
         const outcome = await run(play);
-        if (outcome.failed.length > 0) again.push(play);
+        if (outcome.failed.length > 0) again.push({ play, first: outcome });
         outcomes.push(outcome);
       }
     };
@@ -112,7 +112,12 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
       ...Array.from({ length: parallel.slow }, () => work(waiting).then(() => work(shared))),
     ];
     await Promise.all(lanes);
-    for (const play of again) replace(outcomes, await run({ ...play, env: { ...play.env, TEST_TOGETHER: '1' } }));
+    for (const { play, first } of again) {
+      // Scenarios stand for themselves; other files may have tests that build on each other.
+      const titles = play.file.startsWith('scenarios/') ? titlesOf(first) : {};
+      const env = { ...play.env, ...titles, TEST_TOGETHER: '1' };
+      replace(outcomes, first, await run({ ...play, env }));
+    }
     // Of some cells only a file may have none.
     const whole = process.env.TEST_CELLS || isOverNodes ? [] : files;
     for (const file of whole)
@@ -129,15 +134,21 @@ function ranNothing(file: string, outcomes: readonly Outcome[]): boolean {
   return outcomes.every(({ label, passed, failed }) => !label.startsWith(file) || passed + failed.length === 0);
 }
 
+/** Names the tests that have failed, for the next play; nothing where the whole file has. */
+function titlesOf({ failed, suites }: Outcome): Record<string, string> {
+  const titles = new Set(suites.flatMap((suite) => suite.titles));
+  return failed.every((one) => titles.has(one)) ? { TEST_TITLES: JSON.stringify(failed) } : {};
+}
+
 /**
  * Real servers have races of their own that show under load: what failed is played once more, alone, one test at a time. What fails
  * twice has failed; what failed once is said, as somebody should look at it.
  */
-function replace(outcomes: Outcome[], second: Outcome): void {
-  const index = outcomes.findIndex(({ label }) => label === second.label);
+function replace(outcomes: Outcome[], first: Outcome, second: Outcome): void {
   const verdict = second.failed.length === 0 ? 'UNSTEADY: failed once, passed alone' : 'failed twice';
-  console.log(`${verdict}: ${second.label}: ${outcomes[index]?.failed.join('; ')}`);
-  outcomes[index] = second;
+  console.log(`${verdict}: ${second.label}: ${first.failed.join('; ')}`);
+  const passed = Math.max(second.passed, first.passed + first.failed.length - second.failed.length);
+  outcomes[outcomes.indexOf(first)] = { ...first, passed, failed: second.failed };
 }
 
 function report(outcome: Outcome): Outcome {
