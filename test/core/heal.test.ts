@@ -258,6 +258,25 @@ test('a status that a room which has forgotten the account takes for a join show
   }
 });
 
+test('a service that repeats all that it shows to each status is joined again once in a while only', () => {
+  const world = new World({ room: { knowsOld: true } });
+  const a = world.bind();
+  world.join(a);
+  world.settle();
+  for (const show of ['xa', 'away', 'dnd', 'xa']) {
+    world.room.forget();
+    world.now += 6000;
+    world.send(a, `<presence to='${ROOM}/alice'><show>${show}</show></presence>`);
+    world.settle();
+  }
+  assert.is(joins(world), 2);
+  assert.is(world.client(a).place, 'in');
+  assert.is(world.room.inside.size, 1);
+  world.speak(a);
+  world.settle();
+  assert.is(world.client(a).spoken.size, 0);
+});
+
 test('an occupant who shows the same again while nothing is on its way is shown again', () => {
   const { world, a } = inside();
   const item = "<item affiliation='owner' role='moderator'/>";

@@ -111,6 +111,23 @@ test('who waits to be let in anew is given them with the join', () => {
   assert.is(world.state.kept.length, 0);
 });
 
+test('what the store says of them when a device is in the room already is for that one', () => {
+  const { world } = alone({ keepsLogs: true });
+  const next = world.bind();
+  world.join(next);
+  world.settle();
+  const text = Buffer.from(pm('q'));
+  const stored: LogEntry = { text, source: USUAL_DECLARATIONS, at: world.now, heardAt: world.now, delayed: false };
+  world.input({ kind: 'log-read', room: ROOM as BareKey, entries: [], kept: [stored] });
+  world.settle();
+  const told = world.client(next).told.filter(({ from }) => from === `${ROOM}/bob`);
+  assert.equal(
+    told.filter(({ name }) => name === 'message').map(({ id }) => id),
+    ['p', 'q'],
+  );
+  assert.is(world.state.rooms.get(ROOM as BareKey)?.kept.length, 0);
+});
+
 test('a room that does not let it in anew: the next session is given what came here, the store keeps what it has', () => {
   const { world, a } = alone({ keepsLogs: true });
   world.room.refusal = 'forbidden';
