@@ -106,8 +106,8 @@ export class Accounts {
   /** The account may be in rooms still by streams that a node has left to the server when it stopped. */
   async #inherit({ bare }: ClientSession): Promise<void> {
     const key = accountKey(bare);
-    if (!this.#cluster?.left.isKnown(key)) return;
-    const rooms = await this.#cluster.left.take(key);
+    if (!this.#cluster?.leftStreams.isKnown(key)) return;
+    const rooms = await this.#cluster.leftStreams.take(key);
     if (rooms) this.#cluster.find(key)?.inherit({ rooms, lingerMs: this.#deps.config.lingerMs });
   }
 
@@ -171,7 +171,7 @@ export class Accounts {
       all.ms = Math.max(all.ms, leftMs);
       left.set(key, all);
     }
-    await Promise.all([...left].map(([key, { ms, ...streams }]) => cluster.left.put(key, streams, ms)));
+    await Promise.all([...left].map(([key, { ms, ...streams }]) => cluster.leftStreams.put(key, streams, ms)));
   }
 
   /** Writes the session down; it is over here with the step that is returned. Undefined: nobody else could resume it. */
@@ -317,7 +317,7 @@ export class Accounts {
     const named = `${local}@${domain}`;
     const key = accountKey(named);
     const view = this.#view(key) ?? this.#view(bareKey(named) ?? ('' as BareKey));
-    const isLeft = this.#cluster?.left.resources(key).some((one) => nickKey(one) === nickKey(asked)) === true;
+    const isLeft = this.#cluster?.leftStreams.resources(key).some((one) => nickKey(one) === nickKey(asked)) === true;
     if (!isLeft && !(view && carriesRooms(view, asked, this.#deps.now()))) return asked;
     // As the server will write it, so that the session is known again when it is bound.
     const own = nickKey(asked) ?? asked;

@@ -112,8 +112,7 @@ export function leaveByPolicy(turn: Turn, room: Occupancy, parting: Parting = { 
 /** The grace has passed without a rejoin. */
 export function graceOver(turn: Turn, room: Occupancy): void {
   if (staysBookmarked(turn, room, 0)) return;
-  if (room.phase !== 'joined' || room.members.size > 0) return;
-  leaveRoom(turn, room);
+  if (room.phase === 'joined' && room.members.size === 0) leaveRoom(turn, room);
 }
 
 /** The account leaves the room on every stream that is in it. */

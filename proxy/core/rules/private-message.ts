@@ -7,7 +7,7 @@ import { Edit, readdress } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { keepOne, unkeepPrivate } from '../kept.ts';
+import { keepOne, keepPrivate, unkeepPrivate } from '../kept.ts';
 import { nudgeMembers } from '../nudge.ts';
 import { detach, nickOf } from '../occupancy.ts';
 import { retractionOf } from '../retraction.ts';
@@ -70,7 +70,8 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     out.drop('no-session');
     return;
   }
-  keepOne(turn, room, one ?? { stanza: detach(stanza), at: turn.now });
+  if (one) keepOne(turn, room, one);
+  else keepPrivate(turn, room, stanza);
 }
 
 /** An error to something that one session has sent (M2): to that session alone. */

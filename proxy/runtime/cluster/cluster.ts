@@ -28,7 +28,7 @@ export class Cluster implements NodeHandler {
   readonly node: ClusterNode;
   readonly recalls: Recalls;
   readonly lending: Lending;
-  readonly left: LeftStreams;
+  readonly leftStreams: LeftStreams;
   readonly #deps: AccountDeps;
   readonly #accounts = new Map<string, SharedAccount>();
   readonly #store: Store;
@@ -43,7 +43,7 @@ export class Cluster implements NodeHandler {
     this.#orphans = new Orphans(this, store, deps);
     this.recalls = new Recalls(node, deps.log);
     this.lending = new Lending(node, deps);
-    this.left = new LeftStreams(store.hibernations, deps.log);
+    this.leftStreams = new LeftStreams(store.hibernations, deps.log);
     this.#deps = deps;
   }
 
@@ -104,7 +104,7 @@ export class Cluster implements NodeHandler {
   /** A session of the account is about to come: what other nodes have of it is wanted here by then, if it can be had soon. */
   async prepare(key: BareKey, bare: string, settings: () => Settings): Promise<void> {
     try {
-      const isLooked = this.node.isReached ? this.left.look(key) : undefined;
+      const isLooked = this.node.isReached ? this.leftStreams.look(key) : undefined;
       const known = this.#accounts.get(key);
       if (known) await known.warm();
       else if (await this.node.isElsewhere(key)) await this.account(key, bare, settings()).warm();

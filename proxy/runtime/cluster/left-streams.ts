@@ -23,9 +23,8 @@ export interface LeftBehind {
 
 /** The account's rooms that this stream alone has it in, and that can be joined without being asked anything. */
 export function roomsOn({ rooms }: Pick<AccountState, 'rooms'>, carrier: CarrierId): EstateRoom[] {
-  const there = [...rooms.values()].filter((room) => room.phase === 'joined' && room.carrier === carrier);
-  return there
-    .filter(({ password }) => password === undefined)
+  return [...rooms.values()]
+    .filter((room) => room.phase === 'joined' && room.carrier === carrier && room.password === undefined)
     .map(({ key, name, nick }) => ({ key, name, nick, password: undefined }));
 }
 
@@ -50,13 +49,12 @@ export class LeftStreams {
 
   /** A session of the account is about to be bound. Never rejects. */
   async look(account: BareKey): Promise<void> {
-    const record = await this.#step(() => this.#store.read(nameOf(account)));
+    const left = await this.#ask(() => this.#store.read(nameOf(account)));
     this.#found.delete(account);
-    if (!record) return;
+    if (!left) return;
     const [oldest] = this.#found.keys();
     if (oldest !== undefined && this.#found.size >= MOST_REMEMBERED) this.#found.delete(oldest);
-    const { resources } = JSON.parse(record.state) as LeftBehind;
-    this.#found.set(account, { resources, until: performance.now() + REMEMBERED_MS });
+    this.#found.set(account, { resources: left.resources, until: performance.now() + REMEMBERED_MS });
   }
 
   /** Of streams that the server must not be made to end. */
@@ -73,13 +71,13 @@ export class LeftStreams {
   /** A session has been bound: the rooms to be joined, for who asks first; undefined: there are none. Never rejects. */
   async take(account: BareKey): Promise<readonly EstateRoom[] | undefined> {
     this.#found.delete(account);
-    const record = await this.#step(() => this.#store.take(nameOf(account)));
-    return record && (JSON.parse(record.state) as LeftBehind).rooms;
+    return (await this.#ask(() => this.#store.take(nameOf(account))))?.rooms;
   }
 
-  async #step(ask: () => Promise<SleeperRecord | undefined>): Promise<SleeperRecord | undefined> {
+  async #ask(ask: () => Promise<SleeperRecord | undefined>): Promise<LeftBehind | undefined> {
     try {
-      return await ask();
+      const record = await ask();
+      return record && (JSON.parse(record.state) as LeftBehind);
     } catch (error) {
       // The client joins its rooms by itself; else the account leaves when the server gives the streams up.
       this.#log.warn({ error }, 'the store does not say what streams of an account the server keeps');

@@ -32,8 +32,8 @@ export const leaving: readonly Mutant[] = [
     and: [
       {
         file: 'core/rules/leave.ts',
-        find: "  if (room.phase !== 'joined' || room.members.size > 0) return;\n  leaveRoom",
-        put: '  leaveRoom',
+        find: "  if (room.phase === 'joined' && room.members.size === 0) leaveRoom(turn, room);",
+        put: '  leaveRoom(turn, room);',
       },
     ],
     kills: { 'leave-session': ['L2 with no grace'] },
@@ -48,8 +48,8 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'the account does not leave when the grace is over',
     file: 'core/rules/leave.ts',
-    find: "  if (room.phase !== 'joined' || room.members.size > 0) return;\n  leaveRoom",
-    put: '  if (turn.now > 0) return;\n  leaveRoom',
+    find: "  if (room.phase === 'joined' && room.members.size === 0) leaveRoom(turn, room);",
+    put: '',
     kills: { 'leave-session': ['L2 when the grace is over'] },
   },
   {
