@@ -100,20 +100,26 @@ scenario(
   },
 );
 
+/** The room forgets all who are in it, without a word: carol, who has just come, stays away, and dave is there instead. */
+async function forget(scene: Scene, { witness, phone, desk }: Play): Promise<void> {
+  const { room, server } = scene;
+  const carol = await scene.direct('carol');
+  await joinRoom(carol, `${room}/carol`);
+  for (const client of [phone, desk]) await client.pick(`<presence from='${room}/carol'/>`);
+  await server.restartRooms();
+  await comes(witness.client, room, 'witness');
+  const dave = await scene.direct('dave');
+  await comes(dave, room, 'dave');
+}
+
 scenario(
   'L8',
   'a room that has forgotten the account and says nothing has it back, and devices are told who has gone and come',
   async (scene) => {
-    const { room, server } = scene;
+    const { room } = scene;
     const played = await play(scene);
-    const { witness, phone, desk, heard } = played;
-    const carol = await scene.direct('carol');
-    await joinRoom(carol, `${room}/carol`);
-    for (const client of [phone, desk]) await client.pick(`<presence from='${room}/carol'/>`);
-    await server.restartRooms();
-    await comes(witness.client, room, 'witness');
-    const dave = await scene.direct('dave');
-    await comes(dave, room, 'dave');
+    const { phone, desk, heard } = played;
+    await forget(scene, played);
     for (const client of [phone, desk]) {
       await client.pick(`<presence from='${room}/dave'/>`, { limitMs });
       assert.equal(noticed(heard.get(client) ?? [], room).sort(), [
@@ -131,16 +137,10 @@ scenario(
   'L5',
   'what a device says of itself in a room that has forgotten the account is shown there, and devices are told who has gone and come',
   async (scene) => {
-    const { room, server } = scene;
+    const { room } = scene;
     const played = await play(scene);
     const { witness, phone, desk, heard } = played;
-    const carol = await scene.direct('carol');
-    await joinRoom(carol, `${room}/carol`);
-    for (const client of [phone, desk]) await client.pick(`<presence from='${room}/carol'/>`);
-    await server.restartRooms();
-    await comes(witness.client, room, 'witness');
-    const dave = await scene.direct('dave');
-    await comes(dave, room, 'dave');
+    await forget(scene, played);
     phone.send(`<presence to='${room}/al'><show>chat</show></presence>`);
     await witness.client.pick(`<presence from='${room}/al'><show>chat</show></presence>`, { limitMs });
     for (const client of [phone, desk]) {

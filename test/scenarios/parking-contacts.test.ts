@@ -135,6 +135,8 @@ scenario(
     await friend.pick(`<presence type='unavailable' from='${desk.jid}'/>`);
     await until('the room has seen the account leave', async () => (await witness.sees()).includes('-al'));
   },
+  // A shared one has the message for the next session at any node.
+  { config: { store: 'memory' } },
 );
 
 /** Alice's only device is in the room, and has a friend. */

@@ -2,8 +2,8 @@
  * A session that could be resumed (XEP-0198) and was not: its stream has gone on, and is parked when its time is over. Until then it is
  * a session that hibernates, as every other.
  */
-import { type Server, type ServerName, sharedServers, startEjabberd, startProsody } from '../servers/index.ts';
 import { openDevice } from './support/device.ts';
+import { startImpatient } from './support/impatient.ts';
 import { untilParked } from './support/parked.ts';
 import { assert, joinRoom, type Scene, sayInRoom, scenarios } from './support/scenario.ts';
 import { heardOnce, said, until, watch } from './support/witness.ts';
@@ -12,17 +12,11 @@ import { heardOnce, said, until, watch } from './support/witness.ts';
 const TIME = 3;
 const config = { hibernation: { time: `${TIME}s` } };
 
-async function start(name: ServerName): Promise<Server> {
-  if (name === 'prosody') return startProsody({ extra: `smacks_hibernation_time = ${TIME}` });
-  if (name === 'jabberd2') return (await sharedServers([name]))[0] as Server;
-  return startEjabberd({
-    edit: ({ modules }) => {
-      modules.mod_stream_mgmt = { resume_timeout: TIME };
-    },
-  });
-}
-
-const scenario = scenarios('parking-sleep', { limitMs: 60_000, start, except: ['passwordKnown'] });
+const scenario = scenarios('parking-sleep', {
+  limitMs: 60_000,
+  start: startImpatient(TIME),
+  except: ['passwordKnown'],
+});
 
 scenario(
   'L3',

@@ -2,9 +2,9 @@
  * A node stops that has parked streams (C4). Where their clients managed them (XEP-0198) the server keeps them for a while, and the account's
  * places in its rooms with them: who comes in time, by another node or after a restart, comes in unseen.
  */
-import { type Server, type ServerName, sharedServers, startEjabberd, startProsody } from '../servers/index.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import { openDevice } from './support/device.ts';
+import { startImpatient } from './support/impatient.ts';
 import { nodes } from './support/nodes.ts';
 import { assert, type Client, joinRoom, type Scene, scenarios } from './support/scenario.ts';
 import { heardOnce, until, watch } from './support/witness.ts';
@@ -12,20 +12,10 @@ import { heardOnce, until, watch } from './support/witness.ts';
 /** How long the servers wait for a client (s): a device that has gone for longer is parked, and one that comes within is in time. */
 const TIME = 6;
 
-async function start(name: ServerName): Promise<Server> {
-  if (name === 'prosody') return startProsody({ extra: `smacks_hibernation_time = ${TIME}` });
-  if (name === 'jabberd2') return (await sharedServers([name]))[0] as Server;
-  return startEjabberd({
-    edit: ({ modules }) => {
-      modules.mod_stream_mgmt = { resume_timeout: TIME };
-    },
-  });
-}
-
 const scenario = scenarios('parking-stop', {
   limitMs: 90_000,
   together: 4,
-  start,
+  start: startImpatient(TIME),
   except: ['passwordKnown', 'streamManagement', 'sharedNick'],
 });
 
@@ -101,6 +91,7 @@ scenario(
     await heardOnce([back], scene.room, 'witness', await witness.say('there'));
     assert.equal(await witness.sees(), []);
   },
+  { config: { store: 'memory' } },
 );
 
 scenario('C4', 'nobody comes in time: the account leaves when the server gives the parked stream up', async (scene) => {

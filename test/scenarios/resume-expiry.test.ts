@@ -2,24 +2,15 @@
  * Sessions that hibernate and are never resumed (S9, L3, L9), on servers whose time for it is short: the server decides what
  * becomes of the place and of what has come, as it does without a proxy.
  */
-import { type Server, type ServerName, startEjabberd, startProsody } from '../servers/index.ts';
 import { Device, openDevice, record } from './support/device.ts';
+import { startImpatient } from './support/impatient.ts';
 import { assert, type Client, joinRoom, ns, type Scene, scenarios } from './support/scenario.ts';
 import { said, until, type Witness, watch } from './support/witness.ts';
 
 /** How long the servers wait for a client (s). */
 const TIME = 3;
 
-function start(name: ServerName): Promise<Server> {
-  if (name === 'prosody') return startProsody({ extra: `smacks_hibernation_time = ${TIME}` });
-  return startEjabberd({
-    edit: ({ modules }) => {
-      modules.mod_stream_mgmt = { resume_timeout: TIME };
-    },
-  });
-}
-
-const scenario = scenarios('resume-expiry', { limitMs: 60_000, together: 4, start });
+const scenario = scenarios('resume-expiry', { limitMs: 60_000, together: 4, start: startImpatient(TIME) });
 const except = ['streamManagement'] as const;
 const config = { linger: '0', leave: { grace: '0' } };
 

@@ -3,25 +3,20 @@
  * nothing of them any more. They are told so, and begin anew as good clients do.
  */
 import { createMemoryStore } from '../../proxy/store/memory.ts';
-import { type Server, type ServerName, startEjabberd, startProsody } from '../servers/index.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import { type Device, openDevice } from './support/device.ts';
+import { startImpatient } from './support/impatient.ts';
 import { assert, joinRoom, ns, type Scene, scenarios } from './support/scenario.ts';
 import { said, until, type Witness, watch } from './support/witness.ts';
 
 /** How long the servers wait for a client (s). */
 const TIME = 4;
 
-function start(name: ServerName): Promise<Server> {
-  if (name === 'prosody') return startProsody({ extra: `smacks_hibernation_time = ${TIME}` });
-  return startEjabberd({
-    edit: ({ modules }) => {
-      modules.mod_stream_mgmt = { resume_timeout: TIME };
-    },
-  });
-}
-
-const scenario = scenarios('resume-late', { limitMs: 60_000, start, except: ['streamManagement', 'sameOnBoth'] });
+const scenario = scenarios('resume-late', {
+  limitMs: 60_000,
+  start: startImpatient(TIME),
+  except: ['streamManagement', 'sameOnBoth'],
+});
 
 interface Cast {
   readonly witness: Witness;
