@@ -99,8 +99,8 @@ function dispatch(turn: Turn, input: Input): void {
     case 'session-gone':
       sessionGone(turn, input);
       return;
-    case 'session-missed':
-      missed(turn, input.session, input.stanza);
+    case 'sessions-missed':
+      missed(turn, input.sessions, input.stanza);
       return;
     case 'session-hibernates': {
       const session = state.sessions.get(input.session);

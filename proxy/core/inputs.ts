@@ -45,8 +45,8 @@ export type Input =
       readonly mayPark?: boolean;
       readonly goesOnMs?: number | undefined;
     }
-  /** A message of a room was on its way to a session that goes on elsewhere, and came to the node that it has left. */
-  | { readonly kind: 'session-missed'; readonly session: SessionId; readonly stanza: Stanza }
+  /** A message of a room was on its way to sessions that go on elsewhere, or have ended, and came to the node that had them. */
+  | { readonly kind: 'sessions-missed'; readonly sessions: readonly SessionId[]; readonly stanza: Stanza }
   /**
    * The client's connection has dropped, and its session may be resumed (XEP-0198). `isDeaf`: the stream's connection to the
    * server is gone too. `isStreamKept`: the proxy keeps the session by itself, and the stream goes on. `mayPark`: nothing of the stream's
