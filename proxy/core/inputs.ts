@@ -101,6 +101,8 @@ export type Input =
       readonly stanza: Stanza;
       /** Another home may have handled it before it was lost. */
       readonly isUnsure?: boolean;
+      /** The session has sent it at another node before it came here; its join was not answered there (rules/asked-again.ts). */
+      readonly isAskedAgain?: boolean;
     }
   /** A stanza from a room that this carrier occupies; on a stream without a client (account stream, held): any stanza. */
   | { readonly kind: 'carrier-stanza'; readonly carrier: CarrierId; readonly stanza: Stanza }

@@ -21,7 +21,7 @@ const MOST = { count: 100, bytes: 256 * 1024 };
 export function setOut({ state, out }: Turn, session: Session, withinMs: number): void {
   const { id, jid, carbons, rooms } = session;
   if (rooms.size === 0 || hasArrived(state.sessions.values(), id)) return;
-  state.travellers.set(id, { jid, carbons, rooms: [...rooms], letters: [] });
+  state.travellers.set(id, { jid, carbons, rooms: [...rooms], saysAgain: state.isStopping, letters: [] });
   out.setTimer(`travels ${id}`, withinMs);
 }
 
@@ -109,7 +109,9 @@ function missedElsewhere(room: Occupancy, ids: readonly SessionId[], stanza: Sta
 export function arrived(turn: Turn, session: Session): void {
   const { state, out } = turn;
   const { id, former, rooms } = session;
-  const letters = former === undefined ? [] : (state.travellers.get(former)?.letters ?? []);
+  const traveller = former === undefined ? undefined : state.travellers.get(former);
+  const letters = traveller?.letters ?? [];
+  session.isTakenOver = traveller ? !traveller.saysAgain : former !== undefined && state.sessions.has(former);
   if (former !== undefined) {
     // That one has ended, though its node has not said so yet: nothing more is on its way to it.
     for (const key of rooms)

@@ -56,7 +56,7 @@ export const sealed: readonly Mutant[] = [
   {
     name: 'a password that the server refuses stays in the store',
     file: 'runtime/account-stream-keeper.ts',
-    find: '    if (isRefused) this.#deleteSealed();\n',
+    find: '    if (isRefused) this.#deleteSealed(credentials);\n',
     put: '',
     cells,
     kills: { sealed: ['X4 a password that the server refuses'] },
