@@ -32,7 +32,7 @@ export const sealed: readonly Mutant[] = [
   {
     name: 'a node that stops gives its accounts to nobody before',
     file: 'runtime/cluster/cluster.ts',
-    find: '    await bequeathAll(this.#accounts.values(), { node: this.node, vault, log }, end);\n',
+    find: '    await bequeathAll(this.#accounts.values(), { node: this.node, heirs: this.#heirs, vault, log }, end);\n',
     put: '',
     cells,
     kills: { sealed: ['C4 SIGTERM of the home'] },
