@@ -78,8 +78,10 @@ function dispatch(turn: Turn, input: Input): void {
     case 'session-stanza': {
       const session = state.sessions.get(input.session);
       const stanza = session ? inOwnLanguage(state, session, input.stanza) : input.stanza;
-      if (session && !waitsForGhost(turn, session, stanza, input.isUnsure)) {
-        sessionStanza(turn, session, stanza, input.isUnsure);
+      const { isUnsure, isAskedAgain } = input;
+      const circumstances = { isUnsure, isAskedAgain };
+      if (session && !waitsForGhost(turn, session, stanza, circumstances)) {
+        sessionStanza(turn, session, stanza, circumstances);
       }
       // A session that joins may be the first to hear a room whose carrier hibernates.
       if (input.stanza.name === 'presence') reconcile(turn);
@@ -99,8 +101,8 @@ function dispatch(turn: Turn, input: Input): void {
     case 'session-gone':
       sessionGone(turn, input);
       return;
-    case 'session-missed':
-      missed(turn, input.session, input.stanza);
+    case 'sessions-missed':
+      missed(turn, input.sessions, input.stanza);
       return;
     case 'session-hibernates': {
       const session = state.sessions.get(input.session);

@@ -45,8 +45,8 @@ export type Input =
       readonly mayPark?: boolean;
       readonly goesOnMs?: number | undefined;
     }
-  /** A message of a room was on its way to a session that goes on elsewhere, and came to the node that it has left. */
-  | { readonly kind: 'session-missed'; readonly session: SessionId; readonly stanza: Stanza }
+  /** A message of a room was on its way to sessions that go on elsewhere, or have ended, and came to the node that had them. */
+  | { readonly kind: 'sessions-missed'; readonly sessions: readonly SessionId[]; readonly stanza: Stanza }
   /**
    * The client's connection has dropped, and its session may be resumed (XEP-0198). `isDeaf`: the stream's connection to the
    * server is gone too. `isStreamKept`: the proxy keeps the session by itself, and the stream goes on. `mayPark`: nothing of the stream's
@@ -101,6 +101,8 @@ export type Input =
       readonly stanza: Stanza;
       /** Another home may have handled it before it was lost. */
       readonly isUnsure?: boolean;
+      /** The session has sent it at another node before it came here; its join was not answered there (rules/asked-again.ts). */
+      readonly isAskedAgain?: boolean;
     }
   /** A stanza from a room that this carrier occupies; on a stream without a client (account stream, held): any stanza. */
   | { readonly kind: 'carrier-stanza'; readonly carrier: CarrierId; readonly stanza: Stanza }

@@ -5,7 +5,7 @@
 import type { Stanza } from '../xml/stanza.ts';
 import { keepLetter } from './letters.ts';
 import { entryStanza, type LogEntry } from './log-entry.ts';
-import { detach } from './occupancy.ts';
+import { detach, nickOf } from './occupancy.ts';
 import type { KeptPrivate } from './private.ts';
 import { isSameOccupant, retractionOf } from './retraction.ts';
 import type { Occupancy, Turn } from './state.ts';
@@ -13,6 +13,11 @@ import type { Occupancy, Turn } from './state.ts';
 /** Private messages of a room kept for a session to come, and their bytes; beyond this the oldest goes. */
 const MOST_KEPT = 100;
 const MOST_KEPT_BYTES = 256 * 1024;
+
+/** A private message of an occupant that has something to say. */
+export function isForNext(stanza: Stanza): boolean {
+  return nickOf(stanza) !== '' && (stanza.root.child('body') !== undefined || retractionOf(stanza) !== undefined);
+}
 
 /** For the next session that joins. */
 export function keepPrivate(turn: Turn, room: Occupancy, stanza: Stanza): void {

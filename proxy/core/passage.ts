@@ -33,6 +33,8 @@ export interface Passage {
   readonly own: readonly string[];
   /** Joins that no room has answered, each with what was sent behind it. */
   readonly asked: readonly Stanza[];
+  /** A home elsewhere may have said some of that, and not told yet; absent: it has not. */
+  readonly isUnsure?: boolean;
   /** Requests to rooms whose answers come on its own stream, by the proxy's id. */
   readonly requests: ReadonlyMap<string, PendingRequest>;
   /** Those whose answers nobody will hear. */
@@ -48,7 +50,7 @@ export interface PassageSource {
   before?(room: BareKey): string | undefined;
 }
 
-export type Unfinished = Pick<Passage, 'asked' | 'requests' | 'unanswered'>;
+export type Unfinished = Pick<Passage, 'asked' | 'isUnsure' | 'requests' | 'unanswered'>;
 
 /** What the session of an account that is at home here is owed. */
 export function unfinishedOf({ sessions, rooms, requests }: AccountState, id: SessionId): Unfinished {

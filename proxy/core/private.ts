@@ -11,6 +11,8 @@ export interface KeptPrivate {
   isNickFreed?: true;
   /** An earlier home has kept it, and the store has it until the account is in the room; absent: it came here. */
   isStored?: true;
+  /** Sessions that it was on its way to, and that had gone (rules/travellers.ts); absent: it came while nobody was in the room. */
+  missedBy?: readonly string[];
 }
 
 /** A session that goes on at another node, and has not come there yet (rules/travellers.ts). */
@@ -18,6 +20,8 @@ export interface Traveller {
   readonly jid: string;
   readonly carbons: boolean;
   readonly rooms: readonly BareKey[];
+  /** What it has said behind joins that were not answered is given up here: it says it again where it comes. */
+  readonly saysAgain: boolean;
   /** What was written to it in private meanwhile. `isOwn`: by a device of the account, as a carbon. */
   readonly letters: (KeptPrivate & { readonly room: BareKey; readonly isOwn: boolean })[];
 }

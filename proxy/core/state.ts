@@ -118,11 +118,20 @@ export interface Session {
   /** Services that it has asked to be told of what happens in rooms in which it is not (XEP-0437); absent: none. */
   hides?: Set<BareKey> | undefined;
   /** A join that waits for the end of an earlier session of the device, and what was sent behind it (ghost.ts); absent: nothing does. */
-  held?: { readonly stanza: Stanza; readonly isUnsure: boolean }[] | undefined;
+  held?: HeldStanza[] | undefined;
   /** Its name on the node that it has come from, if it has gone on here (rules/travellers.ts); absent: it has begun here. */
   readonly former?: SessionId;
+  /** This home has had the session under that name to the end, and sees to what it has said (rules/asked-again.ts); absent: it has not. */
+  isTakenOver?: boolean;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
+}
+
+/** A stanza that waits for the end of an earlier session; see the input `session-stanza`. */
+export interface HeldStanza {
+  readonly stanza: Stanza;
+  readonly isUnsure?: boolean | undefined;
+  readonly isAskedAgain?: boolean | undefined;
 }
 
 /** What a session that hibernates has been told of by nudges (nudge.ts). */

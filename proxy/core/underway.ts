@@ -23,6 +23,8 @@ export interface WaitingJoin {
   readonly behind: BehindJoin[];
   /** The session wants in no more, and is told nothing; what it sent behind the join is still to be said. */
   isForsaken: boolean;
+  /** Of a session that has come from another node: its former self waited here, and what that had said behind the join is here; absent: no. */
+  readonly isTakenOver?: boolean;
 }
 
 export interface Occupant {

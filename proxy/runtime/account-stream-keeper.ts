@@ -16,14 +16,23 @@ export interface StreamOwner {
   loseCarrier(carrier: CarrierId, isConflict?: boolean, owed?: Owed): void;
 }
 
+/** A password, and what the store has of it. */
+interface Held extends Credentials {
+  readonly host: HostConfig;
+  /** As it was put there, or found there; undefined: it was not, as far as this node knows. */
+  sealed: string | undefined;
+}
+
 export class AccountStreamKeeper {
   readonly #bare: string;
   readonly #deps: AccountDeps;
   readonly #ports: Ports;
   readonly #owner: StreamOwner;
-  #credentials: (Credentials & { readonly host: HostConfig }) | undefined;
+  #credentials: Held | undefined;
   #stream: AccountStream | undefined;
-  /** What the store has of the credentials, as far as this node knows. */
+  /** That with which the stream was opened: another one may be known since. */
+  #inUse: Held | undefined;
+  /** What the store has of the account's credentials, as far as this node knows. */
   #sealed: string | undefined;
   /** How often the store was asked, or what it says has become of no use. */
   #asks = 0;
@@ -40,14 +49,23 @@ export class AccountStreamKeeper {
   /** A password that was right. The latest one counts. */
   offerCredentials(credentials: Credentials, host: HostConfig): void {
     if (!host.accountStreams) return;
-    this.#credentials = { ...credentials, host };
+    this.#learn(credentials, host, this.#sealedOf(credentials, host));
+  }
+
+  #learn({ username, secret }: Credentials, host: HostConfig, sealed: string | undefined): void {
+    this.#credentials = { username, secret, host, sealed };
     this.#owner.input({ kind: 'credentials', known: true });
+  }
+
+  /** A device may come with what the store has already. */
+  #sealedOf(credentials: Credentials, host: HostConfig): string | undefined {
+    return [this.#credentials, this.#inUse].find((one) => one && isSame(one, { ...credentials, host }))?.sealed;
   }
 
   /** Credentials that the store has had, sealed so. */
   restoreCredentials(credentials: Credentials, host: HostConfig, sealed: string): void {
     this.#sealed = sealed;
-    this.offerCredentials(credentials, host);
+    if (host.accountStreams) this.#learn(credentials, host, sealed);
   }
 
   /** The store may have lost what it had. */
@@ -57,8 +75,10 @@ export class AccountStreamKeeper {
 
   /** The keys for sealing are others than before. */
   sealAnew(): void {
-    if (this.#sealed !== undefined && this.isInUse)
-      this.#sealed = this.#deps.sealing?.sealAnew(this.#bare, this.#sealed);
+    const before = this.#sealed;
+    if (before === undefined || !this.isInUse) return;
+    this.#sealed = this.#deps.sealing?.sealAnew(this.#bare, before);
+    for (const one of [this.#credentials, this.#inUse]) if (one?.sealed === before) one.sealed = this.#sealed;
   }
 
   /** With it a node that has the key can open the stream anew; undefined: there is no such thing. */
@@ -84,7 +104,8 @@ export class AccountStreamKeeper {
     const host = found && config.hosts[found.kept.host];
     if (found && host?.accountStreams && !this.#credentials) {
       this.#sealed = found.sealed;
-      this.#credentials = { ...found.kept, host };
+      const { username, secret } = found.kept;
+      this.#credentials = { username, secret, host, sealed: found.sealed };
     }
     if (!this.open()) this.#owner.input({ kind: 'account-stream-failed', final: isFinal });
   }
@@ -98,12 +119,17 @@ export class AccountStreamKeeper {
         this.#ports.carriers.set(carrier, stream);
         this.#jid = jid;
         const { username, secret, host } = credentials;
-        this.#sealed = this.#deps.sealing?.keep(this.#bare, { username, secret, host: host.name, stanzaBytes });
+        credentials.sealed = this.#deps.sealing?.keep(this.#bare, { username, secret, host: host.name, stanzaBytes });
+        this.#sealed = credentials.sealed;
+        // A device has come with it while the stream was being opened.
+        const latest = this.#credentials;
+        if (latest && isSame(latest, credentials)) latest.sealed = credentials.sealed;
         this.#deps.faces.enter(jid, (room) => faceIn(this.#owner.state, room));
         this.#owner.input({ kind: 'carrier-ready', carrier, type: 'account-stream', jid, languages });
       },
       failed: (final, isRefused) => {
         this.#stream = undefined;
+        this.#inUse = undefined;
         if (final) this.#refused(credentials, isRefused);
         else this.#owner.input({ kind: 'account-stream-failed', final: false });
       },
@@ -113,14 +139,16 @@ export class AccountStreamKeeper {
       },
       lost: (carrier, isConflict, owed, isRefused) => {
         this.#stream = undefined;
+        this.#inUse = undefined;
         this.#hasEnded();
         this.#owner.loseCarrier(carrier, isConflict, owed);
         if (isRefused && this.#credentials === credentials) this.#refused(credentials, true);
         // A newer one is known, and is tried next.
-        else if (isRefused) this.#deleteSealed();
+        else if (isRefused) this.#deleteSealed(credentials);
       },
     });
     this.#stream = stream;
+    this.#inUse = credentials;
     stream.open();
     return true;
   }
@@ -129,16 +157,20 @@ export class AccountStreamKeeper {
    * The server does not take that password (`isRefused`), or offers no way to give it; one that has been seen since may be the right one.
    * What the store has is as good as before where the server has only been set up otherwise.
    */
-  #refused(credentials: Credentials, isRefused: boolean): void {
+  #refused(credentials: Held, isRefused: boolean): void {
     const isLatest = this.#credentials === credentials;
     if (isLatest) this.#credentials = undefined;
-    if (isRefused) this.#deleteSealed();
+    if (isRefused) this.#deleteSealed(credentials);
     this.#owner.input({ kind: 'account-stream-failed', final: isLatest });
   }
 
-  #deleteSealed(): void {
-    if (this.#sealed !== undefined) this.#deps.sealing?.refused(this.#bare, this.#sealed);
-    this.#sealed = undefined;
+  /** What the store has of that one, and of no other that has come to be there since. */
+  #deleteSealed(refused: Held): void {
+    const { sealed } = refused;
+    if (sealed === undefined) return;
+    this.#deps.sealing?.refused(this.#bare, sealed);
+    refused.sealed = undefined;
+    if (this.#sealed === sealed) this.#sealed = undefined;
   }
 
   /** Ends the stream and forgets the password. */
@@ -159,6 +191,7 @@ export class AccountStreamKeeper {
     if (this.#stream) this.#ports.carriers.delete(this.#stream.id);
     this.#stream?.close();
     this.#stream = undefined;
+    this.#inUse = undefined;
     this.#hasEnded();
   }
 
@@ -171,4 +204,8 @@ export class AccountStreamKeeper {
   get isInUse(): boolean {
     return this.#stream !== undefined;
   }
+}
+
+function isSame(one: Omit<Held, 'sealed'>, other: Omit<Held, 'sealed'>): boolean {
+  return one.username === other.username && one.secret === other.secret && one.host.name === other.host.name;
 }

@@ -212,7 +212,9 @@ export class Hibernation {
         const answer = refusal(stanza, false);
         if (answer !== undefined) legs.send(answer, stanza);
       }
-      for (const stanza of passage.asked) account.input({ kind: 'session-stanza', session: id, stanza });
+      const circumstances = { isAskedAgain: true, ...(passage.isUnsure && { isUnsure: true }) };
+      for (const stanza of passage.asked)
+        account.input({ kind: 'session-stanza', session: id, stanza, ...circumstances });
     });
     if (this.#sleeper.isOver()) return;
     // What its connections had to say meanwhile nobody has heard.

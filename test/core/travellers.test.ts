@@ -95,13 +95,74 @@ for (const when of ['before', 'after'] as const) {
     const stanza = parseStanza(
       `<message type='chat' id='m' from='${ROOM}/bob' to='x'><body>on its way</body></message>`,
     );
-    if (when === 'before') world.input({ kind: 'session-missed', session: traveller, stanza });
+    if (when === 'before') world.input({ kind: 'sessions-missed', sessions: [traveller], stanza });
     const id = arrives(world, traveller);
-    if (when === 'after') world.input({ kind: 'session-missed', session: traveller, stanza });
+    if (when === 'after') world.input({ kind: 'sessions-missed', sessions: [traveller], stanza });
     assert.equal(letters(world, id), ['on its way+']);
     assert.equal(letters(world, stays), []);
   });
 }
+
+/** A private message comes back from a node that had these sessions. */
+function comesBack(world: World, body: string, ...sessions: SessionId[]): void {
+  const xml = `<message type='chat' id='${body}' from='${ROOM}/bob' to='x'><body>${body}</body></message>`;
+  world.input({ kind: 'sessions-missed', sessions, stanza: parseStanza(xml) });
+}
+
+test('what was on its way to sessions that have ended for good is for the next one that joins, once', () => {
+  const { world, ids } = inside(3);
+  const [one, two, three] = ids as [SessionId, SessionId, SessionId];
+  for (const id of ids) world.input({ kind: 'session-gone', session: id });
+  // Two of them on one node, the third on another.
+  comesBack(world, 'first', one, two);
+  comesBack(world, 'second', one, two);
+  comesBack(world, 'first', three);
+  comesBack(world, 'second', three);
+  // The very same words once more are another message.
+  comesBack(world, 'second', one);
+  const next = world.bind();
+  world.join(next);
+  world.settle();
+  assert.equal(letters(world, next), ['first+', 'second+', 'second+']);
+  assert.is(world.counted.filter(({ kind }) => kind === 'drop').length, 0);
+});
+
+test('where another device is in the room it has been given that already', () => {
+  const { world, ids } = inside(2);
+  const [gone, stays] = ids as [SessionId, SessionId];
+  world.input({ kind: 'session-gone', session: gone });
+  comesBack(world, 'to both', gone);
+  world.drop(stays);
+  const next = world.bind();
+  world.join(next);
+  world.settle();
+  assert.equal(letters(world, next), []);
+});
+
+test('where the account has left the room meanwhile it is a letter', () => {
+  const { world, ids } = inside(1);
+  const [gone] = ids as [SessionId];
+  world.leave(gone);
+  world.input({ kind: 'session-gone', session: gone });
+  world.now += settings.graceMs;
+  world.input({ kind: 'timer', key: `grace ${ROOM}` });
+  world.settle();
+  assert.equal([...world.room.inside], []);
+  comesBack(world, 'too late', gone);
+  assert.equal(letters(world, world.bind()), ['too late+']);
+});
+
+test('one for a session that does not come to the other node is for the next one', () => {
+  const { world, ids } = inside(1);
+  const [traveller] = ids as [SessionId];
+  setsOut(world, traveller);
+  comesBack(world, 'on its way', traveller);
+  world.input({ kind: 'timer', key: `travels ${traveller}` });
+  const next = world.bind();
+  world.join(next);
+  world.settle();
+  assert.equal(letters(world, next), ['on its way+']);
+});
 
 test('one that comes before its earlier node has said that it is gone is given nothing twice', () => {
   const { world, ids } = inside(1);

@@ -23,7 +23,7 @@ interface Ground {
   readonly room: ModelRoom;
   readonly store: Store;
   /** A node; without a key it seals and opens nothing. */
-  start(key?: string | { readonly file: string }): Promise<TestProxy>;
+  start(key?: string | { readonly file: string }, own?: Store): Promise<TestProxy>;
   /** A device of the account joins by way of this node, and goes. */
   visit(node: TestProxy, user?: string, password?: string): Promise<void>;
 }
@@ -43,11 +43,11 @@ async function ground({ after }: TestContext): Promise<Ground> {
     },
   });
   after(() => server.stop());
-  const start = async (key?: string | { readonly file: string }): Promise<TestProxy> => {
+  const start = async (key?: string | { readonly file: string }, own = store): Promise<TestProxy> => {
     const from = typeof key === 'string' ? { 'secret-key': key } : { 'key-file': key?.file };
     const sealing = key === undefined ? {} : { sealing: from };
     const config = { cluster: { lease: '1s' }, drain: { timeout: '5s' }, ...sealing };
-    const node = await startProxy({ upstream: server.upstream, store, config });
+    const node = await startProxy({ upstream: server.upstream, store: own, config });
     after(() => node.stop());
     return node;
   };
@@ -123,6 +123,89 @@ test('nodes that stop at the same time give nothing to each other, but to one th
   await Promise.all(stopping.map((node) => node.stop()));
   assert.is(room.witnessed, '+');
   assert.is(rooms(staying), 1);
+});
+
+/** The store, which takes so long to tell one node who lives once that `isSlow`. */
+function slowToTell(store: Store, ms: number, isSlow: () => boolean): Store {
+  const alive: Store['nodes']['alive'] = async () => {
+    if (isSlow()) await delay(ms);
+    return store.nodes.alive();
+  };
+  return { ...store, nodes: { ...store.nodes, alive } };
+}
+
+test('a node that stops, and of which the one that has the accounts cannot know that yet, declines them', async (context) => {
+  const { room, store, start, visit } = await ground(context);
+  const key = randomBytes(32).toString('base64');
+  let isStopping = false;
+  const stopping = await start(
+    key,
+    slowToTell(store, 1000, () => isStopping),
+  );
+  const staying = await start(key);
+  const known = await store.nodes.alive();
+  // It knows the others as they were.
+  const alive = async (): Promise<typeof known> => (isStopping ? [...known] : store.nodes.alive());
+  const first = await start(key, { ...store, nodes: { ...store.nodes, alive } });
+  await acquainted();
+  const users = Array.from({ length: 6 }, (_, index) => `user${index}`);
+  for (const user of users) await visit(first, user);
+  isStopping = true;
+  const stopped = stopping.stop();
+  await first.stop();
+  await stopped;
+  assert.equal([...room.inside.values()].sort(), users);
+  assert.is(rooms(staying), users.length);
+  assert.match(await staying.app.metrics.render(), `minimix_handovers_total{result="seamless"} ${users.length}`);
+});
+
+test('where all others decline the account is left to the next node, and the stop takes no longer for it', async (context) => {
+  const { room, store, start, visit } = await ground(context);
+  const key = randomBytes(32).toString('base64');
+  let isStopping = false;
+  const other = await start(
+    key,
+    slowToTell(store, 1000, () => isStopping),
+  );
+  const known = await store.nodes.alive();
+  const alive = async (): Promise<typeof known> => (isStopping ? [...known] : store.nodes.alive());
+  const first = await start(key, { ...store, nodes: { ...store.nodes, alive } });
+  await acquainted();
+  await visit(first);
+  isStopping = true;
+  const began = performance.now();
+  const stopped = other.stop();
+  await first.stop();
+  const ms = performance.now() - began;
+  assert.ok(ms < 3000, `${ms} ms`);
+  await stopped;
+  assert.is(room.witnessed, '+-');
+  await start(key);
+  await until('it is back', () => room.witnessed === '+-+');
+});
+
+test('a node that has agreed to take an account, and is told to stop before it has come, gives it on', async (context) => {
+  const { room, store, start, visit } = await ground(context);
+  const key = randomBytes(32).toString('base64');
+  const ends: Promise<void>[] = [];
+  let staying: TestProxy | undefined;
+  const move: Store['homes']['move'] = async (account, fence, to, ms) => {
+    if (ends.length === 0) {
+      // It is another one's turn then.
+      staying = await start(key);
+      ends.push(second.stop());
+      await delay(600);
+    }
+    return store.homes.move(account, fence, to, ms);
+  };
+  const first = await start(key, { ...store, homes: { ...store.homes, move } });
+  const second = await start(key);
+  await acquainted();
+  await visit(first);
+  await first.stop();
+  await Promise.all(ends);
+  assert.is(room.witnessed, '+');
+  assert.is(staying && rooms(staying), 1);
 });
 
 test('what is left behind is listed before it is given up, several at a time', async (context) => {

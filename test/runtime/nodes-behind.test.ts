@@ -79,4 +79,18 @@ test('what the home has not said is said by the next one', async (context) => {
   assert.equal(client.heard, [before, 'mine']);
 });
 
+test('what goes with a session is unsure where its home is elsewhere: that may have said it, and not told yet', async (context) => {
+  const { world, home, other, client } = await ground(context);
+  client.join();
+  client.say('mine');
+  other.isDeaf = true;
+  await world.settle();
+  assert.equal(world.said, ['mine']);
+  const passage = other.account?.passage(client.id);
+  assert.equal([passage?.asked.length, passage?.isUnsure], [2, true]);
+  const [first] = world.clients;
+  if (!first) throw new Error('no client');
+  assert.is(home.account?.passage(first.id)?.isUnsure, undefined);
+});
+
 test.run();

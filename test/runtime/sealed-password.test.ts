@@ -159,12 +159,13 @@ async function kept(context: TestContext, ...rightOnes: string[]) {
   const breakUp = async (...nowRight: string[]): Promise<void> => {
     right.clear();
     for (const one of nowRight) right.add(one);
+    const wasInUse = keeper.isInUse;
     for (const peer of server.peers) peer.drop();
-    await until(() => lost > 0);
+    if (wasInUse) await until(() => lost > 0);
   };
   const final = (): (boolean | undefined)[] =>
     inputs.flatMap((input) => (input.kind === 'account-stream-failed' ? [input.final] : []));
-  return { ...at, server, keeper, offer, open, breakUp, final, has };
+  return { ...at, server, keeper, host, offer, open, breakUp, final, has, lost: () => lost };
 }
 
 test('with that of a stream which its server does not take back any more it is gone, though a newer one is known', async (context) => {
@@ -177,6 +178,35 @@ test('with that of a stream which its server does not take back any more it is g
   // The newer one is still to be tried.
   assert.equal([keeper.hasCredentials, final()], [true, []]);
 });
+
+test('what has been restored while a stream with another one was in use stays when that one is refused', async (context) => {
+  const { keeper, host, keep, open, breakUp, stored, final } = await kept(context, 'old');
+  await open('old');
+  keeper.forget();
+  const newer = keep('new');
+  keeper.restoreCredentials({ username: 'alice', secret: 'new' }, host, newer);
+  await breakUp('new');
+  await delay(20);
+  assert.equal([await stored(), keeper.sealed, keeper.hasCredentials, final()], [newer, newer, true, []]);
+});
+
+for (const when of ['before', 'after'] as const) {
+  test(`one that a device has come with again ${when} it was sealed is gone when it is refused`, async (context) => {
+    const { keeper, host, offer, open, breakUp, stored, has, lost } = await kept(context, 'old');
+    const opened = open('old');
+    const again = { username: 'alice', secret: 'old' };
+    if (when === 'before') keeper.offerCredentials(again, host);
+    await opened;
+    if (when === 'after') offer('old');
+    keeper.end();
+    await breakUp();
+    assert.is(lost(), 0);
+    assert.ok(keeper.open());
+    await has('account-stream-failed');
+    await until(async () => (await stored()) === undefined);
+    assert.equal([keeper.sealed, keeper.hasCredentials], [undefined, false]);
+  });
+}
 
 test('with the only one the stream is given up too', async (context) => {
   const { keeper, open, breakUp, stored, final } = await kept(context, 'old');

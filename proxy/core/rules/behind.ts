@@ -6,10 +6,11 @@ import { resourceOf } from '../../xml/address.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { keyOfNick, refuseQueued } from '../occupancy.ts';
-import type { CarrierId, Occupancy, QueuedStanza, Turn, WaitingJoin } from '../state.ts';
+import type { CarrierId, Occupancy, QueuedStanza, SessionId, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { doubtOf } from './doubt.ts';
 import { isWord } from './forsaken.ts';
+import { noteSent } from './groupchat.ts';
 import { leaveByPolicy } from './leave.ts';
 import { sessionStanza } from './session-stanza.ts';
 import { sendAgain } from './stranded.ts';
@@ -35,13 +36,13 @@ function flush(turn: Turn, room: Occupancy, queued: Flushed, isWhole: boolean | 
   if (doubt === 'unknown' && isForsaken) turn.out.drop('no-session');
   else if (doubt === 'unknown') refuseQueued(turn, room, [queued]);
   else if (doubt === 'sent') return;
-  else if (!sender) sayFor(turn, room, stanza);
+  else if (!sender) sayFor(turn, room, session, stanza);
   else if (isAgain) sendAgain(turn, room, sender, stanza);
   else sessionStanza(turn, sender, stanza);
 }
 
 /** In the account's name: its sender has gone, and nobody waits for an answer. */
-function sayFor(turn: Turn, room: Occupancy, stanza: Stanza): void {
+function sayFor(turn: Turn, room: Occupancy, session: SessionId, stanza: Stanza): void {
   const { out } = turn;
   const { carrier, phase } = room;
   if (stanza.name === 'presence' && stanza.type === 'unavailable') {
@@ -49,6 +50,8 @@ function sayFor(turn: Turn, room: Occupancy, stanza: Stanza): void {
   } else if (carrier === undefined || phase !== 'joined' || !isWord(stanza)) {
     out.drop('no-session');
   } else {
+    // It may come from another node yet, and say that again.
+    if (stanza.type === 'groupchat') noteSent(turn, room, { id: session }, stanza);
     sendFor(turn, room, carrier, stanza);
   }
 }

@@ -3,7 +3,7 @@ import { resourceOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { entryMarks } from '../log-entry.ts';
 import { keyOfNick } from '../occupancy.ts';
-import type { Occupancy, SessionId, Turn } from '../state.ts';
+import type { Occupancy, Session, SessionId, Turn } from '../state.ts';
 
 /** As far as the room's history tells. `isWhole`: it has just told some, and that goes on from what is known, or does not. */
 export function doubtOf(
@@ -20,9 +20,10 @@ export function doubtOf(
 }
 
 /** The message is on its way to the room, or has been heard from it. */
-export function isSaid(turn: Turn, room: Occupancy, session: SessionId, { name, type, id }: Stanza): boolean {
+export function isSaid(turn: Turn, room: Occupancy, session: Session, { name, type, id }: Stanza): boolean {
   if (name !== 'message' || type !== 'groupchat' || id === undefined) return false;
-  return room.sent.some((one) => one.session === session && one.id === id) || isShown(turn, room, id);
+  const isOwn = (one: SessionId): boolean => one === session.id || one === session.former;
+  return room.sent.some((one) => isOwn(one.session) && one.id === id) || isShown(turn, room, id);
 }
 
 function isShown(turn: Turn, room: Occupancy, id: string): boolean {

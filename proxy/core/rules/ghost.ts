@@ -8,7 +8,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { entered } from '../entry.ts';
 import { detach } from '../occupancy.ts';
 import type { AccountState, Occupancy, Session, Turn } from '../state.ts';
-import { sessionStanza } from './session-stanza.ts';
+import { type Circumstances, sessionStanza } from './session-stanza.ts';
 import { isUnseen } from './take-up.ts';
 
 /** How long an earlier session, which has been told to go, may take (ms). */
@@ -18,8 +18,8 @@ const UNSEEN_MS = 10_000;
 /** Stanzas that wait for it; with more the join does not wait any longer. */
 const MOST_HELD = 100;
 
-/** What a session sends: true if it has to wait. `isUnsure`: see `sessionStanza`. */
-export function waitsForGhost(turn: Turn, session: Session, stanza: Stanza, isUnsure = false): boolean {
+/** What a session sends: true if it has to wait. */
+export function waitsForGhost(turn: Turn, session: Session, stanza: Stanza, circumstances: Circumstances): boolean {
   const room = entered(stanza);
   if (!session.held) {
     if (room === undefined) return false;
@@ -28,7 +28,7 @@ export function waitsForGhost(turn: Turn, session: Session, stanza: Stanza, isUn
     turn.out.setTimer(ghostTimer(session), isComing ? UNSEEN_MS : GHOST_MS);
   }
   session.held ??= [];
-  session.held.push({ stanza: detach(stanza), isUnsure });
+  session.held.push({ stanza: detach(stanza), ...circumstances });
   // What its client sends behind the join is for the room, wherever the client is.
   if (room !== undefined) session.rooms.add(room);
   if (session.held.length > MOST_HELD) letGo(turn, session);
@@ -76,7 +76,7 @@ export function letGo(turn: Turn, session: Session): void {
     const room = entered(stanza);
     if (room !== undefined && !isThere(turn.state.rooms.get(room), session)) session.rooms.delete(room);
   }
-  for (const { stanza, isUnsure } of held) sessionStanza(turn, session, stanza, isUnsure);
+  for (const { stanza, ...circumstances } of held) sessionStanza(turn, session, stanza, circumstances);
 }
 
 function isThere(room: Occupancy | undefined, { id }: Session): boolean {

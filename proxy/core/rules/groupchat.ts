@@ -127,7 +127,7 @@ function isArchived(stanza: Stanza): boolean {
 }
 
 /** Whom an error with this id will concern. Two sessions may use one id: answers come in the order of sending. */
-export function noteSent({ now }: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
+export function noteSent({ now }: Turn, room: Occupancy, session: Pick<Session, 'id'>, stanza: Stanza): void {
   const { carrier } = room;
   if (carrier === undefined) return;
   const { id, to = room.name } = stanza;

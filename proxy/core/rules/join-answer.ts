@@ -143,7 +143,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     if (stanza.root.child('captcha', NS.captcha)) out.setTimer(`join ${room.key}`, CHALLENGE_MS);
     for (const { stanza: behind, isUnsure } of first.behind.splice(0)) {
       const session = turn.state.sessions.get(first.session);
-      if (session) sessionStanza(turn, session, behind, isUnsure);
+      if (session) sessionStanza(turn, session, behind, { isUnsure });
     }
   }
 }

@@ -38,7 +38,10 @@ export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza,
   }
   session.rooms.add(key);
   // A join repeated while the first is unanswered takes its place: one answer, to the latest id.
-  const earlier = room.waiting.find((wait) => wait.session === session.id && !wait.isForsaken);
+  const own = room.waiting.find((wait) => wait.session === session.id && !wait.isForsaken);
+  const formers = own ? undefined : formersWait(session, room);
+  const earlier = own ?? formers;
+  const isTakenOver = formers !== undefined || own?.isTakenOver;
   room.waiting = room.waiting.filter((waiting) => waiting !== earlier);
   // Also while the account is still leaving: each join is answered within its time (J7).
   if (room.waiting.length === 0) out.setTimer(`join ${key}`, state.settings.joinTimeoutMs);
@@ -51,8 +54,14 @@ export function join(turn: Turn, session: Session, key: BareKey, stanza: Stanza,
     at: turn.now,
     behind: earlier?.behind ?? [],
     isForsaken: false,
+    ...(isTakenOver && { isTakenOver }),
   });
   if (room.phase === 'joining' && !room.attempt) startJoin(turn, room);
+}
+
+/** That of the session before it came from another node: forsaken, unless that has not been told of yet. */
+function formersWait({ former }: Session, room: Occupancy): WaitingJoin | undefined {
+  return former === undefined ? undefined : room.waiting.find(({ session }) => session === former);
 }
 
 /** The account is inside: the session is given the room as it stands, and hears it from now on. */

@@ -7,10 +7,9 @@ import { Edit, readdress } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { keepOne, keepPrivate, unkeepPrivate } from '../kept.ts';
+import { isForNext, keepOne, keepPrivate, unkeepPrivate } from '../kept.ts';
 import { nudgeMembers } from '../nudge.ts';
-import { detach, nickOf } from '../occupancy.ts';
-import { retractionOf } from '../retraction.ts';
+import { detach } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { isAnsweredBy, noteSent, takeSent } from './groupchat.ts';
@@ -65,8 +64,7 @@ export function message(turn: Turn, room: Occupancy, carrier: CarrierId, stanza:
     return;
   }
   if (unkeepPrivate(turn, room, stanza)) return;
-  const isWorthKeeping = stanza.root.child('body') !== undefined || retractionOf(stanza) !== undefined;
-  if (nickOf(stanza) === '' || !isWorthKeeping) {
+  if (!isForNext(stanza)) {
     out.drop('no-session');
     return;
   }

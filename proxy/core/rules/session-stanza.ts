@@ -11,6 +11,7 @@ import { occupies } from '../carriers.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
 import { archiveRequest } from './archive.ts';
+import { isSeenTo } from './asked-again.ts';
 import { isSaid } from './doubt.ts';
 import { partedBy } from './grace.ts';
 import { sendGroupchat } from './groupchat.ts';
@@ -34,8 +35,18 @@ const MOST_WAITING = 200;
 /** Their bytes. */
 const MOST_WAITING_BYTES = 512 * 1024;
 
-/** `isUnsure`: another home may have sent it on before it was lost, or this one before it lost the way to the session's node. */
-export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUnsure = false): void {
+/**
+ * - `isUnsure`: another home may have sent it on before it was lost, or this one before it lost the way to the session's node.
+ * - `isAskedAgain`: see the input.
+ */
+export interface Circumstances {
+  readonly isUnsure?: boolean | undefined;
+  readonly isAskedAgain?: boolean | undefined;
+}
+
+export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, circumstances: Circumstances = {}): void {
+  const { isUnsure = false, isAskedAgain = false } = circumstances;
+  if (isAskedAgain && isSeenTo(turn, session, stanza)) return;
   const key = bareKey(stanza.to ?? '');
   if (key === undefined) {
     turn.out.push({ kind: 'relay-upstream', session: session.id, stanza });
@@ -69,7 +80,7 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, isUn
   }
   const member = room?.members.get(session.id);
   if (room && member) {
-    if (isUnsure && isSaid(turn, room, session.id, stanza)) return;
+    if (isUnsure && isSaid(turn, room, session, stanza)) return;
     if (isLeave || !(member.lacks || mustWait(turn, room, stanza))) memberStanza(turn, room, session, stanza);
     else waitForCarrier(turn, room, session, stanza, isUnsure);
     return;

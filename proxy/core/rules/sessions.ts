@@ -81,7 +81,7 @@ export function sessionGone(turn: Turn, { session: id, unseen, mayPark = false, 
   for (const key of session.rooms) {
     const room = state.rooms.get(key);
     if (!room) continue;
-    forsake(turn, room, id);
+    forsake(turn, room, id, state.travellers.get(id)?.saysAgain);
     if (room.members.delete(id)) out.push({ kind: 'store-leave', room: key, session: id });
     if (room.phase === 'joining' && room.waiting.length === 0) abandonJoin(turn, room);
     else showWithout(turn, room);

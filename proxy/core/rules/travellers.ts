@@ -5,12 +5,14 @@
  */
 import { bareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { takeKept } from '../kept.ts';
+import { isForNext, keepOne, takeKept, unkeepPrivate } from '../kept.ts';
 import { isWorthKeeping } from '../letter.ts';
+import { messageKey } from '../message-key.ts';
 import { detach } from '../occupancy.ts';
 import type { KeptPrivate, Traveller } from '../private.ts';
 import { delayed } from '../replay.ts';
 import type { Occupancy, Session, SessionId, Turn } from '../state.ts';
+import { keepForNext } from './strangers.ts';
 
 /** What is kept for one session, and its bytes; beyond this the oldest goes. */
 const MOST = { count: 100, bytes: 256 * 1024 };
@@ -19,7 +21,7 @@ const MOST = { count: 100, bytes: 256 * 1024 };
 export function setOut({ state, out }: Turn, session: Session, withinMs: number): void {
   const { id, jid, carbons, rooms } = session;
   if (rooms.size === 0 || hasArrived(state.sessions.values(), id)) return;
-  state.travellers.set(id, { jid, carbons, rooms: [...rooms], letters: [] });
+  state.travellers.set(id, { jid, carbons, rooms: [...rooms], saysAgain: state.isStopping, letters: [] });
   out.setTimer(`travels ${id}`, withinMs);
 }
 
@@ -64,24 +66,52 @@ function keep({ out }: Turn, { letters }: Traveller, one: Traveller['letters'][n
   }
 }
 
-/** A private message has come to the node that the session has left. */
-export function missed(turn: Turn, id: SessionId, stanza: Stanza): void {
+/**
+ * A private message has come to a node when it had these sessions no more. Who goes on elsewhere is given it there; where nobody of the account
+ * is in the room it is for who comes next, as if it had come after they went.
+ */
+export function missed(turn: Turn, ids: readonly SessionId[], stanza: Stanza): void {
   const { state, out, now } = turn;
   const key = bareKey(stanza.from ?? '');
   const room = key === undefined ? undefined : state.rooms.get(key);
-  const traveller = state.travellers.get(id);
-  const arrived = [...state.sessions.values()].find(({ former }) => former === id);
-  if (!room || !isWorthKeeping(stanza)) out.drop('no-session');
-  else if (arrived && room.members.has(arrived.id)) out.fork([arrived.id], delayed(stanza, room.name, now));
-  else if (traveller) keep(turn, traveller, { stanza: detach(stanza), at: now, room: room.key, isOwn: false });
-  else out.drop('no-session');
+  if (!room || room.phase === 'ended') {
+    keepForNext(turn, undefined, stanza);
+    return;
+  }
+  const known = missedElsewhere(room, ids, stanza);
+  const one = known ?? { stanza: detach(stanza), at: now };
+  let isAwaited = false;
+  for (const id of ids) {
+    const newcomer = [...state.sessions.values()].find(({ former }) => former === id);
+    const traveller = isWorthKeeping(stanza) ? state.travellers.get(id) : undefined;
+    if (newcomer && room.members.has(newcomer.id)) out.fork([newcomer.id], delayed(one.stanza, room.name, now));
+    else if (traveller) keep(turn, traveller, { ...one, room: room.key, isOwn: false });
+    isAwaited ||= traveller !== undefined;
+  }
+  // Who is in the room was given it when they were.
+  if (room.members.size > 0 || known) return;
+  if (unkeepPrivate(turn, room, stanza)) return;
+  if (isForNext(stanza)) keepOne(turn, room, { ...one, missedBy: ids });
+  else if (!isAwaited) out.drop('no-session');
+}
+
+/** The same message, which another node has given back for other sessions: one is kept, and counts for these too. */
+function missedElsewhere(room: Occupancy, ids: readonly SessionId[], stanza: Stanza): KeptPrivate | undefined {
+  const key = messageKey(stanza);
+  const one = room.kept.find(
+    ({ missedBy, stanza: kept }) => missedBy && !ids.some((id) => missedBy.includes(id)) && messageKey(kept) === key,
+  );
+  if (one) one.missedBy = [...(one.missedBy ?? []), ...ids];
+  return one;
 }
 
 /** The session has come, under its new name, and is in its rooms: it is given what was written meanwhile. */
 export function arrived(turn: Turn, session: Session): void {
   const { state, out } = turn;
   const { id, former, rooms } = session;
-  const letters = former === undefined ? [] : (state.travellers.get(former)?.letters ?? []);
+  const traveller = former === undefined ? undefined : state.travellers.get(former);
+  const letters = traveller?.letters ?? [];
+  session.isTakenOver = traveller ? !traveller.saysAgain : former !== undefined && state.sessions.has(former);
   if (former !== undefined) {
     // That one has ended, though its node has not said so yet: nothing more is on its way to it.
     for (const key of rooms)

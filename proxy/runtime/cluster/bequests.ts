@@ -5,6 +5,7 @@
 import type { Log } from '../../ops/log.ts';
 import { Seal } from '../../store/seal.ts';
 import type { Vault } from '../../store/vault.ts';
+import type { Heirs } from './heirs.ts';
 import { inLanes } from './lanes.ts';
 import type { ClusterNode } from './node.ts';
 import { sleep } from './seek.ts';
@@ -16,6 +17,7 @@ const STEP_MS = 5;
 
 export interface Testator {
   readonly node: ClusterNode;
+  readonly heirs: Pick<Heirs, 'ask'>;
   readonly vault: Pick<Vault, 'read'>;
   readonly log: Log;
 }
@@ -38,10 +40,26 @@ function isForHeirs({ isLeftBehind, isDrained, ports }: SharedAccount): boolean 
 async function bequeath(account: SharedAccount, testator: Testator, end: number): Promise<void> {
   const { node } = testator;
   const key = await keyOf(account, testator);
-  const heir = key === undefined ? undefined : node.peerWith(key);
+  const heir = key === undefined ? undefined : await heirFor(account, key, testator, end);
   if (heir === undefined || account.isOver) return;
   await account.bequeath(heir);
   while (!account.isDrained && !account.isOver && node.isReached && performance.now() < end) await sleep(STEP_MS);
+}
+
+/** A node that has the key and will stay, as far as it knows; undefined: there is none. */
+async function heirFor(
+  { key: account }: SharedAccount,
+  key: string,
+  { node, heirs }: Testator,
+  end: number,
+): Promise<string | undefined> {
+  const declined = new Set<string>();
+  for (let heir = node.peerWith(key); heir !== undefined; heir = node.peerWith(key, declined)) {
+    if (await heirs.ask(heir, account, end)) return heir;
+    if (performance.now() >= end || !node.isReached) return undefined;
+    declined.add(heir);
+  }
+  return undefined;
 }
 
 /** The name of the key that opens what is sealed of the account, here or by another node; undefined: there is nothing, or it is not known. */

@@ -26,9 +26,9 @@ export function carryOut(part: Part, visit: Visit, item: EffectItem, reading: Re
       const stanza = reading.stanza(item.stanza);
       mirror.noteShown(stanza);
       const missing = ports.fork(item.sessions, stanza);
-      // One that goes on elsewhere may still be given it there; what was said to all it is told by the room's log.
+      // One that goes on elsewhere, or the next one, may still be given it; what was said to all is in the room's log.
       if (missing && stanza.name === 'message' && stanza.type !== 'groupchat') {
-        for (const session of missing) visit.input({ kind: 'session-missed', session, stanza });
+        visit.input({ kind: 'sessions-missed', sessions: missing, stanza });
       }
       return;
     }

@@ -4,6 +4,7 @@ import { type Fence, type Store, StoreError } from '../../store/store.ts';
 import { accountKey, type BareKey } from '../../xml/address.ts';
 import type { AccountDeps } from '../deps.ts';
 import { bequeathAll } from './bequests.ts';
+import { Heirs, isOfHeirs } from './heirs.ts';
 import { inLanes } from './lanes.ts';
 import { LeftStreams } from './left-streams.ts';
 import { Lending } from './lending.ts';
@@ -33,14 +34,17 @@ export class Cluster implements NodeHandler {
   readonly #accounts = new Map<string, SharedAccount>();
   readonly #store: Store;
   readonly #orphans: Orphans;
+  readonly #heirs: Heirs;
   /** Accounts that have been at home here to the end, and that others may take up. */
   readonly #left: SharedAccount[] = [];
   #renewal: NodeJS.Timeout | undefined;
+  #isDraining = false;
 
   constructor(node: ClusterNode, deps: AccountDeps, store: Store) {
     this.node = node;
     this.#store = store;
     this.#orphans = new Orphans(this, store, deps);
+    this.#heirs = new Heirs(node);
     this.recalls = new Recalls(node, deps.log);
     this.lending = new Lending(node, deps);
     this.leftStreams = new LeftStreams(store.hibernations, deps.log);
@@ -123,6 +127,18 @@ export class Cluster implements NodeHandler {
       this.lending.message(from, message, payload);
       return;
     }
+    if (isOfHeirs(message)) {
+      this.#heirs.message(from, message);
+      return;
+    }
+    this.#ofAccount(from, message, payload);
+    if (message.kind !== 'home') return;
+    this.#heirs.arrived(message.account);
+    // Who has sent it here could not know.
+    if (this.#isDraining) this.#accounts.get(message.account)?.drain();
+  }
+
+  #ofAccount(from: string, message: Message, payload: Buffer): void {
     const account = this.#accounts.get(message.account);
     if (account) account.message(from, message, payload);
     else if (message.kind === 'home') this.#moveIn(from, message, payload);
@@ -146,11 +162,13 @@ export class Cluster implements NodeHandler {
 
   lost(node: string): void {
     this.lending.lost(node);
+    this.#heirs.unreachable(node);
     for (const account of [...this.#accounts.values()]) account.lost(node);
   }
 
   unreachable(node: string): void {
     this.lending.lost(node);
+    this.#heirs.unreachable(node);
     for (const account of [...this.#accounts.values()]) account.unreachable(node);
   }
 
@@ -166,13 +184,16 @@ export class Cluster implements NodeHandler {
   /** Before a stop: what hangs on this node goes to nodes that stay, as far as that is done within the time. */
   async drain(timeoutMs: number): Promise<void> {
     this.#orphans.close();
+    this.#isDraining = true;
+    this.#heirs.decline();
     const end = performance.now() + timeoutMs;
     for (const account of [...this.#accounts.values()]) account.drain();
     // Looking around may mean much cleaning up behind nodes that have died.
     await Promise.race([this.node.withdraw(), sleep(timeoutMs / 2)]);
+    await this.#heirs.settled(end);
     const { vault } = this.#store;
     const { log } = this.#deps;
-    await bequeathAll(this.#accounts.values(), { node: this.node, vault, log }, end);
+    await bequeathAll(this.#accounts.values(), { node: this.node, heirs: this.#heirs, vault, log }, end);
     const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
     // Without the store nothing can be given to anybody.
     await this.#until(() => isDone() || !this.node.isReached, end - performance.now());
@@ -220,6 +241,7 @@ export class Cluster implements NodeHandler {
     clearInterval(this.#renewal);
     this.#orphans.close();
     this.recalls.close();
+    this.#heirs.close();
     this.lending.close();
     this.close();
     await this.node.stop(await this.#leaveBehind());

@@ -16,6 +16,7 @@ export type InputItem =
       readonly session: SessionId;
       readonly stanza: TextRef;
       readonly isUnsure?: boolean | undefined;
+      readonly isAskedAgain?: boolean | undefined;
     }
   | { readonly kind: 'carrier-stanza'; readonly carrier: CarrierId; readonly stanza: TextRef }
   /** A session has come that another node has had; with what it knows, as in an attachment. */
@@ -101,8 +102,8 @@ export function readInput(reading: Reading<InputItem>, item: Exclude<InputItem, 
   if (item.kind === 'other') return fromPlain(item.input, reading) as Input;
   const stanza = reading.stanza(item.stanza);
   if (item.kind === 'carrier-stanza') return { ...item, stanza };
-  const { kind, session, isUnsure } = item;
-  return { kind, session, stanza, ...(isUnsure && { isUnsure }) };
+  const { kind, session, isUnsure, isAskedAgain } = item;
+  return { kind, session, stanza, ...(isUnsure && { isUnsure }), ...(isAskedAgain && { isAskedAgain }) };
 }
 
 /** Those effects that go to a session or a stream of another node. */

@@ -9,6 +9,7 @@ import type { Hibernations } from '../../store/hibernations.ts';
 import { type Fence, type Store, StoreError } from '../../store/store.ts';
 import { cleanUp } from './clean-up.ts';
 import { readBody, writeBody } from './envelope.ts';
+import type { HeirMessage } from './heirs.ts';
 import type { LendingMessage } from './lent-messages.ts';
 import type { Message } from './messages.ts';
 import type { RecallMessage } from './recalls.ts';
@@ -41,7 +42,7 @@ export interface NodeOptions {
   readonly opens?: (() => readonly string[]) | undefined;
 }
 
-export type NodeMessage = Message | RecallMessage | LendingMessage;
+export type NodeMessage = Message | RecallMessage | LendingMessage | HeirMessage;
 
 /** What happens to a node. */
 export interface NodeHandler {
@@ -124,9 +125,9 @@ export class ClusterNode {
     return this.#peers;
   }
 
-  /** Another node that has the key, by chance; undefined: there is none. */
-  peerWith(key: string): string | undefined {
-    const able = [...this.#peers].filter((id) => this.#opens.get(id)?.includes(key));
+  /** Another node that has the key, by chance, and is none of those; undefined: there is none. */
+  peerWith(key: string, but: ReadonlySet<string> = new Set()): string | undefined {
+    const able = [...this.#peers].filter((id) => !but.has(id) && this.#opens.get(id)?.includes(key));
     return able[Math.floor(Math.random() * able.length)];
   }
 

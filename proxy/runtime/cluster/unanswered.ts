@@ -87,7 +87,7 @@ export class Unanswered {
   of(id: SessionId): Unfinished {
     const own = (all: Iterable<Asked>): Stanza[] =>
       [...all].filter(({ session }) => session === id).map(({ stanza }) => stanza);
-    return { asked: own(this.joins()), requests: new Map(), unanswered: own(this.#requests.values()) };
+    return { asked: own(this.joins()), isUnsure: true, requests: new Map(), unanswered: own(this.#requests.values()) };
   }
 
   /** The session has gone. */

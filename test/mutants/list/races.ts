@@ -115,7 +115,7 @@ export const races: readonly Mutant[] = [
   {
     name: 'a client that is gone in mid-join is waited for',
     file: 'core/rules/sessions.ts',
-    find: '    forsake(turn, room, id);\n',
+    find: '    forsake(turn, room, id, state.travellers.get(id)?.saysAgain);\n',
     put: '',
     cells: 'prosody,tcp',
     kills: { 'join-silence': ['J7 a client that is gone'] },

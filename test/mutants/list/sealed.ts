@@ -32,7 +32,7 @@ export const sealed: readonly Mutant[] = [
   {
     name: 'a node that stops gives its accounts to nobody before',
     file: 'runtime/cluster/cluster.ts',
-    find: '    await bequeathAll(this.#accounts.values(), { node: this.node, vault, log }, end);\n',
+    find: '    await bequeathAll(this.#accounts.values(), { node: this.node, heirs: this.#heirs, vault, log }, end);\n',
     put: '',
     cells,
     kills: { sealed: ['C4 SIGTERM of the home'] },
@@ -56,7 +56,7 @@ export const sealed: readonly Mutant[] = [
   {
     name: 'a password that the server refuses stays in the store',
     file: 'runtime/account-stream-keeper.ts',
-    find: '    if (isRefused) this.#deleteSealed();\n',
+    find: '    if (isRefused) this.#deleteSealed(credentials);\n',
     put: '',
     cells,
     kills: { sealed: ['X4 a password that the server refuses'] },

@@ -1,6 +1,9 @@
 /** What nodes write to each other is read as it was written. */
 import fc from 'fast-check';
+import type { Input } from '../../../proxy/core/inputs.ts';
+import type { SessionId } from '../../../proxy/core/state.ts';
 import { Payload, Reading, readBody, writeBody } from '../../../proxy/runtime/cluster/envelope.ts';
+import { type InputItem, readInput, writeInput } from '../../../proxy/runtime/cluster/items.ts';
 import { USUAL_DECLARATIONS } from '../../../proxy/xml/declarations.ts';
 import { parseStanza } from '../../../proxy/xml/stanza.ts';
 import { assert, suite } from '../../support/suite.ts';
@@ -35,6 +38,24 @@ test('a stanza needs no declarations of the stream that it came on', () => {
   const reading = new Reading<{ stanza: number }>(payload.seal());
   const namespaces = reading.items.map(({ stanza }) => reading.stanza(stanza).root.children[0]?.ns);
   assert.equal(namespaces, ['urn:odd', 'urn:odd']);
+});
+
+test('how sure a node is of what a session sends comes with it', () => {
+  const stanza = parseStanza("<message to='a'/>");
+  for (const how of [{}, { isUnsure: true }, { isAskedAgain: true }, { isUnsure: true, isAskedAgain: true }]) {
+    const payload = new Payload<InputItem>();
+    writeInput(payload, { kind: 'session-stanza', session: 's' as SessionId, stanza, ...how });
+    const reading = new Reading<InputItem>(payload.seal());
+    const [item] = reading.items;
+    if (item?.kind !== 'session-stanza') throw new Error('no item');
+    const {
+      kind,
+      session,
+      stanza: _,
+      ...read
+    } = readInput(reading, item) as Extract<Input, { kind: 'session-stanza' }>;
+    assert.equal([kind, session, read], ['session-stanza', 's', how]);
+  }
 });
 
 test('lengths that do not fit are found', () => {
