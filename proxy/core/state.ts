@@ -249,8 +249,8 @@ export interface Occupancy {
   presences: SentPresence[];
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
-  /** Carriers that are still to leave the room, or have not been confirmed to have left. */
-  readonly departing: Map<CarrierId, { sent: boolean }>;
+  /** Carriers that are still to leave the room, or have not been confirmed to have left. `isEntering`: the room had not answered their join. */
+  readonly departing: Map<CarrierId, { sent: boolean; isEntering?: boolean }>;
   overlap: Overlap | undefined;
   /** What the new stream of a hand-over has heard, while the old one, which may be slower, is still heard to its end. */
   ahead: Ahead | undefined;

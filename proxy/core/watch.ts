@@ -96,7 +96,11 @@ function notePresence(room: Occupancy, stanza: Stanza): void {
   if (nickOf(stanza) === '') {
     if (isHere) room.roomPresence = detach(stanza);
   } else if (!isSelf(stanza, room.nick)) noteOccupant(room.roster, stanza);
-  else if (isHere) room.self = detach(stanza);
+  else if (isHere) {
+    room.self = detach(stanza);
+    // What the home that is elsewhere has sent for it is not known here.
+    room.shown = undefined;
+  }
 }
 
 function noteMessage(room: Occupancy, stanza: Stanza, now: number): void {

@@ -22,6 +22,7 @@ export const NS = {
   xmppErrors: 'urn:xmpp:errors',
   muc: 'http://jabber.org/protocol/muc',
   hats: 'urn:xmpp:hats:0',
+  vcardUpdate: 'vcard-temp:x:update',
   mucUser: 'http://jabber.org/protocol/muc#user',
   mucAdmin: 'http://jabber.org/protocol/muc#admin',
   dataForms: 'jabber:x:data',

@@ -1,4 +1,5 @@
 /** What crosses on the way: each promise here was broken once, or nearly. */
+import fc from 'fast-check';
 import { NS } from '../../proxy/xml/names.ts';
 import { assert, suite } from '../support/suite.ts';
 import { BARE, OTHER, ROOM, World } from './world.ts';
@@ -34,6 +35,27 @@ test('messages without an id are not remembered for ever, and an error finds the
   for (let count = 0; count < 1000; count += 1)
     world.send(b, `<message type='chat' to='${ROOM}/bob'><body>x</body></message>`);
   assert.ok(roomOf(world).sent.length <= 256);
+});
+
+test('an account that goes in the middle of a hand-over is seen to go once, whichever stream is heard first', () => {
+  for (const isRefused of [false, true]) {
+    for (const isLost of [false, true]) {
+      fc.assert(
+        fc.property(fc.infiniteStream(fc.nat(3)), (order) => {
+          const world = joined(2, new World({ settings: { lingerMs: 0 } }));
+          const [a, b] = ids(world);
+          world.drop(a);
+          if (isRefused) world.room.refusal = 'conflict';
+          if (isLost) world.lose(b);
+          else world.drop(b);
+          while (world.arrive(true, order.next().value));
+          assert.is(world.room.witnessed, '+-');
+          assert.ok(world.isIdle, 'nothing is waited for');
+        }),
+        { numRuns: 30 },
+      );
+    }
+  }
 });
 
 test('a kick in the middle of a hand-over is a kick: the join that was on its way is taken back', () => {

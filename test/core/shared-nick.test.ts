@@ -83,6 +83,21 @@ test('a nick that is refused although the account has left had another claimant:
   assert.is(world.client(c).place, 'in');
 });
 
+test('before the account is in again, which has left for it, a refusal says nothing of the service', () => {
+  for (const refusal of ['conflict', undefined] as const) {
+    const world = new World({ isShared: false });
+    const [a] = joined(2, world) as [SessionId, SessionId];
+    world.room.refusal = refusal;
+    world.drop(a);
+    while (world.room.witnessed === '+') world.arrive(true);
+    // Another account's places at this time.
+    assert.is(world.state.services.refusesSharedNick('muc.test', world.now), false);
+    world.settle();
+    assert.is(world.room.witnessed, refusal ? '+-' : '+-+');
+    assert.is(world.state.services.refusesSharedNick('muc.test', world.now), refusal === undefined);
+  }
+});
+
 test('one room that refuses the nick, where others have shared it, makes no other room pay for it', () => {
   const world = new World();
   const [a, b] = joined(3, world) as [SessionId, SessionId, SessionId];

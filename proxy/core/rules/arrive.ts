@@ -3,9 +3,8 @@
  * lost, after envelopes between nodes were lost. A stream that is in a room stays there if the room can be carried by it.
  */
 import { splitJid } from '../../xml/address.ts';
-import type { Stanza } from '../../xml/stanza.ts';
 import type { Arrival, KnownRoom } from '../arrival.ts';
-import { availability, freeIfDone } from '../carriers.ts';
+import { freeIfDone } from '../carriers.ts';
 import { sayKept } from '../language.ts';
 import { entryStanza } from '../log-entry.ts';
 import { createOccupancy, isNickShared, keyOfNick, nickOf, recordOccupancy } from '../occupancy.ts';
@@ -17,7 +16,7 @@ import { catchUp } from './missed.ts';
 import { reconcile, startMove } from './move.ts';
 import { askForMore } from './past.ts';
 import { retire } from './retire.ts';
-import { presenceContent } from './shown.ts';
+import { shownBy } from './shown.ts';
 import { bePatient, settleStranded } from './stranded.ts';
 import { takeUp } from './take-up.ts';
 import { arrived } from './travellers.ts';
@@ -70,8 +69,9 @@ function takeOn(turn: Turn, room: Occupancy): void {
     if (room.sent.length > 0) bePatient(turn, room);
   }
   if (room.overlap) out.setTimer(`overlap ${room.key}`, OVERLAP_MS);
+  // Where the stream has come with all that was known, what the room was sent is too.
   const { self } = room;
-  if (self) room.shown = { content: presenceContent(self), presence: self, rank: availability(showOf(self)), at: 0 };
+  if (self && !(isWhole && room.shown)) room.shown = shownBy(room, self);
   recordOccupancy(turn, room);
   askForMore(turn, room);
   for (const id of [...room.members.keys()]) {
@@ -107,10 +107,6 @@ function noteSaid(turn: Turn, room: Occupancy, { said, facts }: KnownRoom): void
 function isSame({ state }: Turn, sent: SentMessage, { id, to, session }: KnownRoom['said'][number]): boolean {
   if (id === undefined || sent.id !== id || sent.to !== to) return false;
   return sent.session === session || !state.sessions.has(sent.session);
-}
-
-function showOf(presence: Stanza): string {
-  return presence.root.child('show')?.text().trim() ?? '';
 }
 
 /** A room of which the sessions of another node have seen something. */

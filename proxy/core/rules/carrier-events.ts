@@ -11,7 +11,7 @@ import { failRequestsOf } from '../requests.ts';
 import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { noteLoss } from './heal.ts';
-import { left } from './leave.ts';
+import { leaveRest, left } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { reconcile } from './move.ts';
 import { parkedLeaves, parkedLost } from './parking.ts';
@@ -166,5 +166,6 @@ function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {
   room.refused.delete(id);
   const wasDeparting = room.departing.delete(id);
   if (room.carrier === undefined || room.departing.size === 0) catchUp(turn, room, wasDeparting);
+  if (wasDeparting) leaveRest(turn, room);
   if (wasDeparting && room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
 }

@@ -24,6 +24,9 @@ import { strandUnseen } from './stranded.ts';
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
 const LEAVE_TIMEOUT_MS = 10_000;
 
+/** How long a stream waits for the end of another one's join before it leaves (ms): a refused join is not followed by the end of a stay. */
+const ENTERING_MS = 2000;
+
 /** Pause until a room that may have ended with the account's leave is joined again (ms): ejabberd needed 5, and 20 on a busy machine. */
 const ENDING_MS = 100;
 
@@ -122,14 +125,32 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
   room.attempt = undefined;
   out.clearTimer(`join ${room.key}`);
   out.clearTimer(`settle ${room.key}`);
-  for (const carrier of state.carriers.values()) {
-    if (!occupies(carrier, room.key)) continue;
-    if (room.departing.get(carrier.id)?.sent) continue;
-    sendLeave(turn, room, carrier.id, room.farewell ?? carrier.farewell);
+  const places = [...state.carriers.values()].filter((one) => occupies(one, room.key));
+  for (const { id } of places) if (id === room.move?.carrier && !room.departing.has(id)) leaveOn(turn, room, id);
+  // Whether that join comes to the room before the others' leaves nobody knows: seen by others the account goes once.
+  const isEntering = [...room.departing.values()].some((one) => one.isEntering);
+  for (const { id } of places) {
+    if (room.departing.get(id)?.sent) continue;
+    if (!isEntering) leaveOn(turn, room, id);
+    else {
+      room.departing.set(id, { sent: false });
+      out.setTimer(departTimer(id, room), ENTERING_MS);
+    }
   }
   room.move = undefined;
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
   if (room.departing.size === 0) left(turn, room);
+}
+
+/** One stream, with what the client has said to the room, or to all. */
+function leaveOn(turn: Turn, room: Occupancy, id: CarrierId): void {
+  sendLeave(turn, room, id, room.farewell ?? turn.state.carriers.get(id)?.farewell);
+}
+
+/** The stream whose join was on its way is out of the room: now those that were in it go. */
+export function leaveRest(turn: Turn, room: Occupancy): void {
+  if (room.phase !== 'leaving' || [...room.departing.values()].some((one) => one.isEntering)) return;
+  for (const [id, { sent }] of [...room.departing]) if (!sent) leaveOn(turn, room, id);
 }
 
 /** The account is in the room no more, but for a join that is on its way on one stream: that is taken back. */
@@ -153,7 +174,8 @@ export function awaitEnd({ out }: Turn, room: Occupancy): void {
  */
 export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farewell?: Stanza): void {
   const to = `${room.name}/${room.nick}`;
-  room.departing.set(carrier, { sent: true });
+  const isEntering = room.move?.carrier === carrier && room.move.self === undefined;
+  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }) });
   if (farewell) {
     const edit = new Edit(farewell).removeAttr(farewell.root, 'from').setAttr(farewell.root, 'to', to);
     turn.out.toCarrier(carrier, edit.toBuffer(), undefined, farewell);
@@ -171,6 +193,7 @@ export function awaitLeave(turn: Turn, room: Occupancy, carrier: CarrierId): voi
 /** One stream has left the room; with the last one a leave is complete. */
 export function departed(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   releaseRoom(turn, carrier, room);
+  leaveRest(turn, room);
   if (room.departing.size === 0) catchUp(turn, room);
   strandUnseen(turn, room, carrier);
   if (room.phase !== 'leaving' || room.departing.size > 0) return;

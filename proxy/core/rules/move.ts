@@ -297,6 +297,8 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.carrier = move.carrier;
   room.name = bareOf(move.self.from ?? room.name);
   if (move.from === undefined) {
+    // Let in at once when its place was left: only that has been in the way.
+    if (room.isReplaced && room.tries === 0) turn.state.services.noteNickRefused(serviceOf(room), turn.now);
     noteBack(turn, room);
     nicksFreed(room);
   }
@@ -349,7 +351,8 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
     showMostActive(turn, room);
     if (child?.child('conflict')) {
       room.nickRefusedUntil = turn.now + REFUSAL_MS;
-      state.services.noteNickRefused(serviceOf(room), turn.now);
+      // A place that is left for it soon shows whether it is the service that refuses, or somebody else who has a claim to the nick.
+      if (from.status !== 'retiring') state.services.noteNickRefused(serviceOf(room), turn.now);
     } else room.refused.add(move.carrier);
     if (from.isParked) out.setTimer(`offer ${room.key}`, OFFER_AGAIN_MS);
     // A retiring carrier must be left; a good one is kept.

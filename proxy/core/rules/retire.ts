@@ -22,8 +22,8 @@ export function retire(turn: Turn, carrier: Carrier): void {
       // What came behind a join that nobody waits for any more is said before the stream is given up.
       if (!room.waiting.some(({ isForsaken }) => isForsaken)) restartJoin(turn, carrier, key);
     } else if (room.move?.carrier === carrier.id) {
-      room.move = undefined;
       sendLeave(turn, room, carrier.id);
+      room.move = undefined;
     } else if (room.phase === 'joined' && room.carrier === undefined && !room.departing.has(carrier.id)) {
       // It has lost its place there.
       carrier.rooms.delete(key);

@@ -9,7 +9,7 @@ import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { availability, mostActive } from '../carriers.ts';
 import { languageIn } from '../language.ts';
-import type { Occupancy, Turn } from '../state.ts';
+import type { Occupancy, Shown, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { notePending } from './nick.ts';
 
@@ -24,11 +24,12 @@ export function presenceContent(presence: Stanza, isWanted: (name: string) => bo
   // What stands under a stream header's prefixes does not stand elsewhere.
   if (presence.outerPrefixes.length > 0) return '';
   let content = '';
-  for (const child of presence.root.children) {
-    if (!child.ns.startsWith(NS.muc) && !OF_ROOM.has(child.ns) && isWanted(child.name))
-      content += standalone(presence, child);
-  }
+  for (const child of contentOf(presence)) if (isWanted(child.name)) content += standalone(presence, child);
   return content;
+}
+
+function contentOf({ root }: Stanza): Node[] {
+  return root.children.filter(({ ns }) => !ns.startsWith(NS.muc) && !OF_ROOM.has(ns));
 }
 
 /** A child's text, with the prefixes that the presence itself declares for it. */
@@ -46,10 +47,37 @@ export function noteShown(turn: Turn, room: Occupancy, presence: Stanza, show: s
 }
 
 /** The room has not taken the last one: it shows what it showed before. */
-export function shownBefore({ self, shown }: Occupancy): Occupancy['shown'] {
-  if (!self) return shown;
-  const show = self.root.child('show')?.text().trim() ?? '';
-  return { content: presenceContent(self), presence: self, rank: availability(show), at: 0 };
+export function shownBefore(room: Occupancy): Occupancy['shown'] {
+  return room.self ? shownBy(room, room.self) : room.shown;
+}
+
+/**
+ * What the room was last sent, by what it shows: in the words of a session that says the same, as the server writes it in its own way,
+ * and adds to it.
+ */
+export function shownBy({ members }: Occupancy, self: Stanza): Shown {
+  const rank = availability(self.root.child('show')?.text().trim() ?? '');
+  for (const { presentation } of members.values()) {
+    const { stanza } = presentation;
+    if (saysTheSame(self, stanza)) return { content: presenceContent(stanza), presence: stanza, rank, at: 0 };
+  }
+  return { content: presenceContent(self), presence: self, rank, at: 0 };
+}
+
+/** Whether what is shown is what was asked for. */
+function saysTheSame(shown: Stanza, asked: Stanza): boolean {
+  const [there, here] = [shown, asked].map((one) => new Set(contentOf(one).map(asWord))) as [Set<string>, Set<string>];
+  for (const one of here) if (!there.delete(one)) return false;
+  // COMPAT: Prosody adds an avatar's hash, or that there is none.
+  const added = contentOf(shown).filter((child) => there.has(asWord(child)));
+  return added.every(({ name, ns }) => name === 'x' && ns === NS.vcardUpdate) && !asked.root.child('x', NS.vcardUpdate);
+}
+
+/** What an element says, however it is written. */
+function asWord(node: Node): string {
+  const said = node.attributes.filter(({ name }) => name !== 'xmlns' && !name.startsWith('xmlns:'));
+  const attributes = said.map(({ name, value }) => JSON.stringify([name, value])).sort();
+  return JSON.stringify([node.ns, node.name, attributes, node.text(), node.children.map(asWord)]);
 }
 
 /** Who the most active session is may have changed, or the room has a carrier again. */
