@@ -164,13 +164,36 @@ test('one that says something else meanwhile is passed on at once, and what it r
   );
 });
 
-test('a client that says the same again with another id has not shown that the room has forgotten anybody', () => {
+test('a room that shows itself to who comes in, and where nobody is left whom the account knows: it is joined in full', () => {
+  const itself = `<presence from='${ROOM}' to='x'><c xmlns='http://jabber.org/protocol/caps' ver='1'/></presence>`;
+  const own = (nick: string): string =>
+    `<presence from='${ROOM}/${nick}' to='x'><x xmlns='${NS.mucUser}'><item affiliation='none' role='participant'/><status code='110'/></x></presence>`;
+  for (const nick of ['alice', 'ali']) {
+    const { world, a, b } = inside(false);
+    const { carrier } = world.client(a);
+    world.arrives(carrier, itself);
+    forgetTold(world, a, b);
+    world.room.others.clear();
+    world.send(a, `<presence id='n1' to='${ROOM}/${nick}'><show>away</show></presence>`);
+    world.arrives(carrier, itself);
+    world.arrives(carrier, own(nick));
+    world.settle();
+    assert.equal(others(world, b).sort(), ['bob unavailable', 'carol unavailable'], nick);
+    assert.is(world.client(b).place, 'in');
+  }
+});
+
+test('while a nick change is on its way the room is not shown what would take it back', () => {
   const { world, a } = inside(false);
-  const { carrier } = world.client(a);
-  world.arrives(carrier, occupant('dora', 'p1'));
-  world.send(a, `<presence id='away' to='${ROOM}/alice'><show>away</show></presence>`);
-  world.arrives(carrier, occupant('dora', 'p2'));
-  assert.is(world.sent.filter(({ stanza }) => stanza.root.child('x', NS.muc)).length, 1);
+  world.send(a, `<presence id='n1' to='${ROOM}/ali'/>`);
+  // What the other session shows is to be shown now.
+  world.leave(a);
+  const shows = (): unknown[] =>
+    world.sent.filter(({ stanza }) => stanza.root.child('show')?.text() === 'xa').map(({ stanza }) => stanza.to);
+  assert.equal(shows(), []);
+  world.settle();
+  while (shows().length === 0 && world.fire()) world.settle();
+  assert.equal(shows(), [`${ROOM}/ali`]);
 });
 
 test.run();

@@ -12,9 +12,13 @@ import type { Carrier, Move, Occupancy, SentPresence, Turn } from '../state.ts';
 import { isStable, losePlace } from './heal.ts';
 import { guiseOf, startMove } from './move.ts';
 
+/** The key of what a room shows of itself. */
+const ROOM_ITSELF = keyOfNick('');
+
 /**
- * Another occupant's presence while a status or nick change is on its way, and no stream comes or goes. True: it was shown before as it is, and is
- * part of the answer to a join, or, behind a nick change, kept back until the room has answered that.
+ * Another occupant's presence, or the room's own, while a status or nick change is on its way, and no stream comes or goes. True: it was shown
+ * before as it is, and is part of the answer to a join, or kept back until that is known: behind a nick change until the room has answered it. The
+ * room's own, which ejabberd puts before the others', proves nothing by itself.
  */
 export function comesInAnew(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
   const carrier = mayComeIn(turn, room);
@@ -26,31 +30,33 @@ export function comesInAnew(turn: Turn, room: Occupancy, stanza: Stanza): boolea
   const key = keyOfNick(nickOf(stanza));
   if (!isRepeated(room, stanza)) {
     if (held.delete(key)) turn.out.drop('overlap');
+    if (key === ROOM_ITSELF) return false;
     if (stanza.type === undefined) shown.add(key);
     else shown.delete(key);
     return false;
   }
   held.set(key, detach(stanza));
-  if (keyOfNick(asked.nick) !== keyOfNick(room.nick)) return true;
+  if (key === ROOM_ITSELF || keyOfNick(asked.nick) !== keyOfNick(room.nick)) return true;
   if (joinInFull(turn, room, carrier, asked.nick, asked.stanza)) return true;
   held.delete(key);
   return false;
 }
 
 /**
- * The account's own presence. True: with it the room has let the account in under the nick to which it has asked to be changed. Nobody has seen a
- * change (there was no 303), and what others show was repeated before it.
+ * The account's own presence. True: with it the room has let the account in, under the nick to which it has asked to be changed, or, behind what
+ * the room shows of itself, under its own. Nobody has seen a change (there was no 303), and what others show was repeated before it.
  */
 export function comesInUnder(turn: Turn, room: Occupancy, stanza: Stanza, nick: string): boolean {
   const isOther = keyOfNick(nick) !== keyOfNick(room.nick);
-  if (!isOther || stanza.type !== undefined || !statusCodes(stanza).includes('110')) return false;
+  const isTold = isOther || room.meanwhile?.held.has(ROOM_ITSELF) === true;
+  if (!isTold || stanza.type !== undefined || !statusCodes(stanza).includes('110')) return false;
   const carrier = mayComeIn(turn, room);
   const asked = room.presences.findLast((one) => keyOfNick(one.nick) === keyOfNick(nick));
   if (!carrier || !asked || !room.meanwhile || room.meanwhile.held.size === 0) return false;
   const move = joinInFull(turn, room, carrier, nick, stanza);
   if (!move) return false;
   move.self = detach(stanza);
-  noteAsker(room, asked, nick);
+  if (isOther) noteAsker(room, asked, nick);
   return true;
 }
 
@@ -80,10 +86,11 @@ function mayComeIn({ state, now }: Turn, room: Occupancy): Carrier | undefined {
   return isOne ? carrier : undefined;
 }
 
-/** What a room repeats it repeats with its id; a client that says the same again gives another. */
+/** Ids say nothing: who has come back to a room that had forgotten all has another one, too. */
 function isRepeated(room: Occupancy, stanza: Stanza): boolean {
-  const known = room.roster.get(keyOfNick(nickOf(stanza)))?.presence;
-  if (!known || stanza.type !== undefined || known.id !== stanza.id) return false;
+  const key = keyOfNick(nickOf(stanza));
+  const known = key === ROOM_ITSELF ? room.roomPresence : room.roster.get(key)?.presence;
+  if (!known || stanza.type !== undefined) return false;
   return presenceDigest(known) === presenceDigest(stanza);
 }
 
@@ -99,7 +106,7 @@ function joinInFull(turn: Turn, room: Occupancy, carrier: Carrier, nick: string,
     const occupant = room.roster.get(key);
     if (occupant) move.roster.set(key, occupant);
   }
-  for (const stanza of held?.values() ?? []) noteAnswered(move, stanza);
+  for (const [key, stanza] of held ?? []) if (key !== ROOM_ITSELF) noteAnswered(move, stanza);
   room.meanwhile = undefined;
   return move;
 }

@@ -38,17 +38,17 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
     return;
   }
   const nick = nickOf(stanza);
+  if (room.presences.length === 0) passHeld(turn, room);
   if (nick === '') {
     // COMPAT: ejabberd announces one's own removal by an `unavailable` of the bare room, which is part of it.
     if (stanza.type === 'unavailable') room.roomFarewell = detach(stanza);
-    else {
+    else if (!comesInAnew(turn, room, stanza)) {
       if (stanza.type === undefined) room.roomPresence = detach(stanza);
       turn.out.fork(hearerIds(room), shownPresence(room, stanza));
     }
     return;
   }
   if (!isSelf(stanza, room.nick)) {
-    if (room.presences.length === 0) passHeld(turn, room);
     if (comesInAnew(turn, room, stanza)) return;
     if (stanza.type === 'unavailable') nickFreed(room, stanza.from ?? '');
     noteOccupant(room.roster, stanza);
@@ -63,7 +63,10 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
 
 /** What was kept back turns out not to be part of the answer to a join. */
 function passHeld(turn: Turn, room: Occupancy): void {
-  for (const stanza of takeHeld(room)) forkOther(turn, room, stanza);
+  for (const stanza of takeHeld(room)) {
+    if (nickOf(stanza) === '') turn.out.fork(hearerIds(room), shownPresence(room, stanza));
+    else forkOther(turn, room, stanza);
+  }
 }
 
 /** Another occupant's presence to each joined session. */
