@@ -88,7 +88,8 @@ export const hardCases: readonly HardCase[] = [
   {
     what: 'a place that is lost without a word',
     shownBy: {
-      healing: ['L5', 'L8 a room that has forgotten the account', 'C2'],
+      healing: ['L5', 'C2'],
+      forgotten: ['L5', 'L8 a room that has forgotten the account'],
       'healing-steps': ['L5 a service that ends'],
       'lost-messages': ['M4 a message that is lost'],
     },

@@ -6,7 +6,7 @@ import { bareKey } from '../xml/address.ts';
 import { Edit } from '../xml/edit.ts';
 import { parseStanza, type Stanza } from '../xml/stanza.ts';
 import { entryStanza } from './log-entry.ts';
-import type { AccountState, Carrier, Session, Turn } from './state.ts';
+import type { AccountState, Carrier, Occupancy, Session, Turn } from './state.ts';
 
 /** What the headers of one stream to the server say (`xml:lang`); undefined where they say nothing. */
 export interface Languages {
@@ -83,7 +83,21 @@ export function sayKept({ state, out }: Turn, newcomers: readonly Session[]): vo
   }
 }
 
-function saying(stanza: Stanza, language: string): Stanza {
+/**
+ * The language of what is kept of the room and does not say one, for who reads it when these streams are gone; undefined: it is not known. What was
+ * heard on a stream of another language than the sessions' says so.
+ */
+export function keptLanguage({ carriers, sessions }: AccountState, room: Occupancy): string | undefined {
+  const carrier = room.carrier === undefined ? undefined : carriers.get(room.carrier);
+  const heardIn = carrier?.languages?.server;
+  if (carrier && heardIn === undefined) return undefined;
+  const spoken = new Set([...sessions.values()].map(({ languages }) => languages?.server));
+  if (spoken.size > 1) return undefined;
+  return spoken.size === 0 ? heardIn : [...spoken][0];
+}
+
+/** The stanza, which is in that language unless it says another. */
+export function saying(stanza: Stanza, language: string): Stanza {
   if (stanza.root.attr('xml:lang') !== undefined) return stanza;
   const edit = new Edit(stanza).setAttr(stanza.root, 'xml:lang', language);
   return parseStanza(edit.toBuffer(), stanza.declarations);

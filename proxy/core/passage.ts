@@ -118,6 +118,7 @@ function partOf(room: Occupancy, session: Session, carrier: Carrier): Occupancy 
     queue: room.queue.filter(isOwn),
     sent: room.sent.filter(isOwn),
     presences: room.presences.filter(isOwn),
+    meanwhile: undefined,
     probes: [],
     departing: new Map(member ? [] : [[carrier.id, { sent: false }]]),
     // What another stream has heard before may be sent again on this one.

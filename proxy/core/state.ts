@@ -18,6 +18,7 @@ import type { StanzaLog } from './stanza-log.ts';
 import type {
   Ahead,
   EntryAttempt,
+  Meanwhile,
   Move,
   Occupant,
   QueuedStanza,
@@ -247,6 +248,8 @@ export interface Occupancy {
   sent: SentMessage[];
   /** Presences on their way (nick and status changes), oldest first. */
   presences: SentPresence[];
+  /** Absent: nothing is on its way, or nothing was shown since. */
+  meanwhile?: Meanwhile | undefined;
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. `isEntering`: the room had not answered their join. */

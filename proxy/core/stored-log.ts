@@ -2,17 +2,23 @@
 import { USUAL_DECLARATIONS } from '../xml/declarations.ts';
 import { bridge } from '../xml/edit.ts';
 import { parseStanza } from '../xml/stanza.ts';
+import { saying } from './language.ts';
 import { entryStanza, type LogEntry } from './log-entry.ts';
 
 type Head = [at: number, heardAt: number, isDelayed: 0 | 1, keys?: { content: string; message: string }];
 
-/** A line of JSON, then the text as it stands under the usual stream header. */
-export function writeEntry(entry: LogEntry): Buffer {
+/** A line of JSON, then the text as it stands under the usual stream header. `language`: that of a text which does not say its own. */
+export function writeEntry(entry: LogEntry, language?: string): Buffer {
   const { at, heardAt, delayed, keys } = entry;
   const head: Head = [at, heardAt, delayed ? 1 : 0];
   if (keys) head.push(keys);
-  const text = entry.source === USUAL_DECLARATIONS ? entry.text : bridge(entryStanza(entry), USUAL_DECLARATIONS);
-  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), text ?? entry.text]);
+  const isReady = entry.source === USUAL_DECLARATIONS && language === undefined;
+  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), isReady ? entry.text : standalone(entry, language)]);
+}
+
+function standalone(entry: LogEntry, language: string | undefined): Buffer {
+  const stanza = language === undefined ? entryStanza(entry) : saying(entryStanza(entry), language);
+  return bridge(stanza, USUAL_DECLARATIONS) ?? stanza.bytes;
 }
 
 /** @throws SyntaxError or ViolationError on what no node has written */

@@ -101,6 +101,14 @@ export interface SentMessage {
   readonly text?: Stanza | undefined;
 }
 
+/** What a room has shown of others while a status or a nick change of the account is on its way (rules/anew.ts). */
+export interface Meanwhile {
+  /** Who has come or changed since. */
+  readonly shown: Set<NickKey>;
+  /** What was repeated, and is kept back until the room has answered: part of the answer to a join, or to be passed on. */
+  readonly held: Map<NickKey, Stanza>;
+}
+
 /** A ping of the account's to its own nick (XEP-0410), until it is answered. */
 export interface SelfPing {
   readonly id: string;

@@ -20,6 +20,8 @@ export interface ListKeeperOptions {
   readonly fence: (() => Fence) | undefined;
   /** What is on the list of that name; undefined: there is no such list any more, and nothing is written. */
   readonly contents: (name: string) => AccountState['kept'] | undefined;
+  /** The language of what is on the list of that name and does not say its own; undefined: it is not known. */
+  readonly language?: (name: string) => string | undefined;
   /** What a step that has failed is, in the log. */
   readonly failed: string;
 }
@@ -96,10 +98,10 @@ export class ListKeeper {
   }
 
   #write(name: string): void {
-    const { state, deps, fence, contents } = this.#options;
+    const { state, deps, fence, contents, language } = this.#options;
     const list = contents(name);
     if (!list || !deps.logs) return;
-    deps.logs.write(state.bare, name, whole(list), state.settings.historyAgeMs, fence?.()).then(
+    deps.logs.write(state.bare, name, whole(list, language?.(name)), state.settings.historyAgeMs, fence?.()).then(
       () => {
         this.#pauseMs = 0;
       },
@@ -123,9 +125,10 @@ export class ListKeeper {
 }
 
 /** All of these, in place of what was there. */
-function whole(kept: AccountState['kept']): LogStep {
+function whole(kept: AccountState['kept'], language: string | undefined): LogStep {
   const added = kept.map(({ stanza, at }) => {
-    return writeEntry({ text: stanza.bytes, source: stanza.declarations, at, heardAt: at, delayed: false });
+    const entry = { text: stanza.bytes, source: stanza.declarations, at, heardAt: at, delayed: false };
+    return writeEntry(entry, language);
   });
   return { had: undefined, added, changed: [], keep: added.length };
 }

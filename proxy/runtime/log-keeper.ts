@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Input } from '../core/inputs.ts';
+import { keptLanguage } from '../core/language.ts';
 import type { LogEntry } from '../core/log-entry.ts';
 import type { StanzaLog } from '../core/stanza-log.ts';
 import type { AccountState } from '../core/state.ts';
@@ -71,7 +72,11 @@ export class LogKeeper {
     this.#fence = fence;
     this.#input = input;
     const contents = (name: string) => state.rooms.get(roomOf(name))?.kept;
-    this.#kept = new ListKeeper({ state, deps, fence, contents, failed: FAILED });
+    const language = (name: string) => {
+      const room = state.rooms.get(roomOf(name));
+      return room && keptLanguage(state, room);
+    };
+    this.#kept = new ListKeeper({ state, deps, fence, contents, language, failed: FAILED });
   }
 
   /** The room's log is another than before. `isAnew`: what this home has written may be lost. */
@@ -186,7 +191,7 @@ export class LogKeeper {
     const { logs } = this.#deps;
     if (!logs || room?.phase !== 'joined') return;
     const { log } = room;
-    const step = stepOf(log, this.#written.get(key), this.#deps.now());
+    const step = stepOf(log, this.#written.get(key), this.#deps.now(), keptLanguage(this.#state, room));
     const written: Written = { log, end: log.end, size: log.size };
     this.#written.set(key, written);
     if (!step) return;
@@ -236,15 +241,21 @@ function roomOf(name: string): BareKey {
   return name.slice(0, -KEPT.length) as BareKey;
 }
 
-/** Undefined: nothing has changed. */
-function stepOf(log: StanzaLog, written: Written | undefined, now: number): LogStep | undefined {
+/** Undefined: nothing has changed. `language`: as of `writeEntry`. */
+function stepOf(
+  log: StanzaLog,
+  written: Written | undefined,
+  now: number,
+  language: string | undefined,
+): LogStep | undefined {
+  const write = (entry: LogEntry): Buffer => writeEntry(entry, language);
   const rewritten = log.takeRewritten();
   const added = written?.log === log ? log.since(written.end, now) : undefined;
   const keep = log.size;
-  if (!written || !added) return { had: undefined, added: log.entries(now).map(writeEntry), changed: [], keep };
+  if (!written || !added) return { had: undefined, added: log.entries(now).map(write), changed: [], keep };
   const changed = rewritten
     .filter(({ place }) => place < written.end)
-    .map(({ place, entry }) => ({ fromEnd: log.end - 1 - place, entry: writeEntry(entry) }));
+    .map(({ place, entry }) => ({ fromEnd: log.end - 1 - place, entry: write(entry) }));
   if (added.length + changed.length === 0 && keep === written.size) return undefined;
-  return { had: written.size, added: added.map(writeEntry), changed, keep };
+  return { had: written.size, added: added.map(write), changed, keep };
 }

@@ -1,5 +1,5 @@
 /** Languages of streams (RFC 6120 section 8.1.5): when a stanza says its own, and when it passes as it is. */
-import { inCarriersLanguage, inOwnLanguage, languageIn, languagesOf } from '../../proxy/core/language.ts';
+import { inCarriersLanguage, inOwnLanguage, keptLanguage, languageIn, languagesOf } from '../../proxy/core/language.ts';
 import { createOccupancy } from '../../proxy/core/occupancy.ts';
 import { RoomSet } from '../../proxy/core/room-set.ts';
 import { Services } from '../../proxy/core/services.ts';
@@ -181,6 +181,52 @@ test('what was kept while all streams had one language says it to a later sessio
     );
     assert.is(world.client(b).told.length, before);
   }
+});
+
+test('what is kept and says no language is in that of all sessions, else of the stream that carries the room', () => {
+  const cases: [
+    streams: [string | undefined, string | undefined][],
+    carrier: string | undefined,
+    string | undefined,
+  ][] = [
+    [[['de', 'de']], 'c0', 'de'],
+    [
+      [
+        ['de', 'de'],
+        ['fr', 'de'],
+      ],
+      'c1',
+      'de',
+    ],
+    [
+      [
+        ['de', 'de'],
+        ['fr', 'fr'],
+      ],
+      'c0',
+      undefined,
+    ],
+    [[['de', 'de']], undefined, 'de'],
+    [[[undefined, undefined]], 'c0', undefined],
+    [[], undefined, undefined],
+  ];
+  for (const [streams, carrier, language] of cases) {
+    const { state } = account(...streams);
+    carriedBy(state, carrier);
+    const [room] = [...state.rooms.values()];
+    assert.is(room && keptLanguage(state, room), language, JSON.stringify(streams));
+  }
+  const { state } = account(['de', 'de']);
+  carriedBy(state, 'c0');
+  const [room] = [...state.rooms.values()];
+  state.sessions.clear();
+  assert.is(room && keptLanguage(state, room), 'de', 'nobody is there');
+  // A stream that says nothing has heard something in a language that nobody knows.
+  const silent = account(['de', 'de'], [undefined, undefined]);
+  carriedBy(silent.state, 'c1');
+  silent.state.sessions.delete('s1' as SessionId);
+  const [other] = [...silent.state.rooms.values()];
+  assert.is(other && keptLanguage(silent.state, other), undefined);
 });
 
 test('a presence that is made from another one is in its language', () => {

@@ -20,6 +20,8 @@ export interface RoomOptions {
   readonly password?: string | undefined;
   /** Whether a presence without the `muc` child is a way in (groupchat 1.0), as in ejabberd and mu-conference. */
   readonly knowsOld?: boolean;
+  /** Whether it shows the others to who comes in only, and not to an occupant who joins once more, as mu-conference. */
+  readonly showsOnce?: boolean;
 }
 
 export class ModelRoom {
@@ -150,12 +152,14 @@ export class ModelRoom {
       return [...this.inside.keys()].map((to) => ({ to, xml: this.#self(to, nick, '', stanza.id ?? '') }));
     }
     if (this.inside.size === 0) this.witnessed += '+';
+    const isIn = this.inside.has(from);
     this.inside.set(from, nick);
-    return this.#answer(from, nick, stanza);
+    return this.#answer(from, nick, stanza, isIn);
   }
 
-  #answer(from: string, nick: string, stanza: Stanza): Told[] {
-    const { room } = this.#options;
+  #answer(from: string, nick: string, stanza: Stanza, isIn: boolean): Told[] {
+    const { room, showsOnce = false } = this.#options;
+    if (isIn && showsOnce) return [{ to: from, xml: this.#self(from, nick, '', stanza.id ?? '') }];
     const history = stanza.root.child('x', NS.muc)?.child('history');
     const since = Date.parse(history?.attr('since') ?? '') || 0;
     const most = Number(history?.attr('maxstanzas') ?? '100');

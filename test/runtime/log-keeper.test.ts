@@ -1,9 +1,17 @@
 /** Stanza logs on their way to the store: one step for what happens together, and the whole log where a step may have failed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Input } from '../../proxy/core/inputs.ts';
+import { entryStanza } from '../../proxy/core/log-entry.ts';
 import { createOccupancy } from '../../proxy/core/occupancy.ts';
 import { Services } from '../../proxy/core/services.ts';
-import { createAccountState } from '../../proxy/core/state.ts';
+import {
+  type Carrier,
+  type CarrierId,
+  createAccountState,
+  type Session,
+  type SessionId,
+} from '../../proxy/core/state.ts';
+import { readEntry } from '../../proxy/core/stored-log.ts';
 import { silentLog } from '../../proxy/ops/log.ts';
 import { createMetrics } from '../../proxy/ops/metrics.ts';
 import { LogKeeper } from '../../proxy/runtime/log-keeper.ts';
@@ -63,7 +71,7 @@ function setUp(historyStanzas = 5) {
   const until = async (isSo: () => boolean | Promise<boolean>): Promise<void> => {
     while (!(await isSo())) await delay(10);
   };
-  return { keeper, room, say, stored, flush, steps, faults, logs, inputs, store, until };
+  return { keeper, room, state, say, stored, flush, steps, faults, logs, inputs, store, until };
 }
 
 test('what is said within a moment is one step, and of a full log the oldest go', async () => {
@@ -85,6 +93,26 @@ test('what is said within a moment is one step, and of a full log the oldest go'
   say(...'hijklmn');
   await flush();
   assert.equal(await stored(), ['j', 'k', 'l', 'm', 'n'], 'more than the log holds');
+});
+
+test('what says no language is written with that of the streams, for a later run that has others', async () => {
+  const { keeper, room, state, say, flush, logs } = setUp();
+  const languages = { own: 'de', server: 'de' };
+  const [id, carrier] = ['s1' as SessionId, 'c1' as CarrierId];
+  state.sessions.set(id, { id, carrier, languages } as unknown as Session);
+  state.carriers.set(carrier, { id: carrier, languages } as unknown as Carrier);
+  room.carrier = carrier;
+  say('a');
+  const marked = `<message type='groupchat' from='${ROOM}/bob' id='b' xml:lang='it'><body>b</body></message>`;
+  room.log.add(parseStanza(marked), 0);
+  room.kept.push({ stanza: parseStanza(`<message from='${ROOM}/bob' id='p'><body>p</body></message>`), at: 0 });
+  keeper.noteKept(key);
+  await flush();
+  const languagesIn = async (name: string): Promise<unknown[]> =>
+    (await logs.read(BARE, name)).map((entry) => entryStanza(readEntry(entry)).root.attr('xml:lang'));
+  assert.equal(await languagesIn(ROOM), ['de', 'it']);
+  assert.equal(await languagesIn(`${ROOM} kept`), ['de']);
+  assert.is(room.log.entries(0)[0]?.text.includes('xml:lang'), false, 'what is here stays as it is');
 });
 
 test('it is written by itself in a moment', async () => {

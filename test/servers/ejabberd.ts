@@ -1,14 +1,17 @@
 /** Starts an ejabberd of its own, from Debian's packages, by Erlang itself: `ejabberdctl` insists on another user. */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
+import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { ensurePackages, packagesOf } from './install.ts';
 import { Daemon, freePorts, inFolder, makeCertificate, removeFolder, tail } from './process.ts';
 import { initialUsers, type Server, type ServerFacts, type StartOptions, upstreamUrl } from './server.ts';
+
+const run = promisify(execFile);
 
 /** What an ejabberd.yml holds. */
 export interface EjabberdConfig {
@@ -95,6 +98,7 @@ async function start(folder: string, options: EjabberdOptions): Promise<Server> 
     addUser: (name, password) => addEjabberdUser(facts, name, password),
     halt,
     restartRooms: () => callEjabberd(api, 'restart_module', { host: facts.host, module: 'mod_muc' }),
+    forgetOccupants: () => forgetOccupants(facts, distribution),
     async restart() {
       await halt();
       daemon = await launch();
@@ -105,6 +109,30 @@ async function start(folder: string, options: EjabberdOptions): Promise<Server> 
     },
     logTail: (lines) => facts.logs.map((file) => tail(file, lines)).join('\n'),
   };
+}
+
+/**
+ * The process of each room dies, and is counted as gone. No command of ejabberd does that in silence: another Erlang node asks for it, which
+ * takes about a second.
+ */
+async function forgetOccupants({ host, mucDomain, folder }: ServerFacts, distribution: number): Promise<void> {
+  const node = `'ejabberd_${distribution}@localhost'`;
+  const rooms = `rpc:call(${node}, mod_muc, get_online_rooms, [<<"${mucDomain}">>])`;
+  const counted = `rpc:call(${node}, mod_muc, room_destroyed, [Host, Room, Pid, <<"${host}">>])`;
+  const program = `[begin exit(Pid, kill), ok = ${counted} end || {Room, Host, Pid} <- ${rooms}], io:format("done"), halt().`;
+  const own = [
+    '-sname',
+    `tests_${distribution}@localhost`,
+    '-setcookie',
+    'minimix',
+    '-hidden',
+    '-dist_listen',
+    'false',
+  ];
+  const epmd = ['-start_epmd', 'false', '-erl_epmd_port', String(distribution)];
+  const options = { env: { ...process.env, HOME: folder }, timeout: 20_000 };
+  const { stdout, stderr } = await run('erl', [...own, ...epmd, '-noinput', '-eval', program], options);
+  if (stdout !== 'done') throw new Error(`ejabberd's rooms have not forgotten anybody: ${stdout} ${stderr}`);
 }
 
 /** Its pictures say what they show to those who cannot see: behind what a PNG begins with stands the text. */

@@ -69,6 +69,7 @@ function attach(facts: ServerFacts): Server {
     addUser: (name, password) => adders[facts.name](facts, name, password),
     restart: refuse,
     restartRooms: refuse,
+    forgetOccupants: refuse,
     halt: refuse,
     stop: async () => {},
     logTail: (lines) => facts.logs.map((file) => tail(file, lines)).join('\n'),

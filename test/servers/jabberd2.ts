@@ -65,6 +65,14 @@ async function start(folder: string, options: Jabberd2Options): Promise<Server> 
   const halt = async (abrupt = false) => {
     for (const daemon of [...daemons].reverse()) await (abrupt ? daemon.kill() : daemon.stop(500));
   };
+  const restartRooms = async () => {
+    const rooms = daemons.findIndex(({ name }) => name === 'muc');
+    await daemons[rooms]?.kill();
+    const before = read(logFile(folder, 'router')).length;
+    const daemon = new Daemon(folder, 'muc', 'mu-conference', ['-c', join(folder, 'muc.xml')]);
+    daemons[rooms] = daemon;
+    await bound(folder, before, daemon, facts.mucDomain);
+  };
   return {
     ...facts,
     get pids() {
@@ -77,14 +85,8 @@ async function start(folder: string, options: Jabberd2Options): Promise<Server> 
       await halt();
       daemons = await launch();
     },
-    async restartRooms() {
-      const rooms = daemons.findIndex(({ name }) => name === 'muc');
-      await daemons[rooms]?.kill();
-      const before = read(logFile(folder, 'router')).length;
-      const daemon = new Daemon(folder, 'muc', 'mu-conference', ['-c', join(folder, 'muc.xml')]);
-      daemons[rooms] = daemon;
-      await bound(folder, before, daemon, facts.mucDomain);
-    },
+    restartRooms,
+    forgetOccupants: restartRooms,
     async stop() {
       await halt(true);
       removeFolder(folder);

@@ -94,6 +94,7 @@ async function start(folder: string, options: ProsodyOptions): Promise<Server> {
       daemon = await launch();
     },
     restartRooms: () => command(folder, 'forget'),
+    forgetOccupants: () => command(folder, 'forget'),
     async stop() {
       await halt(true);
       removeFolder(folder);

@@ -70,6 +70,8 @@ export interface Server extends ServerFacts {
    * ejabberd says so to them, the others do not.
    */
   restartRooms(): Promise<void>;
+  /** Each persistent room forgets who is in it, and nobody is told. */
+  forgetOccupants(): Promise<void>;
   /** Ends the processes and keeps ports and data, for `restart`. `abrupt`: by SIGKILL. */
   halt(abrupt?: boolean): Promise<void>;
   /** Ends it for good and removes its folder. */

@@ -6,15 +6,19 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
-import { nickOf } from '../occupancy.ts';
+import { keyOfNick, nickOf } from '../occupancy.ts';
 import { presenceDigest, selfDigest } from '../self-presence.ts';
 import type { Move, NickKey, Occupancy, Occupant, Turn } from '../state.ts';
-import { forkSelf } from './self-fork.ts';
+import { forkSelf, renamed } from './self-fork.ts';
 
 /** What the room shows to the new carrier against what the sessions were shown. */
 export function tellDifferences(turn: Turn, room: Occupancy, move: Move): void {
   const { state, out } = turn;
   const members = hearerIds(room);
+  const nick = move.self && nickOf(move.self);
+  // The room that had forgotten the account has let it in under the nick that was asked for.
+  const isRenamed = nick !== undefined && move.from === undefined && keyOfNick(nick) !== keyOfNick(room.nick);
+  if (isRenamed) forkSelf(turn, room, renamed(room, nick));
   for (const stanza of rosterDifferences(room, room.roster, move.roster)) out.fork(members, stanza);
   room.roster.clear();
   for (const [key, occupant] of move.roster) room.roster.set(key, occupant);
@@ -24,7 +28,7 @@ export function tellDifferences(turn: Turn, room: Occupancy, move: Move): void {
   room.nick = nickOf(move.self);
   // The address of a stream that was lost says nothing either.
   const carriers = new Set([...carrierJids(state), ...(move.from === undefined ? itemJids(previous) : [])]);
-  if (!previous || selfDigest(previous, carriers) !== selfDigest(move.self, carriers)) {
+  if (isRenamed || !previous || selfDigest(previous, carriers) !== selfDigest(move.self, carriers)) {
     forkSelf(turn, room, withoutId(move.self));
   }
 }

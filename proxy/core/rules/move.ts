@@ -168,14 +168,40 @@ function leaveThenJoin(turn: Turn, room: Occupancy, current: Carrier): void {
   sendLeave(turn, room, current.id, current.farewell);
 }
 
-export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrier | undefined): void {
+/** What a join on another stream, or once more, shows the room of the account. */
+interface Guise {
+  readonly nick: string;
+  /** The content of its presence. */
+  readonly content: string;
+  /** As an attribute. */
+  readonly language: string;
+}
+
+/** The account as the room knows it. */
+function knownGuise({ nick, self, shown }: Occupancy): Guise {
+  const content = self ? presenceContent(self) : (shown?.content ?? '');
+  return { nick, content, language: self ? languageIn(self) : '' };
+}
+
+/** As the room has just been told by that presence. */
+export function guiseOf(nick: string, presence: Stanza): Guise {
+  return { nick, content: presenceContent(presence), language: languageIn(presence) };
+}
+
+export function startMove(
+  turn: Turn,
+  room: Occupancy,
+  to: Carrier,
+  from: Carrier | undefined,
+  guise = knownGuise(room),
+): Move {
   const { state, out } = turn;
   const move: Move = {
     carrier: to.id,
     from: from?.id,
     isBlind: from === undefined || from.status === 'hibernating',
     isOvertaken: false,
-    nick: room.nick,
+    nick: guise.nick,
     joinId: freshId(state),
     fenceId: freshId(state),
     isFenceSpent: false,
@@ -194,8 +220,9 @@ export function startMove(turn: Turn, room: Occupancy, to: Carrier, from: Carrie
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
-  out.toCarrier(to.id, joinAgain(room, move));
+  out.toCarrier(to.id, joinAgain(room, move, guise));
   sendFence(turn, room, to, move.fenceId);
+  return move;
 }
 
 /** No other stream has a place in the room, but those that are still to leave it. */
@@ -211,16 +238,14 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
 }
 
 /**
- * The account's presence as the room knows it, asking for what was said since something was last heard: a stream that is
- * still there may turn out to have been lost before.
+ * The account's presence, asking for what was said since something was last heard: a stream that is still there may turn out to have been
+ * lost before.
  */
-function joinAgain(room: Occupancy, move: Move): string {
-  const content = room.self ? presenceContent(room.self) : (room.shown?.content ?? '');
-  const language = room.self ? languageIn(room.self) : '';
+function joinAgain(room: Occupancy, move: Move, { nick, content, language }: Guise): string {
   const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
   const since = new Date(Math.max((room.log.lastAt ?? 0) - LATE_MS, room.joinedAt - SKEW_MS, 0)).toISOString();
   const history = `<history since='${since}'/>`;
-  const to = escapeXml(`${room.name}/${room.nick}`);
+  const to = escapeXml(`${room.name}/${nick}`);
   return `<presence id='${move.joinId}' to='${to}'${language}>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
 }
 

@@ -63,7 +63,9 @@ export function askAgain(turn: Turn, room: Occupancy): void {
   const isLost = (one: SentPresence): boolean => !turn.state.carriers.has(one.carrier);
   const left = room.presences.filter((one) => one.carrier !== carrier);
   const lastStatus = left.filter((one) => !isRename(one) && isLost(one)).at(-1);
-  room.presences = room.presences.filter((one) => one.carrier === carrier || isRename(one) || one === lastStatus);
+  room.presences = room.presences.filter(
+    (one) => one.carrier === carrier || isRename(one) || one === lastStatus || one.join !== undefined,
+  );
   for (const one of room.presences) {
     if (one.carrier === carrier) continue;
     one.carrier = carrier;

@@ -9,8 +9,8 @@ import { carrierJids, hearerIds } from '../carriers.ts';
 import { nickFreed } from '../kept.ts';
 import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
-import type { Occupancy, SentPresence, Turn } from '../state.ts';
-import { comesInAnew } from './anew.ts';
+import type { Occupancy, Turn } from '../state.ts';
+import { comesInAnew, comesInUnder, noteAsker, takeHeld } from './anew.ts';
 import { isTechnical, losePlace } from './heal.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
 import { answerChange, joinsAmong } from './other-nick.ts';
@@ -33,14 +33,16 @@ export function passFarewell({ out }: Turn, room: Occupancy): void {
 export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void {
   if (answersProbe(turn, room, stanza)) return;
   if (stanza.type === 'error') {
+    passHeld(turn, room);
     presenceRefused(turn, room, stanza);
     return;
   }
   const nick = nickOf(stanza);
+  if (room.presences.length === 0) passHeld(turn, room);
   if (nick === '') {
     // COMPAT: ejabberd announces one's own removal by an `unavailable` of the bare room, which is part of it.
     if (stanza.type === 'unavailable') room.roomFarewell = detach(stanza);
-    else {
+    else if (!comesInAnew(turn, room, stanza)) {
       if (stanza.type === undefined) room.roomPresence = detach(stanza);
       turn.out.fork(hearerIds(room), shownPresence(room, stanza));
     }
@@ -53,8 +55,18 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
     forkOther(turn, room, stanza);
     return;
   }
+  if (comesInUnder(turn, room, stanza, nick)) return;
+  passHeld(turn, room);
   if (stanza.type === 'unavailable') selfUnavailable(turn, room, stanza);
   else if (stanza.type === undefined) selfAvailable(turn, room, stanza, nick);
+}
+
+/** What was kept back turns out not to be part of the answer to a join. */
+function passHeld(turn: Turn, room: Occupancy): void {
+  for (const stanza of takeHeld(room)) {
+    if (nickOf(stanza) === '') turn.out.fork(hearerIds(room), shownPresence(room, stanza));
+    else forkOther(turn, room, stanza);
+  }
 }
 
 /** Another occupant's presence to each joined session. */
@@ -107,12 +119,6 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
   const joins = joinsAmong(settled, nick);
   forkSelf(turn, room, stanza, joins);
   for (const [session, join] of joins) answerChange(turn, room, session, join);
-}
-
-/** Who has asked for the nick has it. */
-function noteAsker({ members }: Occupancy, asked: SentPresence | undefined, nick: string): void {
-  const member = asked?.session === undefined ? undefined : members.get(asked.session);
-  if (member) member.asked = nick;
 }
 
 /**

@@ -9,9 +9,13 @@ import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { availability, mostActive } from '../carriers.ts';
 import { languageIn } from '../language.ts';
+import { keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Shown, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { notePending } from './nick.ts';
+
+/** What is to be shown waits as long for a nick change to be answered, before that is looked at again (ms). */
+const RENAMING_MS = 1000;
 
 /** Children that say how available somebody is (RFC 6121 section 4.7.2). */
 const STATES: ReadonlySet<string> = new Set(['show', 'status', 'priority']);
@@ -86,9 +90,16 @@ export function showMostActive(turn: Turn, room: Occupancy): void {
   if (!wanted) return;
   // On its way from one stream to another the room is shown nothing that would part the two; afterwards this is called again.
   if (room.carrier === undefined || room.move) return;
-  if (isDue(turn, room, wanted.rank)) send(turn, room, wanted);
+  // To the nick that it has it would change that back; to the other one it would be refused with the change.
+  if (isRenaming(room)) turn.out.setTimer(`presence ${room.key}`, RENAMING_MS);
+  else if (isDue(turn, room, wanted.rank)) send(turn, room, wanted);
   else
     turn.out.setTimer(`presence ${room.key}`, (room.shown?.at ?? 0) + turn.state.settings.presencePauseMs - turn.now);
+}
+
+/** A nick change is on its way to the room. */
+function isRenaming({ presences, nick }: Occupancy): boolean {
+  return presences.some((one) => keyOfNick(one.nick) !== keyOfNick(nick));
 }
 
 /** Whether a presence that says so much may go to the room now. */

@@ -7,7 +7,7 @@ export const healing: readonly Mutant[] = [
     file: 'core/rules/room-stanza.ts',
     find: 'const isDoubted = room.carrier === carrier.id && doubtMessage(turn, room, stanza);',
     put: 'const isDoubted = false;',
-    kills: { healing: ['L5 the rooms’ service is restarted'] },
+    kills: { healing: ['L5 the rooms’ service is restarted'], forgotten: ['L8 a message to a room'] },
   },
   {
     name: 'what was said before the end of a stay was known is refused',
@@ -37,7 +37,7 @@ export const healing: readonly Mutant[] = [
     file: 'core/rules/self-ping.ts',
     find: '    if (isSilent(turn, room) && ask(turn, room)) asked += 1;\n',
     put: '',
-    kills: { healing: ['L8 a room that has forgotten'] },
+    kills: { forgotten: ['L8 a room that has forgotten'] },
   },
   {
     name: 'an account that is thrown out over an error stays out',

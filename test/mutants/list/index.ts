@@ -8,6 +8,7 @@ import { bookmarks } from './bookmarks.ts';
 import { carriers } from './carriers.ts';
 import { edge } from './edge.ts';
 import { elsewhere } from './elsewhere.ts';
+import { forgotten } from './forgotten.ts';
 import { handover } from './handover.ts';
 import { healing } from './healing.ts';
 import { history } from './history.ts';
@@ -79,6 +80,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   parting,
   rejoin,
   owners,
+  forgotten,
 };
 
 export const mutants: readonly Mutant[] = Object.values(themes).flat();

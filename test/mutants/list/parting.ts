@@ -60,7 +60,7 @@ export const parting: readonly Mutant[] = [
   },
   {
     name: 'who has changed the nick is held to have asked for the one before',
-    file: 'core/rules/room-presence.ts',
+    file: 'core/rules/anew.ts',
     find: '  if (member) member.asked = nick;\n',
     put: '  if (member) member.asked ||= nick;\n',
     cells: 'prosody,account,tcp',

@@ -14,7 +14,7 @@ export const returning: readonly Mutant[] = [
     file: 'core/rules/self-ping.ts',
     find: "  if (refused.some(({ stanza }) => stanza.name === 'presence')) room.shown = shownBefore(room);\n",
     put: '',
-    kills: { healing: ['L5 what a device says of itself'] },
+    kills: { forgotten: ['L5 what a device says of itself'] },
   },
   {
     name: 'private messages that nobody could take end with the place in the room',
