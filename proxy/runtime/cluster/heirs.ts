@@ -13,7 +13,7 @@ export type HeirMessage =
 /** How long another node may take to answer (ms); who says nothing declines. */
 const ANSWER_MS = 1000;
 /** How long an account may take to come that this node has agreed to take (ms), and how many may be on their way. */
-const COMING_MS = 2000;
+const COMING_MS = 5000;
 const MOST_COMING = 1000;
 const STEP_MS = 5;
 
