@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createMemoryStore } from '../../proxy/store/memory.ts';
 import { Seal } from '../../proxy/store/seal.ts';
-import type { Store } from '../../proxy/store/store.ts';
+import { type Store, StoreError } from '../../proxy/store/store.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { ModelRoom } from '../core/model-room.ts';
 import { type Client, login } from '../support/client.ts';
@@ -128,7 +128,7 @@ test('nodes that stop at the same time give nothing to each other, but to one th
 /** The store, which takes so long to tell one node who lives once that `isSlow`. */
 function slowToTell(store: Store, ms: number, isSlow: () => boolean): Store {
   const alive: Store['nodes']['alive'] = async () => {
-    if (isSlow()) await delay(ms);
+    if (isSlow()) await delay(ms, undefined, { ref: false });
     return store.nodes.alive();
   };
   return { ...store, nodes: { ...store.nodes, alive } };
@@ -157,6 +157,76 @@ test('a node that stops, and of which the one that has the accounts cannot know 
   assert.equal([...room.inside.values()].sort(), users);
   assert.is(rooms(staying), users.length);
   assert.match(await staying.app.metrics.render(), `minimix_handovers_total{result="seamless"} ${users.length}`);
+});
+
+test('a store that is slow to tell who lives does not hold up a stop', async (context) => {
+  const { room, store, start, visit } = await ground(context);
+  const key = randomBytes(32).toString('base64');
+  let isStopping = false;
+  const first = await start(
+    key,
+    slowToTell(store, 25_000, () => isStopping),
+  );
+  const second = await start(key);
+  await acquainted();
+  await visit(first);
+  isStopping = true;
+  const began = performance.now();
+  await first.stop();
+  // The drain may take 5 s, and there is time left in it to give the account away.
+  const ms = performance.now() - began;
+  assert.ok(ms < 5000, `${ms} ms`);
+  assert.equal([room.witnessed, rooms(second)], ['+', 1]);
+});
+
+test('a store that goes away as an account is given away does not hold up a stop', async (context) => {
+  const { store, start, visit } = await ground(context);
+  const key = randomBytes(32).toString('base64');
+  let isAway = false;
+  const claim: Store['homes']['claim'] = async (...step) => {
+    if (isAway) throw new StoreError('unavailable', 'away');
+    return store.homes.claim(...step);
+  };
+  const move: Store['homes']['move'] = async () => {
+    isAway = true;
+    throw new StoreError('unavailable', 'away');
+  };
+  const first = await start(key, { ...store, homes: { ...store.homes, claim, move } });
+  await start(key);
+  await acquainted();
+  await visit(first);
+  const began = performance.now();
+  await first.stop();
+  const ms = performance.now() - began;
+  assert.ok(isAway && ms < 7000, `${ms} ms`);
+});
+
+test('a node whose accounts could not be listed as the store was away is found like one that has died, and they with it', async (context) => {
+  const { room, store, start, visit } = await ground(context);
+  const key = randomBytes(32).toString('base64');
+  const orphan: Store['vault']['orphan'] = async () => {
+    throw new StoreError('unavailable', 'away');
+  };
+  const first = await start(key, { ...store, vault: { ...store.vault, orphan } });
+  await visit(first);
+  const ids = (await store.nodes.alive()).map(({ id }) => id);
+  await first.stop();
+  assert.equal(
+    (await store.nodes.alive()).map(({ id }) => id),
+    ids,
+  );
+  assert.is(room.witnessed, '+-');
+  const next = await start(key);
+  await until('it is back', () => room.witnessed === '+-+');
+  await until('it is known', () => rooms(next) === 1);
+});
+
+test('one that is signed off has left nothing', async (context) => {
+  const { store, start, visit } = await ground(context);
+  const first = await start(randomBytes(32).toString('base64'));
+  await visit(first);
+  await first.stop();
+  assert.equal(await store.nodes.alive(), []);
 });
 
 test('where all others decline the account is left to the next node, and the stop takes no longer for it', async (context) => {

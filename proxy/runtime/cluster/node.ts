@@ -146,7 +146,10 @@ export class ClusterNode {
       this.#tryAgain();
     }
     const { lifeMs } = this.#options;
-    this.#timer = setInterval(() => void this.beat(), lifeMs / BEATS);
+    this.#timer = setInterval(
+      () => void (this.#beating === undefined ? this.beat() : this.#stayAlive()),
+      lifeMs / BEATS,
+    );
     this.#timer.unref();
   }
 
@@ -210,6 +213,19 @@ export class ClusterNode {
       this.#beating = undefined;
     });
     return this.#beating;
+  }
+
+  /** The last look at the others takes long, as one does that cleans up behind many accounts: nobody is to hold this node for dead meanwhile. */
+  async #stayAlive(): Promise<void> {
+    if (this.#isStopped || !this.#isReached) return;
+    const { store, lifeMs, log } = this.#options;
+    const begun = performance.now();
+    try {
+      // One that was taken for dead goes on under another id with its next beat.
+      if (await store.nodes.heartbeat(this.#id, lifeMs)) this.#trust(begun);
+    } catch (error) {
+      log.debug({ error }, 'a sign of life did not reach the store');
+    }
   }
 
   async #beat(): Promise<void> {

@@ -317,11 +317,14 @@ export class SharedAccount implements Account, Part {
 
   /** This node is about to stop: the account goes to another one, which has been sent what it needs to open the account's stream. */
   async bequeath(heir: string): Promise<void> {
-    // A stream that is just being opened here would be nobody's: the heir opens one.
+    // With what the store has a stream may have been opened here since, or be about to be, which would be nobody's: the heir opens one.
+    this.accountStream.forget();
     const isOpening = this.state?.accountStream === 'opening' && this.#residency.home?.guests.hasCredentials === false;
-    if (isOpening) this.accountStream.end();
+    if (isOpening) {
+      this.accountStream.end();
+      this.input({ kind: 'account-stream-failed', final: false });
+    }
     await this.#residency.bequeath(heir);
-    if (isOpening) this.input({ kind: 'account-stream-failed', final: false });
   }
 
   /** A session is about to come. Resolves when this node knows of the account what its home knows, or when that takes too long. */

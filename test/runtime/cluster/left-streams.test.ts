@@ -46,6 +46,17 @@ test('a store that is away stops neither a node that ends nor a client that come
   assert.is(await streams.take(account), undefined);
 });
 
+test('a record that cannot be read is one that is not there: a client that comes is bound', async () => {
+  const store = createMemoryHibernations(() => 0);
+  const streams = new LeftStreams(store, silentLog);
+  await streams.put(account, left, 1000);
+  const record = { account, session: '', state: '{"resources":' };
+  const broken = new LeftStreams({ ...store, read: async () => record, take: async () => record }, silentLog);
+  await broken.look(account);
+  assert.equal([broken.isKnown(account), broken.resources(account)], [false, []]);
+  assert.is(await broken.take(account), undefined);
+});
+
 test('rooms that the stream does not carry, or that ask for a password, are not among those that are left', () => {
   const [mine, others] = ['c1', 'c2'] as CarrierId[];
   const room = (name: string, carrier: CarrierId | undefined, more: Partial<Occupancy> = {}): [BareKey, Occupancy] => {

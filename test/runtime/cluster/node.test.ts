@@ -78,6 +78,47 @@ test('which nodes have keys, and which of them do not stop, the others know', as
   await Promise.all([one.stop(), other.stop()]);
 });
 
+test('a node that takes long to look around, as it cleans up behind others, is not held for dead', async () => {
+  const store = createMemoryStore({ now: () => performance.now() });
+  const lifeMs = 400;
+  let isSlow = false;
+  const alive = async (): ReturnType<typeof store.nodes.alive> => {
+    if (isSlow) await new Promise((resolve) => setTimeout(resolve, 3 * lifeMs));
+    return store.nodes.alive();
+  };
+  const ids: string[] = [];
+  const node = new ClusterNode({
+    store: { ...store, nodes: { ...store.nodes, alive } },
+    log: silentLog,
+    metrics: createMetrics(),
+    lifeMs,
+    newId: () => {
+      ids.push(`n${ids.length}`);
+      return `n${ids.length - 1}`;
+    },
+  });
+  const nothing = (): void => {};
+  await node.start({
+    message: nothing,
+    gap: nothing,
+    lost: nothing,
+    unreachable: nothing,
+    recovered: nothing,
+    lookedAround: nothing,
+  });
+  isSlow = true;
+  await node.beat();
+  assert.equal(
+    (await store.nodes.alive()).map(({ id }) => id),
+    ['n0'],
+  );
+  assert.ok(node.isSure);
+  isSlow = false;
+  await node.beat();
+  await node.stop();
+  assert.equal(ids, ['n0']);
+});
+
 test('a node that begins while the store is away is known as soon as that is there', async () => {
   const store = createMemoryStore({ now: () => performance.now() });
   let isCut = true;
