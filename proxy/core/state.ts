@@ -17,6 +17,7 @@ import type { Services } from './services.ts';
 import type { StanzaLog } from './stanza-log.ts';
 import type {
   Ahead,
+  Departing,
   EntryAttempt,
   Move,
   Occupant,
@@ -250,7 +251,7 @@ export interface Occupancy {
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */
-  readonly departing: Map<CarrierId, { sent: boolean }>;
+  readonly departing: Map<CarrierId, Departing>;
   overlap: Overlap | undefined;
   /** What the new stream of a hand-over has heard, while the old one, which may be slower, is still heard to its end. */
   ahead: Ahead | undefined;

@@ -22,7 +22,7 @@ import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
-const LEAVE_TIMEOUT_MS = 10_000;
+export const LEAVE_TIMEOUT_MS = 10_000;
 
 /** Pause until a room that may have ended with the account's leave is joined again (ms): ejabberd needed 5, and 20 on a busy machine. */
 const ENDING_MS = 100;
