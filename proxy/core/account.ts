@@ -30,17 +30,18 @@ import {
   reopen,
 } from './rules/carrier-events.ts';
 import { noteCursors, sessionCursors } from './rules/cursor.ts';
+import { departTimeout } from './rules/depart.ts';
 import { letGo, nowSeen, waitsForGhost } from './rules/ghost.ts';
 import { sessionAwakes, sessionHibernates } from './rules/hibernation.ts';
 import { inboundUnanswered } from './rules/inbound.ts';
 import { lateAnswer, requestTimeout } from './rules/iq.ts';
 import { joinFailed, logRead, settleTimer } from './rules/join-answer.ts';
 import { sessionLags } from './rules/lag.ts';
-import { awaitLeave, departed, graceOver, left, sendLeave } from './rules/leave.ts';
+import { graceOver, left } from './rules/leave.ts';
 import { lingerOver, settleAccount } from './rules/linger.ts';
 import { catchUp } from './rules/missed.ts';
 import { moveTimeout, offerAgain, reconcile, retryMove } from './rules/move.ts';
-import { belated, endOverdue, noteOverdue } from './rules/overdue.ts';
+import { belated, endOverdue } from './rules/overdue.ts';
 import { parkedDropped, parkedStanza, tendParked } from './rules/parking.ts';
 import { roomStanza } from './rules/room-stanza.ts';
 import { askSilent, selfPingTimeout, watchSilence } from './rules/self-ping.ts';
@@ -367,18 +368,5 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     default:
       throw new Error(`unknown timer: ${word}`);
-  }
-}
-
-/** First the patience for answers ends and the leave is sent; then the time for its confirmation. */
-function departTimeout(turn: Turn, room: Occupancy, carrier: CarrierId): void {
-  const departing = room.departing.get(carrier);
-  if (!departing) return;
-  if (!departing.sent) sendLeave(turn, room, carrier);
-  // A stream that hibernates is an occupant until it is resumed, and its leave with it, or until the server gives it up.
-  else if (turn.state.carriers.get(carrier)?.status === 'hibernating') awaitLeave(turn, room, carrier);
-  else {
-    noteOverdue(turn, room, carrier);
-    departed(turn, room, carrier);
   }
 }

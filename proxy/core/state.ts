@@ -17,6 +17,7 @@ import type { Services } from './services.ts';
 import type { StanzaLog } from './stanza-log.ts';
 import type {
   Ahead,
+  Departing,
   EntryAttempt,
   Meanwhile,
   Move,
@@ -252,8 +253,8 @@ export interface Occupancy {
   meanwhile?: Meanwhile | undefined;
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
-  /** Carriers that are still to leave the room, or have not been confirmed to have left. `isEntering`: the room had not answered their join. */
-  readonly departing: Map<CarrierId, { sent: boolean; isEntering?: boolean }>;
+  /** Carriers that are still to leave the room, or have not been confirmed to have left. */
+  readonly departing: Map<CarrierId, Departing>;
   overlap: Overlap | undefined;
   /** What the new stream of a hand-over has heard, while the old one, which may be slower, is still heard to its end. */
   ahead: Ahead | undefined;

@@ -121,6 +121,20 @@ export interface SelfPing {
   readonly refused: { readonly session: SessionId; readonly stanza: Stanza; readonly error: Stanza }[];
 }
 
+/** A stream that is leaving a room. */
+export interface Departing {
+  /** The leave is on its way; else answers are waited for first. */
+  readonly sent: boolean;
+  /** The room had not answered the stream's join when it was sent; absent: it had. */
+  readonly isEntering?: boolean;
+  /** While no other stream hears the room: when the room last said something on this one (epoch ms); absent: not yet. */
+  heardAt?: number;
+  /** How often its leave was given more time for that; absent: never. */
+  prolonged?: number;
+  /** Its answer was waited for long enough, and the next stream comes in; what is heard on it still is passed on; absent: not so. */
+  isGivenUp?: boolean;
+}
+
 export interface SentJoin {
   readonly stanza: Stanza;
   readonly at: number;

@@ -14,6 +14,8 @@ export interface RoomOptions {
   readonly isShared: boolean;
   /** What it says of itself (XEP-0030). */
   readonly info?: string;
+  /** Messages of its history that it gives at most; 100 unless told. */
+  readonly historyMost?: number;
   /** Whether it gives messages ids (XEP-0359), as it does unless told. */
   readonly givesIds?: boolean;
   /** Whom it lets in (XEP-0045 section 7.2.6); undefined: anybody. */
@@ -162,7 +164,7 @@ export class ModelRoom {
     if (isIn && showsOnce) return [{ to: from, xml: this.#self(from, nick, '', stanza.id ?? '') }];
     const history = stanza.root.child('x', NS.muc)?.child('history');
     const since = Date.parse(history?.attr('since') ?? '') || 0;
-    const most = Number(history?.attr('maxstanzas') ?? '100');
+    const most = Number(history?.attr('maxstanzas') ?? this.#options.historyMost ?? '100');
     const past = this.#history.filter(({ at }) => at >= since);
     const told: Told[] = [
       ...[...this.others].map((other) => ({ to: from, xml: this.#other(from, other, '') })),

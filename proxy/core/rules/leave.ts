@@ -22,7 +22,7 @@ import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
 
 /** How long a room may owe the answer to a leave (ms): jabberd2 gives none to a session that sends no presence. */
-const LEAVE_TIMEOUT_MS = 10_000;
+export const LEAVE_TIMEOUT_MS = 10_000;
 
 /** How long a stream waits for the end of another one's join before it leaves (ms): a refused join is not followed by the end of a stay. */
 const ENTERING_MS = 2000;

@@ -109,7 +109,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   if (room.ahead && current) return false;
   if (room.retryAt !== undefined && room.retryAt > turn.now) return false;
   // The old place must be free before a service that shares no nicks lets the account in again.
-  if (!current && !isShared && room.departing.size > 0) return false;
+  if (!current && !isShared && [...room.departing.values()].some(({ isGivenUp }) => !isGivenUp)) return false;
   const target = chooseCarrier(turn, room) ?? (current ? undefined : anyCarrier(turn, room));
   // A session whose stream is lost is about to go; the place is taken again when the next one comes.
   // An account stream that is tried again in minutes is no reason to keep a user's logout back for as long.
@@ -384,6 +384,8 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
     reconcile(turn);
     return;
   }
+  // It has said something to the stream all the same, and nobody else has heard that.
+  passTold(turn, room, move.carrier, move.heard, move.subject);
   rejoinRefused(turn, room, error);
 }
 

@@ -118,10 +118,12 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
 }
 
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
+  const departing = room.departing.get(carrier.id);
+  if (departing && room.carrier === undefined) departing.heardAt = turn.now;
   // What the room repeats is known as far as the log goes.
   if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier.id, stanza);
   else if (room.overlap) groupchat(turn, room, carrier.id, stanza);
-  else if (room.carrier === undefined) passMissed(turn, room, carrier.id, stanza);
+  else if (room.carrier === undefined || departing?.isGivenUp) passMissed(turn, room, carrier.id, stanza);
   else turn.out.drop('overlap');
 }
 
