@@ -192,7 +192,7 @@ for (const linger of ['0s', '300ms']) {
       await phone.drop();
       await until('the room has seen the account leave', async () => (await witness.sees()).at(-1) === '-al');
       await untilSettled(scene, 0, 0);
-      assert.is(scene.proxy.app.census().accounts, 0);
+      await until('nothing is left of it', () => scene.proxy.app.census().accounts === 0);
       // Where nicks are not shared a hand-over that was under way has shown it once more.
       const late = await witness.sees();
       assert.ok(late.length === 0 || (!scene.server.features.sharedNick && late.at(-1) === '-al'), late.join());

@@ -144,7 +144,8 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
 
 /** One stream, with what the client has said to the room, or to all. */
 function leaveOn(turn: Turn, room: Occupancy, id: CarrierId): void {
-  sendLeave(turn, room, id, room.farewell ?? turn.state.carriers.get(id)?.farewell);
+  const carrier = turn.state.carriers.get(id);
+  if (carrier) sendLeave(turn, room, id, room.farewell ?? carrier.farewell);
 }
 
 /** The stream whose join was on its way is out of the room: now those that were in it go. */
