@@ -271,6 +271,8 @@ export interface Occupancy {
   /** Tries to come back in a row, and the earliest time of the next (epoch ms). */
   tries: number;
   retryAt: number | undefined;
+  /** The last try to come back was forbidden. */
+  isForbidden?: boolean | undefined;
   /** The account has left on purpose to come back through another carrier (services that share no nick). */
   isReplaced: boolean;
   /** The room has refused the account's nick to a second stream of it: until when that is believed (epoch ms); absent: it has not. */

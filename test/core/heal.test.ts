@@ -120,12 +120,32 @@ test('a room that is away is tried at growing intervals, and when its time is ov
 });
 
 test('a room that lets the account in no more is not asked again', () => {
-  const { world, a } = inside();
-  world.throwOut();
-  world.room.refusal = 'forbidden';
-  pass(world, 10_000);
-  assert.equal(ends(world, a), ['110 333']);
-  assert.is(joins(world), 2);
+  // What is forbidden is believed the second time.
+  for (const [refusal, tries] of [
+    ['registration-required', 1],
+    ['forbidden', 2],
+  ] as const) {
+    const { world, a } = inside();
+    world.throwOut();
+    world.room.refusal = refusal;
+    pass(world, 10_000);
+    assert.equal(ends(world, a), ['110 333'], refusal);
+    assert.is(joins(world), 1 + tries);
+  }
+});
+
+test('a service that is just being started and forbids all for a moment has the account back, each time', () => {
+  const { world, a, b } = inside();
+  for (let round = 0; round < 2; round += 1) {
+    world.throwOut();
+    world.room.refusal = 'forbidden';
+    const before = joins(world);
+    world.settle();
+    while (joins(world) === before && world.fire() !== undefined) world.settle();
+    world.room.refusal = undefined;
+    pass(world, 10_000);
+  }
+  for (const id of [a, b]) assert.equal([ends(world, id), world.client(id).place], [[], 'in']);
 });
 
 test('a room that throws the account out again and again does so for a bounded time', () => {

@@ -162,7 +162,7 @@ test('what is lost with the account’s place is answered when that is given up'
   world.say(a, 'one');
   world.loseAccountStream('nothing');
   const join = world.sent.at(-2);
-  const error = `<error type='auth'><forbidden xmlns='${NS.stanzaErrors}'/></error>`;
+  const error = `<error type='auth'><registration-required xmlns='${NS.stanzaErrors}'/></error>`;
   world.arrives(
     join?.carrier as CarrierId,
     `<presence type='error' id='${join?.stanza.id}' from='${ROOM}/alice'>${error}</presence>`,

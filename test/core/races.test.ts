@@ -301,7 +301,7 @@ test('what waited for a carrier that cannot come in is answered', () => {
   world.send(b, `<iq type='get' id='q' to='${ROOM}/bob'><query xmlns='${NS.version}'/></iq>`);
   world.arrives(
     world.client(b).carrier,
-    `<presence type='error' id='${id}' from='${ROOM}/alice'><error type='auth'><forbidden xmlns='${NS.stanzaErrors}'/></error></presence>`,
+    `<presence type='error' id='${id}' from='${ROOM}/alice'><error type='auth'><registration-required xmlns='${NS.stanzaErrors}'/></error></presence>`,
   );
   assert.is(world.client(b).place, 'out');
   assert.is(world.client(b).told.find((one) => one.id === 'q')?.type, 'error');

@@ -25,7 +25,7 @@ const STABLE_MS = 60_000;
 /** Somebody has put the account out. */
 const WILLED: ReadonlySet<string> = new Set(['301', '321', '322']);
 /** Conditions with which the room will not let the account in, however often it asks. */
-const FINAL = ['forbidden', 'registration-required', 'gone', 'not-allowed', 'not-authorized'] as const;
+const FINAL = ['registration-required', 'gone', 'not-allowed', 'not-authorized'] as const;
 
 /** Whether an `unavailable` of the account's own nick, for which it has not asked, is nobody's will. */
 export function isTechnical(stanza: Stanza): boolean {
@@ -90,7 +90,11 @@ export function rejoinRefused(turn: Turn, room: Occupancy, error: Stanza | undef
   room.tries += 1;
   // It is somebody else who has the nick, or a claim to it.
   if (room.isReplaced && child?.child('conflict')) state.services.forgetNickRefused(serviceOf(room));
-  const isFinal = FINAL.some((condition) => child?.child(condition) !== undefined);
+  // COMPAT: ejabberd forbids all to everybody for a moment when its rooms are being started: believed when it is said twice in a row.
+  const isForbidden = child?.child('forbidden') !== undefined;
+  const isFinal =
+    (isForbidden && room.isForbidden === true) || FINAL.some((condition) => child?.child(condition) !== undefined);
+  room.isForbidden = isForbidden;
   // Whoever has taken the nick will not give it back soon; a ghost of one's own is gone by then.
   const isOver = child?.child('conflict') !== undefined || now >= room.lostAt + state.settings.healMs;
   if (isFinal || (isOver && room.tries >= LEAST_TRIES)) {
@@ -104,6 +108,7 @@ export function rejoinRefused(turn: Turn, room: Occupancy, error: Stanza | undef
 /** The account is in the room again. */
 export function noteBack({ now }: Turn, room: Occupancy): void {
   room.nickRefusedUntil = undefined;
+  room.isForbidden = undefined;
   room.retryAt = undefined;
   room.backAt = now;
 }
