@@ -1,4 +1,4 @@
-/** Rules of what a session sees of its own leave, and of stays that end by an error. */
+/** Rules of what a session sees of its own leave, of stays that end by an error, and of what an invitation says. */
 import type { Mutant } from '../mutant.ts';
 
 export const leaveShown: readonly Mutant[] = [
@@ -33,5 +33,13 @@ export const leaveShown: readonly Mutant[] = [
     put: "if (isDirected && !isHidden && stanza.type !== 'error' && isSmallEnough(turn, stanza))",
     cells: 'prosody,borrowed,tcp',
     kills: { 'leave-shown': ['L1 a presence error'] },
+  },
+  {
+    name: "a room's own words of an invitation name the account stream",
+    file: 'runtime/faces.ts',
+    find: "      if (node.name === 'invite') renameInWords(stanza, edit, jid, shown);\n",
+    put: '',
+    cells: 'ejabberd,account,tcp',
+    kills: { 'shown-addresses': ['J8 who is invited'] },
   },
 ];
