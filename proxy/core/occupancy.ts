@@ -81,6 +81,12 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   forgetDiscussion(room, settings);
 }
 
+/** The room's presence of its own, when it does not come with the account's join. The first one then tells nothing of an order, and counts as last. */
+export function noteRoomPresence(room: Occupancy, stanza: Stanza): void {
+  if (!room.roomPresence) room.isRoomPresenceLast = room.self !== undefined;
+  room.roomPresence = detach(stanza);
+}
+
 /** History and subject are to come, or to come once more. */
 export function forgetDiscussion(room: Occupancy, settings: Settings): void {
   room.subject = undefined;

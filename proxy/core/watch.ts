@@ -15,6 +15,7 @@ import {
   nickOf,
   noteConfigChange,
   noteOccupant,
+  noteRoomPresence,
 } from './occupancy.ts';
 import { isKept, isSubject, noteReflected, noteSubject } from './rules/groupchat.ts';
 import { delayStamp } from './stanza-log.ts';
@@ -94,7 +95,7 @@ function notePresence(room: Occupancy, stanza: Stanza): void {
   if (stanza.type !== undefined && stanza.type !== 'unavailable') return;
   const isHere = stanza.type === undefined;
   if (nickOf(stanza) === '') {
-    if (isHere) room.roomPresence = detach(stanza);
+    if (isHere) noteRoomPresence(room, stanza);
   } else if (!isSelf(stanza, room.nick)) noteOccupant(room.roster, stanza);
   else if (isHere) {
     room.self = detach(stanza);

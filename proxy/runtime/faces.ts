@@ -1,6 +1,7 @@
 /**
  * Where a room shows addresses, clients of this node see devices and no account streams of this node: the JID of an account stream in what a
- * room says about its occupants is replaced by that of a device (`core/face.ts`). What people write is left alone.
+ * room says about its occupants is replaced by that of a device (`core/face.ts`), also in its own words of an invitation. What people write is left
+ * alone.
  */
 import { type Face, NO_FACE } from '../core/face.ts';
 import { type BareKey, bareKey, resourceOf } from '../xml/address.ts';
@@ -82,6 +83,7 @@ export class Faces {
       isChanged = true;
       if (name !== undefined) edit.setAttr(node, name, shown);
       else edit.replace(node, value(shown));
+      if (node.name === 'invite') renameInWords(stanza, edit, jid, shown);
     }
     return isChanged ? parseStanza(edit.toBuffer(), stanza.declarations) : stanza;
   }
@@ -149,6 +151,17 @@ function* inForms(root: Node): Iterable<Address> {
       const node = field.attr('var') === 'muc#jid' ? field.child('value') : undefined;
       if (node) yield { node, name: undefined, jid: node.text() };
     }
+  }
+}
+
+/** What the room itself says of an invitation: its words begin with who invites, and what that one has written stands behind. */
+function renameInWords({ bytes, root }: Stanza, edit: Edit, jid: string, shown: string): void {
+  for (const body of root.children) {
+    if (body.name !== 'body' || body.selfClosing) continue;
+    const words = body.text();
+    if (!words.startsWith(jid)) continue;
+    const [head, tail] = [bytes.subarray(body.start, body.openEnd), bytes.subarray(body.closeStart, body.end)];
+    edit.replace(body, Buffer.concat([head, Buffer.from(escapeXml(shown + words.slice(jid.length))), tail]));
   }
 }
 

@@ -44,6 +44,15 @@ for (const [what, xml] of Object.entries({
   });
 }
 
+test("a room's own words of an invitation name the device, and what the one who invites has written stays", () => {
+  const { show } = play();
+  const xml = (jid: string): string =>
+    `<message from='r@muc'><x xmlns='${MUC}#user'><invite from='${jid}'/></x><body xml:lang='en'>${jid} invites you (&lt;${STREAM}&gt;)</body><body/></message>`;
+  assert.is(show(xml(STREAM)), xml('alice@localhost/o&apos;desk'));
+  const other = xml(STREAM).replace(`>${STREAM} invites`, `>Come: ${STREAM} invites`);
+  assert.is(show(other), other.replace(`from='${STREAM}'`, "from='alice@localhost/o&apos;desk'"));
+});
+
 test('what is no address of a known stream stays as it came', () => {
   const { faces, show } = play();
   for (const xml of [

@@ -60,6 +60,7 @@ scenario('J8', 'who is invited is told of a device', async ({ room, login, node:
   const from = told.at('x', 'invite')?.attrs.from ?? '';
   // Some services tell the account alone, some the nick.
   assert.ok([desk.jid, desk.bareJid, `${room}/al`].includes(from), from);
+  assert.not.match(told.child('body')?.text ?? '', 'minimix-rooms');
 });
 
 scenario(

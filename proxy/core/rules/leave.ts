@@ -30,7 +30,10 @@ const ENTERING_MS = 2000;
 /** Pause until a room that may have ended with the account's leave is joined again (ms): ejabberd needed 5, and 20 on a busy machine. */
 const ENDING_MS = 100;
 
-/** `stanza` is the client's `unavailable`: to the room, or its broadcast one, which leaves all rooms; undefined: it has not asked for this. */
+/**
+ * `stanza` is the client's `unavailable`: to the room, or its broadcast one, which leaves all rooms; or how it ends its stay by an error; undefined: it
+ * has not asked for this.
+ */
 export function leave(
   turn: Turn,
   room: Occupancy,
@@ -51,6 +54,7 @@ export function leave(
     room,
     room.queue.filter((queued) => queued.session === session.id),
   );
+  if (wasMember) takeLeave(turn, room, session);
   out.toSession(session.id, leaveAnswer(room, session, stanza), stanza);
   const isHidden = wasMember && isDirected && isHiding(session, room);
   if (isHidden) hide(room, session);
@@ -65,13 +69,21 @@ export function leave(
   else showWithout(turn, room);
 }
 
-/** The session's own `unavailable`, with the text it gave (XEP-0045 section 7.14). */
+/** COMPAT: ejabberd shows who joins the room itself before its occupants, and takes it away before one's own `unavailable`. */
+function takeLeave({ out }: Turn, room: Occupancy, { id, jid }: Session): void {
+  if (!room.roomPresence || room.isRoomPresenceLast) return;
+  out.toSession(id, `<presence type='unavailable' from='${escapeXml(room.name)}' to='${escapeXml(jid)}'/>`);
+}
+
+/** The session's own `unavailable`, with the text it gave (XEP-0045 section 7.14); 333 where it ends by an error (section 11.1). */
 function leaveAnswer(room: Occupancy, session: Session, stanza: Stanza | undefined): string | Buffer {
   const self = room.self?.root.child('x', NS.mucUser)?.child('item');
   const affiliation = self?.attr('affiliation') ?? 'none';
   const jid = self?.attr('jid') === undefined ? '' : ` jid='${escapeXml(session.jid)}'`;
   const item = `<item affiliation='${escapeXml(affiliation)}' role='none'${jid}/>`;
-  const x = `${ownOccupantId(room)}<x xmlns='${NS.mucUser}'>${item}<status code='110'/></x>`;
+  const isError = stanza?.type === 'error';
+  const codes = `<status code='110'/>${isError ? "<status code='333'/>" : ''}`;
+  const x = `${ownOccupantId(room)}<x xmlns='${NS.mucUser}'>${item}${codes}</x>`;
   const from = `${room.name}/${room.nick}`;
   if (!stanza) {
     return `<presence type='unavailable' from='${escapeXml(from)}' to='${escapeXml(session.jid)}'>${x}</presence>`;
@@ -80,6 +92,7 @@ function leaveAnswer(room: Occupancy, session: Session, stanza: Stanza | undefin
   const { root } = stanza;
   edit.setAttr(root, 'from', from);
   edit.setAttr(root, 'to', session.jid);
+  if (isError) edit.setAttr(root, 'type', 'unavailable');
   for (const child of root.children) {
     if (isRoomsWord(child)) edit.remove(child);
   }
@@ -180,7 +193,9 @@ export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farew
   if (farewell) {
     const edit = new Edit(farewell).removeAttr(farewell.root, 'from').setAttr(farewell.root, 'to', to);
     turn.out.toCarrier(carrier, edit.toBuffer(), undefined, farewell);
-  } else {
+  }
+  // Also behind an error, which a service may put up with; where it does not, nobody is there to leave.
+  if (farewell?.type !== 'unavailable') {
     turn.out.toCarrier(carrier, `<presence type='unavailable' to='${escapeXml(to)}'/>`);
   }
   awaitLeave(turn, room, carrier);

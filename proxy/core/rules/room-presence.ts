@@ -7,7 +7,16 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { shownPresence } from '../archive.ts';
 import { carrierJids, hearerIds } from '../carriers.ts';
 import { nickFreed } from '../kept.ts';
-import { detach, isSelf, keyOfNick, nickOf, noteOccupant, recordOccupancy, standing } from '../occupancy.ts';
+import {
+  detach,
+  isSelf,
+  keyOfNick,
+  nickOf,
+  noteOccupant,
+  noteRoomPresence,
+  recordOccupancy,
+  standing,
+} from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { comesInAnew, comesInUnder, noteAsker, takeHeld } from './anew.ts';
@@ -43,7 +52,7 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
     // COMPAT: ejabberd announces one's own removal by an `unavailable` of the bare room, which is part of it.
     if (stanza.type === 'unavailable') room.roomFarewell = detach(stanza);
     else if (!comesInAnew(turn, room, stanza)) {
-      if (stanza.type === undefined) room.roomPresence = detach(stanza);
+      if (stanza.type === undefined) noteRoomPresence(room, stanza);
       turn.out.fork(hearerIds(room), shownPresence(room, stanza));
     }
     return;

@@ -142,7 +142,7 @@ function memberStanza(turn: Turn, room: Occupancy, session: Session, stanza: Sta
 function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
   const member = room.members.get(session.id);
   if (!member) return;
-  if (stanza.type === 'unavailable') leave(turn, room, session, stanza);
+  if (stanza.type === 'unavailable' || isExit(room, stanza)) leave(turn, room, session, stanza);
   else if (stanza.type === 'error') turn.out.drop('client-error-reply');
   else if (stanza.type === 'probe') probe(turn, room, session, stanza);
   else if (stanza.type !== undefined) turn.out.push({ kind: 'relay-upstream', session: session.id, stanza });
@@ -153,6 +153,14 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
     else if (hasMucChild(stanza)) changeByJoin(turn, room, session, stanza, nick);
     else rename(turn, room, session, stanza, nick);
   }
+}
+
+/**
+ * Whether a presence error to the own nick is how the client ends its stay (section 11.1): it says no error, so it answers nothing that the
+ * room sent (M10, RFC 6120 section 8.3.1).
+ */
+function isExit(room: Occupancy, { type, to, root }: Stanza): boolean {
+  return type === 'error' && keyOfNick(resourceOf(to ?? '')) === keyOfNick(room.nick) && !root.child('error');
 }
 
 function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {

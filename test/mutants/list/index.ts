@@ -14,6 +14,7 @@ import { healing } from './healing.ts';
 import { history } from './history.ts';
 import { joining } from './joining.ts';
 import { keeping } from './keeping.ts';
+import { leaveShown } from './leave-shown.ts';
 import { leaving } from './leaving.ts';
 import { lending } from './lending.ts';
 import { log } from './log.ts';
@@ -49,6 +50,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   archive,
   races,
   leaving,
+  leaveShown,
   messages,
   presence,
   shown,

@@ -240,8 +240,8 @@ export const joining: readonly Mutant[] = [
   {
     name: 'the presence of the room itself is not shown when it changes',
     file: 'core/rules/room-presence.ts',
-    find: 'room.roomPresence = detach(stanza);\n      turn.out.fork(hearerIds(room), shownPresence(room, stanza));\n',
-    put: 'room.roomPresence = detach(stanza);\n',
+    find: 'noteRoomPresence(room, stanza);\n      turn.out.fork(hearerIds(room), shownPresence(room, stanza));\n',
+    put: 'noteRoomPresence(room, stanza);\n',
     kills: { 'join-steps': ['J2 the presence'] },
   },
   {
