@@ -5,7 +5,7 @@ export const parting: readonly Mutant[] = [
   {
     name: 'what a device says as it goes offline is not said in rooms that go with it',
     file: 'core/rules/leave.ts',
-    find: 'room.farewell ?? turn.state.carriers.get(id)?.farewell',
+    find: 'room.farewell ?? carrier.farewell',
     put: 'room.farewell',
     cells: 'prosody,borrowed,tcp',
     kills: { farewell: ['L3 what the only device', 'L3 a device that says why'] },
