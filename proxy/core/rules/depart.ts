@@ -5,6 +5,7 @@ import { departTimer } from '../carriers.ts';
 import type { CarrierId, Departing, Occupancy, Turn } from '../state.ts';
 import { awaitLeave, departed, LEAVE_TIMEOUT_MS, sendLeave } from './leave.ts';
 import { noteOverdue } from './overdue.ts';
+import { strandUnseen } from './stranded.ts';
 
 /** How long the old carrier stays for answers that are still to come (ms). */
 const PATIENCE_MS = 3000;
@@ -41,6 +42,8 @@ export function departTimeout(turn: Turn, room: Occupancy, carrier: CarrierId): 
     awaitLeave(turn, room, carrier);
   } else if (room.phase === 'joined' && room.carrier === undefined && !departing.isGivenUp) {
     departing.isGivenUp = true;
+    // What the next stream is told of the room shows which of its messages have arrived.
+    strandUnseen(turn, room, carrier);
     turn.out.setTimer(departTimer(carrier, room), GIVEN_UP_MS);
   } else {
     noteOverdue(turn, room, carrier);

@@ -36,6 +36,7 @@ const MOST_WAITING = 200;
 const MOST_WAITING_BYTES = 512 * 1024;
 
 /**
+ * How a stanza has come to this home.
  * - `isUnsure`: another home may have sent it on before it was lost, or this one before it lost the way to the session's node.
  * - `isAskedAgain`: see the input.
  */
@@ -44,6 +45,7 @@ export interface Circumstances {
   readonly isAskedAgain?: boolean | undefined;
 }
 
+/** A stanza of a session to a room goes where it belongs, or waits for that, bounded. */
 export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, circumstances: Circumstances = {}): void {
   const { isUnsure = false, isAskedAgain = false } = circumstances;
   if (isAskedAgain && isSeenTo(turn, session, stanza)) return;
