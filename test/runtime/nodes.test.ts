@@ -450,7 +450,8 @@ test('a claim that was left behind where nothing of the account is does not keep
   await world.store.homes.claim(BARE, both[0].node.id, 3_600_000);
   const client = world.bind(both[1]);
   client.join();
-  await world.settle(150);
+  // A busy machine takes longer for the questions that this asks of the other node.
+  for (let tries = 0; client.place !== 'in' && tries < 20; tries += 1) await world.settle(150);
   assert.is(client.place, 'in');
   assert.equal(world.homes, [both[1]]);
   noFault(world);
