@@ -119,6 +119,7 @@ function partOf(room: Occupancy, session: Session, carrier: Carrier): Occupancy 
     sent: room.sent.filter(isOwn),
     presences: room.presences.filter(isOwn),
     meanwhile: undefined,
+    lists: undefined,
     probes: [],
     departing: new Map(member ? [] : [[carrier.id, { sent: false }]]),
     // What another stream has heard before may be sent again on this one.

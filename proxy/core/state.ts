@@ -251,6 +251,8 @@ export interface Occupancy {
   presences: SentPresence[];
   /** Absent: nothing is on its way, or nothing was shown since. */
   meanwhile?: Meanwhile | undefined;
+  /** Lists of roles that the proxy has asked for, through that stream (rules/moderator.ts); absent: none. */
+  lists?: { readonly carrier: CarrierId; readonly ids: Set<string> } | undefined;
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */

@@ -92,6 +92,10 @@ export const impossible = {
   },
   joinsAgain: { reason: 'mu-conference shows nothing to an occupant who joins once more', servers: ['jabberd2'] },
   awayMembers: { reason: 'only Prosody shows members who are away', servers: ['ejabberd', 'jabberd2'] },
+  roleLists: {
+    reason: 'mu-conference lists nobody by role, and shows nothing to a moderator who joins once more',
+    servers: ['jabberd2'],
+  },
   voice: { reason: 'mu-conference knows no requests for voice', servers: ['jabberd2'] },
   ownersListed: { reason: 'mu-conference does not list its owners among the moderators', servers: ['jabberd2'] },
   clientAddress: { reason: 'jabberd2 takes no word for where a client comes from', servers: ['jabberd2'] },

@@ -21,6 +21,7 @@ import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '.
 import type { Occupancy, Turn } from '../state.ts';
 import { comesInAnew, comesInUnder, noteAsker, takeHeld } from './anew.ts';
 import { isTechnical, losePlace } from './heal.ts';
+import { noteRole } from './moderator.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
 import { answerChange, joinsAmong } from './other-nick.ts';
 import { answersProbe } from './probe.ts';
@@ -121,6 +122,7 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
     room.roster.delete(keyOfNick(nick));
   }
   room.self = standing(stanza);
+  noteRole(turn, room, previous);
   const settled = presenceSettled(room, nick);
   if (previous && keyOfNick(nickOf(previous)) !== keyOfNick(nick)) noteAsker(room, settled.at(-1), nick);
   const isAsked = settled.length > 0;

@@ -15,6 +15,7 @@ import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
 import { departed, sendLeave } from './leave.ts';
 import { hear, passMissed } from './missed.ts';
+import { listAnswered } from './moderator.ts';
 import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
 import { passFarewell, roomPresence } from './room-presence.ts';
@@ -23,6 +24,7 @@ import { doubt, doubtMessage, doubtPresence, sayAgain, selfPingAnswered } from '
 export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const isAnswer = stanza.name === 'iq' && (stanza.type === 'result' || stanza.type === 'error');
   if (isAnswer && selfPingAnswered(turn, room, carrier, stanza)) return;
+  if (isAnswer && listAnswered(room, carrier.id, stanza)) return;
   if (isAnswer && answer(turn, carrier.id, stanza)) {
     if (stanza.type === 'error' && room.carrier === carrier.id) doubt(turn, room, stanza);
     return;

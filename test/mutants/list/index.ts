@@ -21,6 +21,7 @@ import { log } from './log.ts';
 import { logs } from './logs.ts';
 import { lost } from './lost.ts';
 import { messages } from './messages.ts';
+import { moderator } from './moderator.ts';
 import { nodes } from './nodes.ts';
 import { owners } from './owners.ts';
 import { parking } from './parking.ts';
@@ -83,6 +84,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   rejoin,
   owners,
   forgotten,
+  moderator,
 };
 
 export const mutants: readonly Mutant[] = Object.values(themes).flat();
