@@ -49,7 +49,7 @@ scenario(
 
 scenario(
   'L1',
-  'a presence error to the own nick that answers nothing ends the stay of its session, and only the last one that of the account',
+  'a presence error to the own nick that answers nothing ends the stay of its session, and the last one that of the account at once',
   async (scene) => {
     const { room } = scene;
     const witness = await watch(scene);
@@ -78,7 +78,6 @@ scenario(
     assert.ok(again.self.codes.includes(110));
     await witness.client.pick(`<presence from='${room}/al'/>`);
   },
-  { config: { leave: { grace: '0s' } } },
 );
 
 scenario.run();

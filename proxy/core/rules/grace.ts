@@ -1,7 +1,8 @@
 /**
  * The grace (L2): the last joined session has left of its own will, and the account stays for a while, so that others see nothing of a
  * client that doubts, leaves and joins again. There is none where nobody could see it and much would be different: a temporary room in
- * which the account is alone ends, and is made anew. Nor is it for a session that wants something else than was left.
+ * which the account is alone ends, and is made anew. Nor is it for a session that wants something else than was left, or has ended its stay by an
+ * error, as no client does that doubts.
  */
 import { type BareKey, resourceOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
@@ -26,6 +27,7 @@ function isAlone({ roster }: Occupancy): boolean {
 
 /** How long the account stays after the last joined session has left (ms). */
 export function graceOf({ state }: Turn, room: Occupancy): number {
+  if (room.farewell?.type === 'error') return 0;
   return room.isTemporary === true && isAlone(room) ? 0 : state.settings.graceMs;
 }
 

@@ -35,6 +35,14 @@ export const leaveShown: readonly Mutant[] = [
     kills: { 'leave-shown': ['L1 a presence error'] },
   },
   {
+    name: 'who ends its stay by an error is given a grace',
+    file: 'core/rules/grace.ts',
+    find: "  if (room.farewell?.type === 'error') return 0;\n",
+    put: '',
+    cells: 'prosody,borrowed,tcp',
+    kills: { 'leave-shown': ['L1 a presence error'] },
+  },
+  {
     name: "a room's own words of an invitation name the account stream",
     file: 'runtime/faces.ts',
     find: "      if (node.name === 'invite') renameInWords(stanza, edit, jid, shown);\n",
