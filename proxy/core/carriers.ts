@@ -131,13 +131,14 @@ export function releaseRoom(turn: Turn, id: CarrierId, room: Occupancy): void {
   room.departing.delete(id);
   out.clearTimer(departTimer(id, room));
   const carrier = state.carriers.get(id);
-  if (!occupies(carrier, room.key) || !carrier?.rooms.delete(room.key)) return;
+  if (!carrier?.rooms.has(room.key)) return;
+  if (occupies(carrier, room.key)) carrier.rooms.delete(room.key);
   freeIfDone(turn, carrier);
 }
 
 /** A retiring carrier without rooms is given back to the runtime; without a client it ends, and what was asked on it has no answer. */
 export function freeIfDone(turn: Turn, carrier: Carrier): void {
-  if (carrier.status !== 'retiring' || carrier.rooms.size > 0) return;
+  if (carrier.status !== 'retiring' || carrier.rooms.size > (carrier.overdue?.size ?? 0)) return;
   const session = carrier.session === undefined ? undefined : turn.state.sessions.get(carrier.session);
   if (sleepsAtServer(session)) {
     suspend(turn, carrier);

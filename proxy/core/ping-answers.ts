@@ -3,6 +3,7 @@ import { stanzaError } from '../xml/build.ts';
 import { readdress } from '../xml/edit.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
+import { refuseJoin } from './refused-join.ts';
 import type { Occupancy, SelfPing, Session, Turn } from './state.ts';
 
 /** The session is in the room (XEP-0410 section 3.2). */
@@ -41,10 +42,11 @@ function tellError(
 }
 
 /** What the room has refused, it has refused: its own words to each sender. */
-export function passRefusals({ state, out }: Turn, { refused }: SelfPing): void {
-  for (const { session: id, error } of refused) {
-    const jid = state.sessions.get(id)?.jid;
-    if (jid !== undefined) out.toSession(id, readdress(error, { to: jid }), error);
+export function passRefusals(turn: Turn, room: Occupancy, { refused }: SelfPing): void {
+  for (const { session: id, error, isJoin } of refused) {
+    const session = turn.state.sessions.get(id);
+    if (session && isJoin) refuseJoin(turn, room, session, error);
+    else if (session) turn.out.toSession(id, readdress(error, { to: session.jid }), error);
   }
 }
 
@@ -59,5 +61,5 @@ export function closePing(turn: Turn, room: Occupancy): void {
     const session = turn.state.sessions.get(id);
     if (session) tellError(turn, session, stanza, 'cancel', 'not-acceptable');
   }
-  passRefusals(turn, ping);
+  passRefusals(turn, room, ping);
 }

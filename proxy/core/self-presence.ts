@@ -166,3 +166,12 @@ function statuses(codes: Iterable<string>): string {
   for (const code of codes) text += `<status code='${code}'/>`;
   return text;
 }
+
+/** Status codes of an `unavailable` that was not asked for (XEP-0045 section 15.6). */
+export const REMOVAL_CODES: ReadonlySet<string> = new Set(['301', '307', '321', '322', '332', '333']);
+
+/** Whether it may only be the end of one of the account's streams: a plain `unavailable`, as after a leave. */
+export function isPlainEnd(stanza: Stanza): boolean {
+  if (stanza.root.child('x', NS.mucUser)?.child('destroy')) return false;
+  return !statusCodes(stanza).some((code) => REMOVAL_CODES.has(code));
+}

@@ -67,6 +67,10 @@ export interface Move extends Attempt {
   readonly isOvertaken: boolean;
   /** The nick that it asks for: the account's when it began. */
   readonly nick: string;
+  /** When that was, epoch ms. */
+  readonly at: number;
+  /** A status was on its way then, which its join does not hold. */
+  readonly isOutdated: boolean;
   /** Messages that came before it was complete. */
   readonly heard: Stanza[];
   /** The subject as it was known when it began. */
@@ -117,8 +121,17 @@ export interface SelfPing {
   readonly at: number;
   /** Sessions' own pings that its answer will answer. */
   readonly waiting: { readonly session: SessionId; readonly stanza: Stanza }[];
-  /** Messages that the room has refused, perhaps for not knowing the account, and how it did. */
-  readonly refused: { readonly session: SessionId; readonly stanza: Stanza; readonly error: Stanza }[];
+  readonly refused: Refused[];
+}
+
+/** A message or presence that the room has refused, perhaps for not knowing the account, and how it did. */
+export interface Refused {
+  readonly session: SessionId;
+  /** As the session sent it. */
+  readonly stanza: Stanza;
+  readonly error: Stanza;
+  /** It is a join under another nick. */
+  readonly isJoin?: true;
 }
 
 /** A stream that is leaving a room. */
@@ -131,6 +144,11 @@ export interface Departing {
   heardAt?: number;
   /** How often its leave was given more time for that; absent: never. */
   prolonged?: number;
+  /**
+   * It is out, and may have been let in again without wanting to be: what the room tells it says nothing of what was missed. So many of its presences
+   * the room may still take for that, or refuse. Absent: it is in.
+   */
+  readonly unasked?: number;
   /** Its answer was waited for long enough, and the next stream comes in; what is heard on it still is passed on; absent: not so. */
   isGivenUp?: boolean;
 }

@@ -174,6 +174,7 @@ test('a room that shows itself to who comes in, and where nobody is left whom th
     world.arrives(carrier, itself);
     forgetTold(world, a, b);
     world.room.others.clear();
+    world.room.forget();
     world.send(a, `<presence id='n1' to='${ROOM}/${nick}'><show>away</show></presence>`);
     world.arrives(carrier, itself);
     world.arrives(carrier, own(nick));

@@ -135,7 +135,7 @@ export class ModelRoom {
       return [
         {
           to: from,
-          xml: `<presence type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'>${error}</presence>`,
+          xml: `<presence type='error' from='${stanza.to}' to='${from}'${idOf(stanza)}>${error}</presence>`,
         },
       ];
     }
@@ -145,7 +145,7 @@ export class ModelRoom {
       return [
         {
           to: from,
-          xml: `<presence type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'>${error}</presence>`,
+          xml: `<presence type='error' from='${stanza.to}' to='${from}'${idOf(stanza)}>${error}</presence>`,
         },
       ];
     }
@@ -153,10 +153,25 @@ export class ModelRoom {
       // A new status (XEP-0045 section 7.7).
       return [...this.inside.keys()].map((to) => ({ to, xml: this.#self(to, nick, '', stanza.id ?? '') }));
     }
+    const earlier = this.inside.get(from);
     if (this.inside.size === 0) this.witnessed += '+';
     const isIn = this.inside.has(from);
     this.inside.set(from, nick);
+    if (earlier !== undefined && !stanza.root.child('x', NS.muc)) return this.#renamed(from, earlier, nick, stanza);
     return this.#answer(from, nick, stanza, isIn);
+  }
+
+  /** A new nick (XEP-0045 section 7.6). Of several streams one is renamed, and the old nick stays with the others. */
+  #renamed(from: string, earlier: string, nick: string, { id = '' }: Stanza): Told[] {
+    const isSplit = [...this.inside.values()].includes(earlier);
+    const own = { to: from, xml: this.#self(from, nick, '', id) };
+    const shown = [...this.inside.keys()]
+      .filter((to) => to !== from)
+      .map((to) => ({ to, xml: this.#other(to, nick, '') }));
+    // COMPAT: ejabberd renames one of several without a 303.
+    if (isSplit && this.#options.knowsOld) return [own, ...shown];
+    const end = this.#self(from, earlier, 'unavailable', '', '303').replace('<item ', `<item nick='${nick}' `);
+    return [{ to: from, xml: end }, own, ...shown];
   }
 
   #answer(from: string, nick: string, stanza: Stanza, isIn: boolean): Told[] {
@@ -190,7 +205,7 @@ export class ModelRoom {
       return [
         {
           to: from,
-          xml: `<message type='error' from='${stanza.to}' to='${from}' id='${stanza.id}'><error type='modify'><not-acceptable xmlns='${NS.stanzaErrors}'/></error></message>`,
+          xml: `<message type='error' from='${stanza.to}' to='${from}'${idOf(stanza)}><error type='modify'><not-acceptable xmlns='${NS.stanzaErrors}'/></error></message>`,
         },
       ];
     }
@@ -213,4 +228,8 @@ export class ModelRoom {
     if (!this.inside.delete(from)) return;
     if (this.inside.size === 0) this.witnessed += '-';
   }
+}
+
+function idOf({ id }: Stanza): string {
+  return id === undefined ? '' : ` id='${id}'`;
 }

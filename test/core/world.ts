@@ -47,6 +47,8 @@ export interface Believes {
   readonly jid: string;
   readonly carrier: CarrierId;
   place: 'out' | 'asking' | 'in';
+  /** It asks from within: whoever is refused stays. */
+  isWithin: boolean;
   /** Bodies of messages heard since the last join, the replayed ones included. */
   heard: string[];
   /** Errors to joins. */
@@ -63,8 +65,13 @@ export interface Believes {
   readonly told: Stanza[];
 }
 
+/** What makes an account of nothing. */
+const BEGINS: ReadonlySet<Input['kind']> = new Set(['session-bound', 'sessions-missed', 'late-letter', 'arrive']);
+
 export class World {
-  readonly state: AccountState;
+  /** Begun anew with the first session behind the end of the last one. */
+  state: AccountState;
+  readonly #begin: () => AccountState;
   readonly room: ModelRoom;
   readonly other: ModelRoom;
   readonly sessions = new Map<SessionId, Believes>();
@@ -105,7 +112,14 @@ export class World {
     const isShared = options.isShared ?? true;
     this.room = new ModelRoom({ room: ROOM, isShared, ...options.room });
     this.other = new ModelRoom({ room: OTHER, isShared });
-    this.state = createAccountState(BARE, options.prefix ?? 'm-', { ...settings, ...options.settings }, new Services());
+    const services = new Services();
+    let lives = 0;
+    this.#begin = () => {
+      const prefix = `${options.prefix ?? 'm-'}${lives === 0 ? '' : `${lives}-`}`;
+      lives += 1;
+      return createAccountState(BARE, prefix, { ...settings, ...options.settings }, services);
+    };
+    this.state = this.#begin();
   }
 
   /** A client binds; `device`: what it is known by when it comes back; `asked`: the resource that it wants. */
@@ -114,11 +128,11 @@ export class World {
     const id = `s${this.#serial}` as SessionId;
     const carrier = `c${this.#serial}` as CarrierId;
     const jid = `${BARE}/r${this.#serial}`;
-    this.isIdle = false;
     this.sessions.set(id, {
       jid,
       carrier,
       place: 'out',
+      isWithin: false,
       heard: [],
       errors: 0,
       asked: [],
@@ -136,6 +150,7 @@ export class World {
   join(session: SessionId, nick = 'alice', history = ''): void {
     const client = this.client(session);
     client.place = 'asking';
+    client.isWithin = false;
     client.heard = [];
     this.#serial += 1;
     this.send(
@@ -182,6 +197,7 @@ export class World {
     const client = this.client(session);
     if (client.place !== 'in') return;
     client.place = 'asking';
+    client.isWithin = true;
     this.#serial += 1;
     const muc = `<x xmlns='${NS.muc}'><history maxstanzas='0'/></x>`;
     this.send(session, `<presence id='k${this.#serial}' to='${ROOM}/${nick}'>${muc}</presence>`);
@@ -384,6 +400,12 @@ export class World {
 
   input(input: Input): void {
     this.now += 1;
+    if (this.isIdle) {
+      // Nobody hears of what comes on streams, or late, behind the end.
+      if (!BEGINS.has(input.kind)) return;
+      this.state = this.#begin();
+      this.isIdle = false;
+    }
     for (const effect of step(this.state, input, this.now)) this.#apply(effect);
   }
 
@@ -465,12 +487,14 @@ export class World {
     const client = this.sessions.get(id);
     if (!client) return;
     client.told.push(stanza);
+    // Nobody hears the room for who has left it.
+    if (client.place === 'out' && stanza.type === 'error') client.givenUp.add(stanza.id ?? '');
     if (stanza.name === 'message' && stanza.id !== undefined) client.spoken.delete(stanza.id);
     const isSelf = stanza.root.child('x', NS.mucUser)?.children.some((one) => one.attr('code') === '110') === true;
     if (stanza.name === 'presence' && stanza.type === 'error') {
       client.errors += 1;
       // An error to a nick change or a status puts nobody out.
-      if (client.place === 'asking') client.place = 'out';
+      if (client.place === 'asking') client.place = client.isWithin ? 'in' : 'out';
     } else if (stanza.name === 'presence' && isSelf) {
       client.place = stanza.type === 'unavailable' ? 'out' : 'in';
       // The answer to a join that asks for history: who joins twice in a row may be given it twice.

@@ -97,7 +97,7 @@ function isRepeated(room: Occupancy, stanza: Stanza): boolean {
 /** Undefined: the loss cannot be healed in time. What the room goes on to say is part of the answer to the join. */
 function joinInFull(turn: Turn, room: Occupancy, carrier: Carrier, nick: string, presence: Stanza): Move | undefined {
   const { shown = [], held } = room.meanwhile ?? {};
-  if (!losePlace(turn, room, carrier.id)) return undefined;
+  if (!losePlace(turn, room, carrier.id, true)) return undefined;
   room.retryAt = undefined;
   turn.out.clearTimer(`retry ${room.key}`);
   // Any other stream would leave this one behind in the room.

@@ -6,12 +6,14 @@ import { resourceOf } from '../../xml/address.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { keyOfNick, refuseQueued } from '../occupancy.ts';
-import type { CarrierId, Occupancy, QueuedStanza, SessionId, Turn, WaitingJoin } from '../state.ts';
+import type { CarrierId, Occupancy, QueuedStanza, Session, SessionId, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { doubtOf } from './doubt.ts';
 import { isWord } from './forsaken.ts';
 import { noteSent } from './groupchat.ts';
+import { request } from './iq.ts';
 import { leaveByPolicy } from './leave.ts';
+import { notePending } from './nick.ts';
 import { sessionStanza } from './session-stanza.ts';
 import { sendAgain } from './stranded.ts';
 
@@ -31,12 +33,13 @@ type Flushed = QueuedStanza & { readonly isForsaken?: boolean };
 
 function flush(turn: Turn, room: Occupancy, queued: Flushed, isWhole: boolean | undefined): void {
   const { session, stanza, isAgain, isUnsure, isForsaken } = queued;
-  const sender = isForsaken ? undefined : turn.state.sessions.get(session);
+  const sender = turn.state.sessions.get(session);
   const doubt = isUnsure ? doubtOf(turn, room, stanza, isWhole) : 'unsent';
   if (doubt === 'unknown' && isForsaken) turn.out.drop('no-session');
   else if (doubt === 'unknown') refuseQueued(turn, room, [queued]);
   else if (doubt === 'sent') return;
-  else if (!sender) sayFor(turn, room, session, stanza);
+  else if (isForsaken && sender && stanza.name === 'iq') askFor(turn, room, sender, queued);
+  else if (isForsaken || !sender) sayFor(turn, room, session, stanza);
   else if (isAgain) sendAgain(turn, room, sender, stanza);
   else sessionStanza(turn, sender, stanza);
 }
@@ -56,14 +59,22 @@ function sayFor(turn: Turn, room: Occupancy, session: SessionId, stanza: Stanza)
   }
 }
 
+/** Who has left in mid-join is still there, and is owed an answer (RFC 6120 section 8.2.3). */
+function askFor(turn: Turn, room: Occupancy, sender: Session, queued: QueuedStanza): void {
+  const isOver = room.carrier === undefined || room.phase !== 'joined';
+  if (isOver) refuseQueued(turn, room, [queued]);
+  else if (isWord(queued.stanza)) request(turn, room, sender, queued.stanza);
+}
+
 function sendFor(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
   const { out, state } = turn;
   if (stanza.name !== 'iq') {
     const nick = resourceOf(stanza.to ?? '');
     // The presence of siblings that are there goes before the last one of somebody who has gone.
     const isStatus = stanza.name === 'presence' && (nick === '' || keyOfNick(nick) === keyOfNick(room.nick));
-    if (!isStatus || room.members.size === 0)
-      out.toCarrier(carrier, readdress(stanza, { from: null }), undefined, stanza);
+    if (isStatus && room.members.size > 0) return;
+    if (stanza.name === 'presence') notePending(room, undefined, nick === '' ? room.nick : nick, stanza);
+    out.toCarrier(carrier, readdress(stanza, { from: null }), undefined, stanza);
     return;
   }
   const edit = new Edit(stanza);

@@ -165,7 +165,8 @@ function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {
   else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true, isOvertaken: true };
   room.refused.delete(id);
   const wasDeparting = room.departing.delete(id);
-  if (room.carrier === undefined || room.departing.size === 0) catchUp(turn, room, wasDeparting);
+  if (room.carrier === undefined || room.departing.size === 0)
+    catchUp(turn, room, wasDeparting || room.departing.size > 0);
   if (wasDeparting) leaveRest(turn, room);
   if (wasDeparting && room.phase === 'leaving' && room.departing.size === 0) left(turn, room);
 }

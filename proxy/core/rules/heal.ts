@@ -10,6 +10,7 @@ import { chance } from '../jitter.ts';
 import { serviceOf } from '../occupancy.ts';
 import { statusCodes } from '../self-presence.ts';
 import type { CarrierId, Occupancy, Turn } from '../state.ts';
+import { leaveAgain, mayComeIn } from './leave.ts';
 import { catchUp } from './missed.ts';
 import { removedForGood } from './removal.ts';
 import { strandUnseen } from './stranded.ts';
@@ -53,9 +54,10 @@ export function isStable({ backAt }: Occupancy, now: number): boolean {
 }
 
 /**
- * The room has the account no more, and the stream that carried it goes on. False: that cannot be healed in time and is to be told.
+ * The room has the account no more, and the stream that carried it goes on. `isIn`: but it has let the stream in again. False: that cannot be
+ * healed in time and is to be told.
  */
-export function losePlace(turn: Turn, room: Occupancy, id: CarrierId): boolean {
+export function losePlace(turn: Turn, room: Occupancy, id: CarrierId, isIn = false): boolean {
   const { state, now } = turn;
   const { healMs } = state.settings;
   const isLate = room.lostAt !== undefined && !isStable(room, now) && now >= room.lostAt + healMs;
@@ -64,11 +66,12 @@ export function losePlace(turn: Turn, room: Occupancy, id: CarrierId): boolean {
   room.carrier = undefined;
   if (room.move) room.move = { ...room.move, from: undefined, isBlind: true };
   else comeBackLater(turn, room);
+  if (!isIn && mayComeIn(room, id)) leaveAgain(turn, room, id);
   // They are asked for again, as if their stream had been lost with them.
   for (const pending of room.presences) if (pending.carrier === id) pending.carrier = NOWHERE;
   catchUp(turn, room, true);
   strandUnseen(turn, room, id);
-  if (state.carriers.get(id)?.status === 'retiring') releaseRoom(turn, id, room);
+  if (state.carriers.get(id)?.status === 'retiring' && !room.departing.has(id)) releaseRoom(turn, id, room);
   return true;
 }
 

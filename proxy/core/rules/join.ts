@@ -70,12 +70,20 @@ export function admit(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   out.clearTimer(`grace ${room.key}`);
   out.push({ kind: 'joined', result: 'local' });
   enter(turn, room, session, stanza, asked);
+  dropStatuses(room, session);
   const cursor = takeCursor(session, room);
   replay(turn, room, session, { join: stanza, asked, isCreator: false, notices: [], liveFrom: undefined, cursor });
   showIfMore(turn, room);
   if (state.settings.nickPolicy === 'follow' && keyOfNick(asked) !== keyOfNick(room.nick)) {
     requestRename(turn, room, session, asked);
   }
+}
+
+/** What it has said of its availability before the join, and that still waits for a carrier, is outdated. */
+function dropStatuses(room: Occupancy, { id }: Session): void {
+  const isStatus = ({ name, type, to = '' }: Stanza): boolean =>
+    name === 'presence' && type === undefined && ['', keyOfNick(room.nick)].includes(keyOfNick(resourceOf(to)));
+  room.queue = room.queue.filter(({ session, stanza }) => session !== id || !isStatus(stanza));
 }
 
 /** Makes the session a member of the occupancy. */

@@ -201,6 +201,21 @@ export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farew
   awaitLeave(turn, room, carrier);
 }
 
+/**
+ * Whether the stream, which is out of the room, has sent it a presence that has not been answered: services that know groupchat 1.0 take one that
+ * crosses the end of the place for a join (XEP-0045 section 7.2.1).
+ */
+export function mayComeIn({ presences }: Occupancy, carrier: CarrierId): boolean {
+  return presences.some((pending) => pending.carrier === carrier);
+}
+
+/** That is taken back at once. What the room shows the stream meanwhile is none of the account's; others refuse the presence, which ends it too. */
+export function leaveAgain(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+  const unasked = room.presences.filter((pending) => pending.carrier === carrier).length;
+  sendLeave(turn, room, carrier);
+  room.departing.set(carrier, { sent: true, unasked });
+}
+
 /** Gives the room time to confirm the leave of this stream. */
 export function awaitLeave(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   turn.out.setTimer(departTimer(carrier, room), LEAVE_TIMEOUT_MS);

@@ -43,7 +43,7 @@ import { joinsAnew } from './overdue.ts';
 import { messageError } from './private-message.ts';
 import { giveUpPlace, isRemoval, removal } from './removal.ts';
 import { provedIn, sayAgain } from './self-ping.ts';
-import { presenceContent, showMostActive } from './shown.ts';
+import { noteOutdated, presenceContent, showMostActive } from './shown.ts';
 import { settleStranded } from './stranded.ts';
 
 /** Hand-overs under way at a time: services limit the rooms of an account, and both places count meanwhile. */
@@ -202,6 +202,8 @@ export function startMove(
     isBlind: from === undefined || from.status === 'hibernating',
     isOvertaken: false,
     nick: guise.nick,
+    at: turn.now,
+    isOutdated: room.presences.some(({ nick }) => keyOfNick(nick) === keyOfNick(guise.nick)),
     joinId: freshId(state),
     fenceId: freshId(state),
     isFenceSpent: false,
@@ -300,6 +302,8 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
 
 /** The account has been removed just after it had come in by this stream. */
 function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  // The old stream may not have heard it.
+  passTold(turn, room, move.carrier, move.heard, move.subject);
   if (isRemoval(room, stanza) && !isTechnical(stanza)) {
     room.move = undefined;
     removal(turn, room, stanza);
@@ -347,6 +351,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
   room.isReplaced = false;
   askAgain(turn, room);
+  if (move.from !== undefined) noteOutdated(room, move);
   if (move.isBlind && !move.isOvertaken) settleStranded(turn, room);
   bringUpToDate(turn, room);
   flushQueue(turn, room, isWhole);
@@ -398,6 +403,16 @@ export function moveTimeout(turn: Turn, room: Occupancy): void {
     if (turn.state.carriers.has(move.carrier)) sendLeave(turn, room, move.carrier);
     moveRefused(turn, room, move, undefined);
   }
+}
+
+/**
+ * The stream that was to carry the room must be free of it again. What the room has told it of what was missed comes before what that stream may
+ * still hear.
+ */
+export function takeMoveBack(turn: Turn, room: Occupancy, { carrier, heard, subject }: Move): void {
+  sendLeave(turn, room, carrier);
+  room.move = undefined;
+  passTold(turn, room, carrier, heard, subject);
 }
 
 /** What has refused the account's other streams may take them by now. */

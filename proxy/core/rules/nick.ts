@@ -2,11 +2,11 @@
  * Nick changes (L7, XEP-0045 section 7.6): one session renames the account, all joined sessions see it, a refusal is for the asker alone.
  */
 
-import { Edit, readdress } from '../../xml/edit.ts';
-import { NS } from '../../xml/names.ts';
+import { readdress } from '../../xml/edit.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { detach, keyOfNick } from '../occupancy.ts';
+import { refuseJoin } from '../refused-join.ts';
 import type { CarrierId, Occupancy, SentJoin, SentPresence, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { throughCarrier } from './outbound.ts';
@@ -53,16 +53,15 @@ export function notePending(
 }
 
 /**
- * Another stream carries the room now: a nick change that the last one left unanswered is asked for again, and, where that
- * stream was lost, the last status too. The answer is the asker's, as to the first try.
+ * Another stream carries the room now: a nick change that the last one left unanswered is asked for again, and the last status too, which ends
+ * with the last stream. The answer is the asker's, as to the first try.
  */
 export function askAgain(turn: Turn, room: Occupancy): void {
   const { carrier } = room;
   if (carrier === undefined) return;
   const isRename = ({ nick }: SentPresence): boolean => keyOfNick(nick) !== keyOfNick(room.nick);
-  const isLost = (one: SentPresence): boolean => !turn.state.carriers.has(one.carrier);
   const left = room.presences.filter((one) => one.carrier !== carrier);
-  const lastStatus = left.filter((one) => !isRename(one) && isLost(one)).at(-1);
+  const lastStatus = left.filter((one) => !isRename(one)).at(-1);
   room.presences = room.presences.filter(
     (one) => one.carrier === carrier || isRename(one) || one === lastStatus || one.join !== undefined,
   );
@@ -91,16 +90,6 @@ export function presenceRefused(turn: Turn, room: Occupancy, stanza: Stanza): vo
   }
   if (pending?.join) refuseJoin(turn, room, session, stanza);
   else turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
-}
-
-/** The session has asked for the nick by a join, and stays what it was (XEP-0045 section 7.2.8: the `muc` child). */
-function refuseJoin({ out }: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
-  const { root } = stanza;
-  const edit = new Edit(stanza).setAttr(root, 'to', session.jid);
-  if (!root.child('x', NS.muc)) edit.append(root, `<x xmlns='${NS.muc}'/>`);
-  out.toSession(session.id, edit.toBuffer(), stanza);
-  // The session's node waits for its join to be answered.
-  out.push({ kind: 'store-join', room: room.key, session: session.id });
 }
 
 /** The room has shown the presence that was asked for, with this nick: that is returned, with what was asked for before. */

@@ -5,17 +5,20 @@
 import type { BareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { isSelf } from '../occupancy.ts';
-import { statusCodes } from '../self-presence.ts';
+import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { type Carrier, type CarrierId, isOwnId, type Occupancy, type Turn } from '../state.ts';
 
 /** How long what the room says is kept from the client (ms): longer than servers try to reach one another. */
 const OVERDUE_MS = 300_000;
 
-/** The room has not confirmed in time that the stream has left. A stream without a client has nobody to mislead, and must be free to go. */
+/**
+ * The room has not confirmed in time that the stream has left. A stream without a client has nobody to mislead; that of a client which becomes
+ * unavailable has, and goes free all the same.
+ */
 export function noteOverdue({ state, out }: Turn, room: Occupancy, id: CarrierId): void {
   const carrier = state.carriers.get(id);
   const hasClient = carrier?.session !== undefined && state.sessions.has(carrier.session);
-  if (!hasClient || carrier.status !== 'ready' || !carrier.rooms.has(room.key)) return;
+  if (!hasClient || carrier.status === 'hibernating' || !carrier.rooms.has(room.key)) return;
   carrier.overdue ??= new Set();
   carrier.overdue.add(room.key);
   out.setTimer(timerOf(id, room.key), OVERDUE_MS);
@@ -29,7 +32,9 @@ export function belated(turn: Turn, carrier: Carrier, key: BareKey, stanza: Stan
   if (!(isOccupants || isRefused) || !carrier.overdue?.has(key)) return false;
   turn.out.drop('left-room');
   const nick = turn.state.rooms.get(key)?.nick ?? '';
-  const isEnd = type === 'unavailable' && isSelf(stanza, nick) && !statusCodes(stanza).includes('303');
+  // A removal that has crossed the leave may be followed by what the room takes for a join (leave.ts `mayComeIn`), and by its end.
+  const isEnd =
+    type === 'unavailable' && isSelf(stanza, nick) && !statusCodes(stanza).includes('303') && isPlainEnd(stanza);
   if (isEnd || isRefused) endOverdue(turn, carrier, key);
   return true;
 }

@@ -9,12 +9,10 @@ import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, releaseRoom } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
 import { dismissSessions, ownOccupantId } from '../occupancy.ts';
-import { NO_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
+import { NO_CODES, REMOVAL_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { tellFromLog } from './lag.ts';
-import { awaitEnd, leaveRoom, retreat } from './leave.ts';
-
-const REMOVAL_CODES: ReadonlySet<string> = new Set(['301', '307', '321', '322', '332', '333']);
+import { awaitEnd, leaveAgain, leaveRoom, mayComeIn, retreat } from './leave.ts';
 
 /** Whether an `unavailable` of the account's nick says that the occupant is out, and not that one of several streams is. */
 export function isRemoval(room: Occupancy, stanza: Stanza): boolean {
@@ -27,21 +25,16 @@ export function isRemoval(room: Occupancy, stanza: Stanza): boolean {
   return !room.marksSelf;
 }
 
-/** Whether it may only be the end of one of the account's streams: a plain `unavailable`, as after a leave. */
-export function isPlainEnd(stanza: Stanza): boolean {
-  if (stanza.root.child('x', NS.mucUser)?.child('destroy')) return false;
-  return !statusCodes(stanza).some((code) => REMOVAL_CODES.has(code));
-}
-
 export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
-  const { move } = room;
+  const { carrier: own, move } = room;
   tellRemoval(turn, room, stanza);
+  if (own !== undefined && mayComeIn(room, own)) leaveAgain(turn, room, own);
   if (move && turn.state.carriers.has(move.carrier)) {
     // The join of the hand-over may reach the room behind the removal, and bring the account in again.
     dismissSessions(turn, room);
     retreat(turn, room, move.carrier);
   } else if (room.departing.size > 0) {
-    // So may one that has been taken back already: what the room answers is heard to its end.
+    // So may one that has been taken back already, or a presence: what the room answers is heard to its end.
     dismissSessions(turn, room);
     awaitEnd(turn, room);
   } else {

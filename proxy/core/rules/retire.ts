@@ -4,26 +4,26 @@ import { endOccupancy } from '../end.ts';
 import { forgetOccupancy } from '../occupancy.ts';
 import type { Carrier, CarrierId, Turn } from '../state.ts';
 import { sendLeave } from './leave.ts';
-import { reconcile } from './move.ts';
+import { reconcile, takeMoveBack } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
 
 /** The stream must be freed of its rooms; it is free at once when it has none. */
 export function retire(turn: Turn, carrier: Carrier): void {
   const { state, out } = turn;
   carrier.status = 'retiring';
-  endAllOverdue(turn, carrier);
   const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);
+  if (isClientGone) endAllOverdue(turn, carrier);
   if (isClientGone && !isReplaceable(state, carrier.id)) abandonRooms(turn, carrier.id, carrier.rooms);
   if (carrier.rooms.size > 0 && isClientGone) out.push({ kind: 'hold-carrier', carrier: carrier.id });
   for (const key of [...carrier.rooms]) {
+    if (carrier.overdue?.has(key)) continue;
     const room = state.rooms.get(key);
     if (!room || room.phase === 'ended') carrier.rooms.delete(key);
     else if (room.attempt?.carrier === carrier.id) {
       // What came behind a join that nobody waits for any more is said before the stream is given up.
       if (!room.waiting.some(({ isForsaken }) => isForsaken)) restartJoin(turn, carrier, key);
     } else if (room.move?.carrier === carrier.id) {
-      sendLeave(turn, room, carrier.id);
-      room.move = undefined;
+      takeMoveBack(turn, room, room.move);
     } else if (room.phase === 'joined' && room.carrier === undefined && !room.departing.has(carrier.id)) {
       // It has lost its place there.
       carrier.rooms.delete(key);

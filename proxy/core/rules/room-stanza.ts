@@ -5,7 +5,7 @@ import { bareKey, resourceOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { isSelf } from '../occupancy.ts';
-import { statusCodes } from '../self-presence.ts';
+import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { Attempt, Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
@@ -13,7 +13,7 @@ import { groupchat, noteReflected } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
-import { departed, sendLeave } from './leave.ts';
+import { departed, leaveAgain, mayComeIn } from './leave.ts';
 import { hear, passMissed } from './missed.ts';
 import { listAnswered } from './moderator.ts';
 import { moving } from './move.ts';
@@ -100,8 +100,7 @@ function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Sta
 function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const { out } = turn;
   if (stanza.name === 'presence') {
-    const isOver = stanza.type === 'unavailable' && isSelf(stanza, room.nick) && !statusCodes(stanza).includes('303');
-    const isEnd = isOver || stanza.type === 'error';
+    const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
     if (isEnd) departed(turn, room, carrier.id);
     else out.drop('overlap');
   } else if (stanza.name === 'message') {
@@ -119,11 +118,31 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   }
 }
 
+/** The room does not know the stream, or will not have it. */
+function isRefused({ departing }: Occupancy, { id }: Carrier, { type }: Stanza): boolean {
+  if (type !== 'error') return false;
+  const { unasked = 0 } = departing.get(id) ?? {};
+  if (unasked <= 1) return true;
+  departing.set(id, { sent: true, unasked: unasked - 1 });
+  return false;
+}
+
+/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join. */
+function isEndOfStay(room: Occupancy, carrier: Carrier, stanza: Stanza): boolean {
+  if (stanza.type !== 'unavailable' || !isSelf(stanza, room.nick) || statusCodes(stanza).includes('303')) return false;
+  return isPlainEnd(stanza) || !mayComeIn(room, carrier.id);
+}
+
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const departing = room.departing.get(carrier.id);
   if (departing && room.carrier === undefined) departing.heardAt = turn.now;
+  if (departing?.unasked !== undefined) {
+    // The rejoin is told of it. It has arrived, though, if it is the account's own.
+    noteReflected(room, stanza);
+    turn.out.drop('left-room');
+  }
   // What the room repeats is known as far as the log goes.
-  if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier.id, stanza);
+  else if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier.id, stanza);
   else if (room.overlap) groupchat(turn, room, carrier.id, stanza);
   else if (room.carrier === undefined || departing?.isGivenUp) passMissed(turn, room, carrier.id, stanza);
   else turn.out.drop('overlap');
@@ -135,7 +154,7 @@ function outside(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza):
     if (!sayAgain(turn, room, stanza)) messageError(turn, room, carrier.id, stanza);
   } else if (isNoise(stanza)) {
     turn.out.drop('left-room');
-    if (isInside(stanza)) sendLeave(turn, room, carrier.id);
+    if (isInside(stanza)) leaveAgain(turn, room, carrier.id);
   } else stray(turn, carrier.id, stanza, 'left-room');
 }
 
@@ -157,7 +176,7 @@ function aftermath(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
     return;
   }
   turn.out.drop('left-room');
-  if (isInside(stanza)) sendLeave(turn, room, carrier.id);
+  if (isInside(stanza)) leaveAgain(turn, room, carrier.id);
 }
 
 /** The stream is an occupant, as far as the room says. */

@@ -9,7 +9,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { chance } from '../jitter.ts';
 import { detach, keyOfNick, serviceOf } from '../occupancy.ts';
 import { answerIn, passRefusals, tellIn, tellUnknown } from '../ping-answers.ts';
-import type { AccountState, Carrier, CarrierId, Occupancy, SelfPing, Session, Turn } from '../state.ts';
+import type { AccountState, Carrier, CarrierId, Occupancy, Refused, SelfPing, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { isAnsweredBy, takeSent } from './groupchat.ts';
 import { losePlace } from './heal.ts';
@@ -129,8 +129,13 @@ export function doubtPresence(turn: Turn, room: Occupancy, stanza: Stanza): bool
   if (!ping || ping.refused.length >= MOST_WAITING) return false;
   const pending = takeRefused(room, stanza);
   // One of the proxy's own is made anew when the account is back.
-  if (pending?.session !== undefined)
-    ping.refused.push({ session: pending.session, stanza: pending.stanza, error: detach(stanza) });
+  if (pending?.session !== undefined) {
+    const { session, join } = pending;
+    const error = detach(stanza);
+    ping.refused.push(
+      join ? { session, stanza: join.stanza, error, isJoin: true } : { session, stanza: pending.stanza, error },
+    );
+  }
   return true;
 }
 
@@ -208,16 +213,16 @@ function forgetPings({ state }: Turn, room: Occupancy): void {
 function settle(turn: Turn, room: Occupancy, ping: SelfPing, verdict: Verdict): void {
   if (room.phase !== 'joined') {
     tellIn(turn, room, ping);
-    passRefusals(turn, ping);
+    passRefusals(turn, room, ping);
   } else if (verdict === 'in') {
     room.heardAt = turn.now;
     room.unsure = undefined;
     tellIn(turn, room, ping);
-    passRefusals(turn, ping);
+    passRefusals(turn, room, ping);
   } else if (verdict === 'out') outside(turn, room, ping);
   else {
     tellUnknown(turn, ping);
-    passRefusals(turn, ping);
+    passRefusals(turn, room, ping);
     unsure(turn, room);
   }
 }
@@ -237,9 +242,17 @@ function outside(turn: Turn, room: Occupancy, ping: SelfPing): void {
 /** What sessions have asked and said goes to the room when the account is back. */
 function again(turn: Turn, room: Occupancy, { waiting, refused }: SelfPing): void {
   if (refused.some(({ stanza }) => stanza.name === 'presence')) room.shown = shownBefore(room);
-  const said = refused.map(({ session, stanza }) => ({ session, stanza, isAgain: stanza.name === 'message' }));
+  const meant = refused.filter((one) => one.stanza.name !== 'presence' || isMeant(room, one));
+  const said = meant.map(({ session, stanza }) => ({ session, stanza, isAgain: stanza.name === 'message' }));
   room.queue.unshift(...said, ...waiting);
   if (room.queue.length > 0) bePatient(turn, room);
+}
+
+/** A presence whose sender has not left meanwhile, nor said otherwise of its availability. */
+function isMeant({ members, nick }: Occupancy, { session, stanza, isJoin }: Refused): boolean {
+  const member = members.get(session);
+  const isStatus = !isJoin && ['', keyOfNick(nick)].includes(keyOfNick(resourceOf(stanza.to ?? '')));
+  return member !== undefined && !(isStatus && !member.presentation.stanza.bytes.equals(stanza.bytes));
 }
 
 /** The service is away, or silent: it is asked again, for as long as a lost place may take to be healed. */
@@ -271,7 +284,7 @@ export function provedIn(turn: Turn, room: Occupancy, isRejoin: boolean): void {
   if (isRejoin) again(turn, room, ping);
   else {
     tellIn(turn, room, ping);
-    passRefusals(turn, ping);
+    passRefusals(turn, room, ping);
   }
 }
 

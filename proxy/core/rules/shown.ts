@@ -10,7 +10,7 @@ import { escapeXml } from '../../xml/text.ts';
 import { availability, mostActive } from '../carriers.ts';
 import { languageIn } from '../language.ts';
 import { keyOfNick } from '../occupancy.ts';
-import type { Occupancy, Shown, Turn } from '../state.ts';
+import type { Move, Occupancy, Shown, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { notePending } from './nick.ts';
 
@@ -82,6 +82,12 @@ function asWord(node: Node): string {
   const said = node.attributes.filter(({ name }) => name !== 'xmlns' && !name.startsWith('xmlns:'));
   const attributes = said.map(({ name, value }) => JSON.stringify([name, value])).sort();
   return JSON.stringify([node.ns, node.name, attributes, node.text(), node.children.map(asWord)]);
+}
+
+/** What was said of the account on the old stream of a hand-over since the new one's join ends with the old one: it is said again. */
+export function noteOutdated(room: Occupancy, { at, isOutdated, nick }: Move): void {
+  const isAgain = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
+  if (!isAgain && (isOutdated || (room.shown?.at ?? 0) >= at)) room.shown = shownBefore(room);
 }
 
 /** Who the most active session is may have changed, or the room has a carrier again. */

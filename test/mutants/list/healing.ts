@@ -89,8 +89,8 @@ export const healing: readonly Mutant[] = [
   {
     name: 'a message that was refused while the account was in is not answered',
     file: 'core/ping-answers.ts',
-    find: '    if (jid !== undefined) out.toSession(id, readdress(error, { to: jid }), error);\n',
-    put: '    if (jid === undefined) out.toSession(id, readdress(error, { to: jid }), error);\n',
+    find: 'else if (session) turn.out.toSession(id, readdress',
+    put: 'else if (session && isJoin) turn.out.toSession(id, readdress',
     cells: 'borrowed,tcp',
     kills: { 'healing-steps': ['L8 a message that is refused'] },
   },

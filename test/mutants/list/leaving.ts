@@ -76,7 +76,7 @@ export const leaving: readonly Mutant[] = [
   {
     name: 'the stream of a client that has gone is ended before its rooms are handed over',
     file: 'core/carriers.ts',
-    find: "  if (carrier.status !== 'retiring' || carrier.rooms.size > 0) return;\n",
+    find: "  if (carrier.status !== 'retiring' || carrier.rooms.size > (carrier.overdue?.size ?? 0)) return;\n",
     put: "  if (carrier.status !== 'retiring') return;\n",
     kills: {
       'leave-gone': ['L3 when the stream of a device', 'L3 a sibling that has not joined'],
