@@ -220,6 +220,8 @@ test('L5 a room that does not let the account back at once is asked again', asyn
 test('L5 a room that does not let the account back at all: the sessions are told, and may join anew', async (context) => {
   const { phone, desk } = await twoJoined(context);
   phone.peer.drop();
+  // A service that is being started may say so once.
+  await refuse(desk.peer, 'auth', 'forbidden');
   await refuse(desk.peer, 'auth', 'forbidden');
   await desk.client.expect(
     `<presence type='unavailable' from='${address}' to='${desk.client.jid}'><x xmlns='${ns.mucUser}'><status code='110'/><status code='333'/></x></presence>`,
