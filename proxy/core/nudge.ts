@@ -18,6 +18,15 @@ const MOST = 200;
 /** Of a text (UTF-16 units). */
 const MOST_TEXT = 500;
 
+/** What a session that hibernates has been told of by nudges. */
+export interface Push {
+  /** Text of the last message that it has not been told of. */
+  owed: string | undefined;
+  /** Nudges since it went to sleep, and when the last one was sent (epoch ms). */
+  count: number;
+  at: number;
+}
+
 /** The server has begun or ended to push for this session. */
 export function notePush(turn: Turn, session: Session, enabled: boolean): void {
   if (!enabled) forgetNudges(turn, session);

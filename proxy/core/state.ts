@@ -10,6 +10,7 @@ import { type BookmarkSettings, type BookmarkState, createBookmarkState } from '
 import type { Effects } from './effects.ts';
 import type { Languages } from './language.ts';
 import type { LogEntry } from './log-entry.ts';
+import type { Push } from './nudge.ts';
 import type { Overlap } from './overlap.ts';
 import type { KeptPrivate, Traveller } from './private.ts';
 import type { RoomSet } from './room-set.ts';
@@ -19,6 +20,7 @@ import type {
   Ahead,
   Departing,
   EntryAttempt,
+  HeldStanza,
   Meanwhile,
   Move,
   Occupant,
@@ -127,22 +129,6 @@ export interface Session {
   isTakenOver?: boolean;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
-}
-
-/** A stanza that waits for the end of an earlier session; see the input `session-stanza`. */
-export interface HeldStanza {
-  readonly stanza: Stanza;
-  readonly isUnsure?: boolean | undefined;
-  readonly isAskedAgain?: boolean | undefined;
-}
-
-/** What a session that hibernates has been told of by nudges (nudge.ts). */
-export interface Push {
-  /** Text of the last message that it has not been told of. */
-  owed: string | undefined;
-  /** Nudges since it went to sleep, and when the last one was sent (epoch ms). */
-  count: number;
-  at: number;
 }
 
 export interface Carrier {

@@ -9,6 +9,13 @@ export interface BehindJoin {
   readonly isUnsure?: boolean;
 }
 
+/** A stanza that waits for the end of an earlier session; see the input `session-stanza`. */
+export interface HeldStanza {
+  readonly stanza: Stanza;
+  readonly isUnsure?: boolean | undefined;
+  readonly isAskedAgain?: boolean | undefined;
+}
+
 /** A session's wish to join, until it is answered. */
 export interface WaitingJoin {
   readonly session: SessionId;

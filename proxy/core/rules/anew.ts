@@ -9,8 +9,9 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { detach, keyOfNick, nickOf, noteAnswered } from '../occupancy.ts';
 import { presenceDigest, statusCodes } from '../self-presence.ts';
 import type { Carrier, Move, Occupancy, SentPresence, Turn } from '../state.ts';
+import { guiseOf } from './guise.ts';
 import { isStable, losePlace } from './heal.ts';
-import { guiseOf, startMove } from './move.ts';
+import { startMove } from './move.ts';
 
 /** The key of what a room shows of itself. */
 const ROOM_ITSELF = keyOfNick('');

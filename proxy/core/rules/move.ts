@@ -3,12 +3,9 @@
  * share its nick (XEP-0045 section 7.2.8); and the rejoin after a carrier was lost. Sessions see differences only.
  */
 import { bareOf } from '../../xml/address.ts';
-import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { escapeXml } from '../../xml/text.ts';
 import { canTakeOver, chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
 import { nicksFreed } from '../kept.ts';
-import { languageIn } from '../language.ts';
 import {
   detach,
   isNickShared,
@@ -23,7 +20,6 @@ import {
 import { Overlap } from '../overlap.ts';
 import { statusCodes } from '../self-presence.ts';
 import { REFUSAL_MS } from '../services.ts';
-import { LATE_MS } from '../stanza-log.ts';
 import type { Carrier, Move, Occupancy, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { noteRoomInfo } from './archive.ts';
@@ -32,6 +28,7 @@ import { bringUpToDate } from './catch-up.ts';
 import { beginDepart } from './depart.ts';
 import { tellDifferences } from './differences.ts';
 import { isNotice } from './groupchat.ts';
+import { joinAgain, knownGuise } from './guise.ts';
 import { isTechnical, noteBack, rejoinRefused } from './heal.ts';
 import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
@@ -43,15 +40,13 @@ import { joinsAnew } from './overdue.ts';
 import { messageError } from './private-message.ts';
 import { giveUpPlace, isRemoval, removal } from './removal.ts';
 import { provedIn, sayAgain } from './self-ping.ts';
-import { noteOutdated, presenceContent, showMostActive } from './shown.ts';
+import { noteOutdated, showMostActive } from './shown.ts';
 import { settleStranded } from './stranded.ts';
 
 /** Hand-overs under way at a time: services limit the rooms of an account, and both places count meanwhile. */
 const WINDOW = 10;
 /** A room that does not answer a hand-over's join (ms). */
 const MOVE_TIMEOUT_MS = 15_000;
-/** How far the room's clock may be behind, so that none is missed (ms). */
-const SKEW_MS = 1000;
 /** A parked stream stays in a room that has refused the session which was to take over: until that is tried again (ms). */
 const OFFER_AGAIN_MS = 60_000;
 /** How long after a hand-over the two streams' messages are still compared (ms). */
@@ -168,26 +163,6 @@ function leaveThenJoin(turn: Turn, room: Occupancy, current: Carrier): void {
   sendLeave(turn, room, current.id, current.farewell);
 }
 
-/** What a join on another stream, or once more, shows the room of the account. */
-interface Guise {
-  readonly nick: string;
-  /** The content of its presence. */
-  readonly content: string;
-  /** As an attribute. */
-  readonly language: string;
-}
-
-/** The account as the room knows it. */
-function knownGuise({ nick, self, shown }: Occupancy): Guise {
-  const content = self ? presenceContent(self) : (shown?.content ?? '');
-  return { nick, content, language: self ? languageIn(self) : '' };
-}
-
-/** As the room has just been told by that presence. */
-export function guiseOf(nick: string, presence: Stanza): Guise {
-  return { nick, content: presenceContent(presence), language: languageIn(presence) };
-}
-
 export function startMove(
   turn: Turn,
   room: Occupancy,
@@ -237,18 +212,6 @@ function forgetPlaces(turn: Turn, room: Occupancy, to: Carrier): void {
 /** How long the streams' messages are compared from now on. */
 function compareFor(turn: Turn, room: Occupancy, ms: number): void {
   if (room.overlap) turn.out.setTimer(`overlap ${room.key}`, ms);
-}
-
-/**
- * The account's presence, asking for what was said since something was last heard: a stream that is still there may turn out to have been
- * lost before.
- */
-function joinAgain(room: Occupancy, move: Move, { nick, content, language }: Guise): string {
-  const password = room.password === undefined ? '' : `<password>${escapeXml(room.password)}</password>`;
-  const since = new Date(Math.max((room.log.lastAt ?? 0) - LATE_MS, room.joinedAt - SKEW_MS, 0)).toISOString();
-  const history = `<history since='${since}'/>`;
-  const to = escapeXml(`${room.name}/${nick}`);
-  return `<presence id='${move.joinId}' to='${to}'${language}>${content}<x xmlns='${NS.muc}'>${password}${history}</x></presence>`;
 }
 
 /** A stanza from the room on the carrier that it is being moved to. */
