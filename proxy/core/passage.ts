@@ -120,6 +120,9 @@ function partOf(room: Occupancy, session: Session, carrier: Carrier): Occupancy 
     presences: room.presences.filter(isOwn),
     meanwhile: undefined,
     lists: undefined,
+    ping: undefined,
+    unsure: undefined,
+    isForbidden: undefined,
     probes: [],
     departing: new Map(member ? [] : [[carrier.id, { sent: false }]]),
     // What another stream has heard before may be sent again on this one.

@@ -88,7 +88,7 @@ function mayComeIn({ state, now }: Turn, room: Occupancy): Carrier | undefined {
 }
 
 /** Ids say nothing: who has come back to a room that had forgotten all has another one, too. */
-function isRepeated(room: Occupancy, stanza: Stanza): boolean {
+export function isRepeated(room: Occupancy, stanza: Stanza): boolean {
   const key = keyOfNick(nickOf(stanza));
   const known = key === ROOM_ITSELF ? room.roomPresence : room.roster.get(key)?.presence;
   if (!known || stanza.type !== undefined) return false;

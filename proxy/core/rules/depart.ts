@@ -3,7 +3,7 @@
  */
 import { departTimer } from '../carriers.ts';
 import type { CarrierId, Departing, Occupancy, Turn } from '../state.ts';
-import { awaitLeave, departed, LEAVE_TIMEOUT_MS, sendLeave } from './leave.ts';
+import { awaitLeave, departed, LEAVE_TIMEOUT_MS, leaveOn, sendLeave } from './leave.ts';
 import { noteOverdue } from './overdue.ts';
 import { strandUnseen } from './stranded.ts';
 
@@ -23,7 +23,8 @@ export function beginDepart(turn: Turn, room: Occupancy, carrier: CarrierId): vo
 
 /** Leaves if the room owes this stream no answer. */
 export function tryDepart(turn: Turn, room: Occupancy, carrier: CarrierId): void {
-  if (room.departing.get(carrier)?.sent !== false) return;
+  // As the account leaves, the streams do so in an order of their own (leave.ts).
+  if (room.departing.get(carrier)?.sent !== false || room.phase === 'leaving') return;
   for (const pending of turn.state.requests.values()) {
     if (pending.carrier === carrier && pending.room === room.key) return;
   }
@@ -34,7 +35,8 @@ export function tryDepart(turn: Turn, room: Occupancy, carrier: CarrierId): void
 export function departTimeout(turn: Turn, room: Occupancy, carrier: CarrierId): void {
   const departing = room.departing.get(carrier);
   if (!departing) return;
-  if (!departing.sent) sendLeave(turn, room, carrier);
+  if (!departing.sent && room.phase === 'leaving') leaveOn(turn, room, carrier);
+  else if (!departing.sent) sendLeave(turn, room, carrier);
   // A stream that hibernates is an occupant until it is resumed, and its leave with it, or until the server gives it up.
   else if (turn.state.carriers.get(carrier)?.status === 'hibernating') awaitLeave(turn, room, carrier);
   else if (isHeardStill(turn, room, departing)) {

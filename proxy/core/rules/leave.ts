@@ -156,7 +156,7 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
 }
 
 /** One stream, with what the client has said to the room, or to all. */
-function leaveOn(turn: Turn, room: Occupancy, id: CarrierId): void {
+export function leaveOn(turn: Turn, room: Occupancy, id: CarrierId): void {
   const carrier = turn.state.carriers.get(id);
   if (carrier) sendLeave(turn, room, id, room.farewell ?? carrier.farewell);
 }
@@ -241,6 +241,11 @@ export function left(turn: Turn, room: Occupancy): void {
   endOccupancy(turn, room, first !== undefined);
   if (!first) return;
   turn.out.clearTimer(`ended ${room.key}`);
+  // Nothing that was on its way to the room in this stay is in the next one.
+  room.presences = [];
+  room.meanwhile = undefined;
+  room.lists = undefined;
+  room.isReplaced = false;
   room.waiting = waiting;
   for (const { session, isForsaken } of waiting) if (!isForsaken) turn.state.sessions.get(session)?.rooms.add(room.key);
   const spent = Math.max(0, turn.now - first.at);

@@ -16,8 +16,9 @@ const ROLES = ['moderator', 'participant', 'visitor'] as const;
 /** The account's own presence has come, behind `previous`. */
 export function noteRole(turn: Turn, room: Occupancy, previous: Stanza | undefined): void {
   const { carrier } = room;
-  if (roleIn(room.self) !== 'moderator') room.lists = undefined;
-  else if (roleIn(previous) !== 'moderator' && carrier !== undefined && hidesSome(room)) {
+  const isMade = roleIn(room.self) === 'moderator' && roleIn(previous) !== 'moderator';
+  // Who is made a moderator again and again does not ask before it is answered.
+  if (isMade && carrier !== undefined && room.lists?.carrier !== carrier && hidesSome(room)) {
     const ids = new Set<string>();
     const to = escapeXml(room.name);
     room.lists = { carrier, ids };
@@ -36,7 +37,7 @@ export function listAnswered(room: Occupancy, carrier: CarrierId, { id, from = '
   const isRooms = bareKey(from) === room.key && resourceOf(from) === '';
   if (id === undefined || lists?.carrier !== carrier || !isRooms || !lists.ids.delete(id)) return false;
   if (lists.ids.size === 0) room.lists = undefined;
-  if (type !== 'result' || room.carrier !== carrier) return true;
+  if (type !== 'result' || room.carrier !== carrier || roleIn(room.self) !== 'moderator') return true;
   // In its order with presences: who is listed is who is in the roster.
   for (const item of root.child('query', NS.mucAdmin)?.children ?? []) {
     const nick = item.attr('nick');

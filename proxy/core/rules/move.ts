@@ -265,9 +265,10 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
 
 /** The account has been removed just after it had come in by this stream. */
 function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
-  // The old stream may not have heard it.
-  passTold(turn, room, move.carrier, move.heard, move.subject);
-  if (isRemoval(room, stanza) && !isTechnical(stanza)) {
+  const isFinal = isRemoval(room, stanza) && !isTechnical(stanza);
+  // The old stream may not have heard it; without one a refusal passes it on.
+  if (isFinal || move.from !== undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
+  if (isFinal) {
     room.move = undefined;
     removal(turn, room, stanza);
   } else {
@@ -289,8 +290,9 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.carrier = move.carrier;
   room.name = bareOf(move.self.from ?? room.name);
   if (move.from === undefined) {
-    // Let in at once when its place was left: only that has been in the way.
-    if (room.isReplaced && room.tries === 0) turn.state.services.noteNickRefused(serviceOf(room), turn.now);
+    // Refused beside its place, and let in at once when that was left: only the place has been in the way.
+    const wasRefused = room.isReplaced && (room.nickRefusedUntil ?? 0) > turn.now;
+    if (wasRefused && room.tries === 0) turn.state.services.noteNickRefused(serviceOf(room), turn.now);
     noteBack(turn, room);
     nicksFreed(room);
   }

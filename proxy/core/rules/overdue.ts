@@ -13,12 +13,12 @@ const OVERDUE_MS = 300_000;
 
 /**
  * The room has not confirmed in time that the stream has left. A stream without a client has nobody to mislead; that of a client which becomes
- * unavailable has, and goes free all the same.
+ * unavailable has, and goes free all the same. A node that is about to stop waits for none of this.
  */
 export function noteOverdue({ state, out }: Turn, room: Occupancy, id: CarrierId): void {
   const carrier = state.carriers.get(id);
   const hasClient = carrier?.session !== undefined && state.sessions.has(carrier.session);
-  if (!hasClient || carrier.status === 'hibernating' || !carrier.rooms.has(room.key)) return;
+  if (!hasClient || carrier.status === 'hibernating' || carrier.isLeaving || !carrier.rooms.has(room.key)) return;
   carrier.overdue ??= new Set();
   carrier.overdue.add(room.key);
   out.setTimer(timerOf(id, room.key), OVERDUE_MS);

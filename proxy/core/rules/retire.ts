@@ -12,7 +12,7 @@ export function retire(turn: Turn, carrier: Carrier): void {
   const { state, out } = turn;
   carrier.status = 'retiring';
   const isClientGone = carrier.session === undefined || !state.sessions.has(carrier.session);
-  if (isClientGone) endAllOverdue(turn, carrier);
+  if (isClientGone || carrier.isLeaving) endAllOverdue(turn, carrier);
   if (isClientGone && !isReplaceable(state, carrier.id)) abandonRooms(turn, carrier.id, carrier.rooms);
   if (carrier.rooms.size > 0 && isClientGone) out.push({ kind: 'hold-carrier', carrier: carrier.id });
   for (const key of [...carrier.rooms]) {

@@ -19,7 +19,7 @@ import {
 } from '../occupancy.ts';
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
-import { comesInAnew, comesInUnder, noteAsker, takeHeld } from './anew.ts';
+import { comesInAnew, comesInUnder, isRepeated, noteAsker, takeHeld } from './anew.ts';
 import { isTechnical, losePlace } from './heal.ts';
 import { noteRole } from './moderator.ts';
 import { presenceRefused, presenceSettled } from './nick.ts';
@@ -74,7 +74,9 @@ export function roomPresence(turn: Turn, room: Occupancy, stanza: Stanza): void 
 /** What was kept back turns out not to be part of the answer to a join. */
 function passHeld(turn: Turn, room: Occupancy): void {
   for (const stanza of takeHeld(room)) {
-    if (nickOf(stanza) === '') turn.out.fork(hearerIds(room), shownPresence(room, stanza));
+    // What the occupant has shown since, or that it has gone, was told already.
+    if (!isRepeated(room, stanza)) turn.out.drop('overlap');
+    else if (nickOf(stanza) === '') turn.out.fork(hearerIds(room), shownPresence(room, stanza));
     else forkOther(turn, room, stanza);
   }
 }

@@ -190,10 +190,12 @@ export class Cluster implements NodeHandler {
     for (const account of [...this.#accounts.values()]) account.drain();
     // Looking around may mean much cleaning up behind nodes that have died.
     await Promise.race([this.node.withdraw(), sleep(timeoutMs / 2)]);
-    await this.#heirs.settled(end);
     const { vault } = this.#store;
     const { log } = this.#deps;
-    await bequeathAll(this.#accounts.values(), { node: this.node, heirs: this.#heirs, vault, log }, end);
+    const bequeath = (): Promise<void> =>
+      bequeathAll(this.#accounts.values(), { node: this.node, heirs: this.#heirs, vault, log }, end);
+    await bequeath();
+    if (await this.#heirs.settled(end)) await bequeath();
     const isDone = (): boolean => [...this.#accounts.values()].every(({ isDrained }) => isDrained);
     // Without the store nothing can be given to anybody.
     await this.#until(() => isDone() || !this.node.isReached, end - performance.now());

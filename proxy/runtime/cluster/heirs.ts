@@ -78,11 +78,16 @@ export class Heirs {
     this.#isDeclining = true;
   }
 
-  /** Resolves when what this node has agreed to take has come, or does not any more; at that time (monotonic) at the latest. */
-  async settled(end: number): Promise<void> {
+  /**
+   * Resolves when what this node has agreed to take has come, or does not any more; at that time (monotonic) at the latest. True: something was
+   * waited for.
+   */
+  async settled(end: number): Promise<boolean> {
     const isComing = (): boolean =>
       [...this.#coming.values()].some((until) => performance.now() < Math.min(until, end));
+    const isAwaited = isComing();
     while (isComing()) await sleep(STEP_MS);
+    return isAwaited;
   }
 
   /** Nobody is asked any more. */

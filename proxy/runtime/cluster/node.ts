@@ -221,8 +221,9 @@ export class ClusterNode {
     const { store, lifeMs, log } = this.#options;
     const begun = performance.now();
     try {
-      // One that was taken for dead goes on under another id with its next beat.
-      if (await store.nodes.heartbeat(this.#id, lifeMs)) this.#trust(begun);
+      const isKnown = await store.nodes.heartbeat(this.#id, lifeMs);
+      // One that was taken for dead goes on under another id, and one in doubt has more to do: with the next beat.
+      if (isKnown && this.#isReached && this.isSure) this.#trust(begun);
     } catch (error) {
       log.debug({ error }, 'a sign of life did not reach the store');
     }

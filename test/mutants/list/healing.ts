@@ -56,7 +56,7 @@ export const healing: readonly Mutant[] = [
   },
   {
     name: 'a room is asked to let the account in again without the history of what was missed',
-    file: 'core/rules/move.ts',
+    file: 'core/rules/guise.ts',
     find: "const history = `<history since='${since}'/>`;",
     put: "const history = since === '' ? '' : `<history maxstanzas='0'/>`;",
     cells: 'borrowed,tcp',

@@ -58,7 +58,7 @@ export const lost: readonly Mutant[] = [
   },
   {
     name: 'what a lost stream was not shown is lost',
-    file: 'core/rules/move.ts',
+    file: 'core/rules/guise.ts',
     find: "  const history = `<history since='${since}'/>`;",
     put: "  const history = since === '' ? '' : `<history maxstanzas='0'/>`;",
     kills: { 'lost-messages': ['M4 a message that the room has shown', 'L9'] },

@@ -145,7 +145,7 @@ export const resumption: readonly Mutant[] = [
   },
   {
     name: 'who takes a room over from a stream that hibernates asks for nothing of what was said',
-    file: 'core/rules/move.ts',
+    file: 'core/rules/guise.ts',
     find: "  const history = `<history since='${since}'/>`;",
     put: "  const history = since === '' ? '' : `<history maxstanzas='0'/>`;",
     kills: { 'resume-rooms': ['S9 a sibling that joins'] },

@@ -32,8 +32,8 @@ export const sealed: readonly Mutant[] = [
   {
     name: 'a node that stops gives its accounts to nobody before',
     file: 'runtime/cluster/cluster.ts',
-    find: '    await bequeathAll(this.#accounts.values(), { node: this.node, heirs: this.#heirs, vault, log }, end);\n',
-    put: '',
+    find: 'bequeathAll(this.#accounts.values(), ',
+    put: 'bequeathAll([], ',
     cells,
     kills: { sealed: ['C4 SIGTERM of the home'] },
   },
