@@ -164,6 +164,23 @@ test('one that says something else meanwhile is passed on at once, and what it r
   );
 });
 
+test('one that has gone meanwhile is not told to be there when the nick change is answered', () => {
+  const { world, a, b } = inside(false);
+  const { carrier } = world.client(a);
+  world.arrives(carrier, occupant('dora', 'p1'));
+  forgetTold(world, a, b);
+  world.send(a, `<presence id='n1' to='${ROOM}/ali'/>`);
+  world.arrives(carrier, occupant('dora', 'p1'));
+  // Two nicks are on their way, so that no presence tells of a join any more.
+  world.send(a, `<presence id='n2' to='${ROOM}/alice'/>`);
+  world.arrives(carrier, occupant('dora', 'p2').replace('<presence ', `<presence type='unavailable' `));
+  world.settle();
+  assert.equal(
+    others(world, b).filter((one) => one.startsWith('dora')),
+    ['dora unavailable'],
+  );
+});
+
 test('a room that shows itself to who comes in, and where nobody is left whom the account knows: it is joined in full', () => {
   const itself = `<presence from='${ROOM}' to='x'><c xmlns='http://jabber.org/protocol/caps' ver='1'/></presence>`;
   const own = (nick: string): string =>

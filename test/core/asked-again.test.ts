@@ -95,6 +95,25 @@ for (const isUnsure of [false, true]) {
   });
 }
 
+test('a status behind it is said where it comes, as nobody says it for a session that has gone', () => {
+  const { world, one, asked } = joining(says('first'), `<presence to='${ROOM}/alice'><show>dnd</show></presence>`);
+  const sibling = [...world.sessions.keys()].find((id) => id !== one) as SessionId;
+  world.join(sibling);
+  setsOut(world, one);
+  world.settle();
+  // So that it is the other one that the room is to be shown.
+  world.send(sibling, `<presence to='${ROOM}/alice'><show>xa</show></presence>`);
+  world.settle();
+  const id = comes(world, one);
+  asks(world, id, asked);
+  world.settle();
+  assert.equal(said(world), ['first']);
+  const shows = (): number => world.sent.filter(({ stanza }) => stanza.root.child('show')?.text() === 'dnd').length;
+  // The room is shown no more than one change in a while.
+  for (let turns = 0; turns < 5 && shows() === 0; turns += 1) world.fire();
+  assert.is(shows(), 1);
+});
+
 test('the session comes before its earlier node has said that it is gone', () => {
   const { world, one, asked } = joining(...words);
   const id = comes(world, one);

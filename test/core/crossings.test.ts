@@ -237,21 +237,61 @@ test('a hand-over that no status meets says nothing but the join', () => {
 });
 
 test('what the new stream has been told in private before the account is removed again is told', () => {
-  const { world, a, b } = inhabited();
-  world.throwOut();
-  world.settle();
-  assert.ok(world.fire()?.startsWith('retry'));
-  world.arrive(true);
-  hear(world, 3);
-  const { carrier, jid } = world.client(a);
-  world.arrives(carrier, `<message type='chat' id='p' from='${ROOM}/bob' to='${jid}'><body>psst</body></message>`);
-  world.kick();
-  world.settle();
-  for (const id of [a, b]) {
-    assert.is(world.client(id).told.filter((one) => one.id === 'p').length, 1);
-    assert.is(world.client(id).place, 'out');
+  for (const isKick of [true, false]) {
+    const { world, a, b } = inhabited();
+    world.throwOut();
+    world.settle();
+    assert.ok(world.fire()?.startsWith('retry'));
+    world.arrive(true);
+    hear(world, 3);
+    const { carrier, jid } = world.client(a);
+    world.arrives(carrier, `<message type='chat' id='p' from='${ROOM}/bob' to='${jid}'><body>psst</body></message>`);
+    if (isKick) world.kick();
+    else world.throwOut();
+    world.settle();
+    for (const id of [a, b]) {
+      assert.is(world.client(id).told.filter((one) => one.id === 'p').length, 1, isKick ? 'kick' : 'throw-out');
+      assert.is(world.client(id).place, isKick ? 'out' : 'in');
+    }
   }
 });
+
+test('what was on its way to the room when the account was kicked is not said in its next stay', () => {
+  const { world, a, b } = inhabited(true);
+  world.rename(a, 'nick0');
+  world.kick();
+  while (world.client(b).place !== 'out') world.arrive(false);
+  world.join(b);
+  pass(world, 20_000);
+  assert.is(world.client(b).place, 'in');
+  const before = world.sent.length;
+  const c = world.bind();
+  world.join(c);
+  world.drop(b);
+  pass(world, 20_000);
+  assert.is(world.client(c).place, 'in');
+  const nicks = world.sent.slice(before).map(({ stanza }) => stanza.to);
+  assert.is(nicks.includes(`${ROOM}/nick0`), false);
+});
+
+test('what the last device says as it leaves in the middle of a hand-over is said, also where the room does not answer in time', () => {
+  const world = new World({ settings: { graceMs: 0 } });
+  const [a, b] = [world.bind(), world.bind()];
+  for (const one of [a, b]) world.join(one);
+  world.settle();
+  const { carrier } = world.client(a);
+  world.drop(a);
+  world.send(b, `<presence type='unavailable' to='${ROOM}/alice'><status>bye</status></presence>`);
+  while (!byes(world).includes(carrier) && world.fire() !== undefined);
+  assert.equal(byes(world).sort(), [carrier, world.client(b).carrier].sort());
+  world.settle();
+  assert.is(world.room.inside.size, 0);
+});
+
+/** The streams on which the room was told goodbye. */
+function byes({ sent }: World): string[] {
+  return sent.filter(({ stanza }) => stanza.root.child('status')?.text() === 'bye').map(({ carrier }) => carrier);
+}
 
 test('a presence that was refused because the account is out is not said for who has left since, or has said otherwise', () => {
   for (const then of ['left', 'joined'] as const) {

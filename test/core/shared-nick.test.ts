@@ -98,6 +98,25 @@ test('before the account is in again, which has left for it, a refusal says noth
   }
 });
 
+test('an account that has left for want of a stream, and was refused nothing, says nothing of the service when it is back', () => {
+  const world = new World();
+  const [a] = joined(1, world) as [SessionId];
+  world.input({ kind: 'credentials', known: true });
+  for (let turns = 0; turns < 5 && world.state.accountStream !== 'waiting'; turns += 1) {
+    if (!world.isOpening) world.fire();
+    world.accountStream(false);
+  }
+  world.drop(a);
+  world.settle();
+  assert.is(world.room.witnessed, '+-');
+  while (world.room.witnessed === '+-' && world.fire() !== undefined) {
+    world.accountStream(true);
+    world.settle();
+  }
+  assert.is(world.room.witnessed, '+-+');
+  assert.is(world.state.services.refusesSharedNick('muc.test', world.now), false);
+});
+
 test('one room that refuses the nick, where others have shared it, makes no other room pay for it', () => {
   const world = new World();
   const [a, b] = joined(3, world) as [SessionId, SessionId, SessionId];
