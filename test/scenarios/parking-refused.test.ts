@@ -35,25 +35,24 @@ scenario(
   'L9',
   'a nick that a stranger has registered meanwhile costs a parked stream nothing',
   async (scene) => {
-    const { room, server } = scene;
+    // What a node has learnt of a service it has learnt for itself.
+    const { room, server, node: through } = scene;
     const witness = await watch(scene);
     // All rooms of the server know it then, those of other scenarios too.
     const al = `al-of-${room.slice(0, room.indexOf('@'))}`;
-    // That the service lets accounts share their nicks is known from others.
-    const [one, two] = [await scene.login('dave', { device: 'one' }), await scene.login('dave', { device: 'two' })];
-    for (const device of [one, two]) await joinRoom(device, `${room}/da`);
-    await one.end();
-    await until('its place is handed over', () => scene.proxy.app.census().legs === 2);
-    await two.end();
-    await until('it has left', async () => (await witness.sees()).includes('-da'));
-    const desk = await scene.login('alice', { device: 'desk' });
+    // That the service lets accounts share their nicks is known, also where this account is at home.
+    const first = await scene.login('alice', { device: 'first', through });
+    await joinRoom(first, `${room}/${al}`);
+    const desk = await scene.login('alice', { device: 'desk', through });
     await joinRoom(desk, `${room}/${al}`);
+    await first.end();
+    await until('its place is handed over', () => scene.proxy.app.census().legs === 2);
     await dropsParked(scene, desk);
     const stranger = await scene.direct('stranger');
     await stranger.iq(
       `<iq type='set' to='${server.mucDomain}'><query xmlns='jabber:iq:register'><nick>${al}</nick></query></iq>`,
     );
-    const phone = await scene.login('alice', { device: 'phone' });
+    const phone = await scene.login('alice', { device: 'phone', through });
     await phone.fence({ room });
     await joinRoom(phone, `${room}/${al}`);
     await heardOnce([phone], room, 'witness', await witness.say('there'));
