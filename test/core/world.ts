@@ -412,7 +412,10 @@ export class World {
   #tell(told: readonly { readonly to: string; readonly xml: string }[]): void {
     for (const { to, xml } of told) {
       const carrier = this.#streams.get(to);
-      if (carrier !== undefined && !this.#deaf.has(carrier)) append(this.#down, carrier, parseStanza(xml));
+      const stanza = parseStanza(xml);
+      const { name, id } = stanza;
+      if (name === 'message' && id !== undefined && !this.#saidAt.has(id)) this.#saidAt.set(id, this.now);
+      if (carrier !== undefined && !this.#deaf.has(carrier)) append(this.#down, carrier, stanza);
     }
   }
 
