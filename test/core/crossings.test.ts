@@ -256,6 +256,20 @@ test('what the new stream has been told in private before the account is removed
   }
 });
 
+test('what a stream whose rejoin is taken back hears beside the next one is told once', () => {
+  const { world, a, b } = inhabited();
+  world.throwOut();
+  world.settle();
+  assert.ok(world.fire()?.startsWith('retry'));
+  world.drop(a);
+  // Both joins have come to the room, and the leave has not.
+  while (world.room.inside.size < 2) world.arrive(true, 1) || world.arrive(true);
+  const body = world.roomSays();
+  pass(world, 20_000);
+  assert.equal(world.client(b).heard, [body]);
+  assert.is(world.client(b).place, 'in');
+});
+
 test('what was on its way to the room when the account was kicked is not said in its next stay', () => {
   const { world, a, b } = inhabited(true);
   world.rename(a, 'nick0');

@@ -190,9 +190,9 @@ export function startMove(
     subject: room.subject,
   };
   room.move = move;
-  // What the stream before the last one said may still be on its way.
-  if (from) room.overlap ??= new Overlap();
-  else forgetPlaces(turn, room, to);
+  // What the stream before the last one said may still be on its way, and one that is leaving hears the room beside the new one.
+  if (from || room.departing.size > 0) room.overlap ??= new Overlap();
+  if (!from) forgetPlaces(turn, room, to);
   joinsAnew(turn, to, room.key);
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
