@@ -167,6 +167,11 @@ export function isSelf(stanza: Stanza, nick: string): boolean {
   return keyOfNick(nickOf(stanza)) === keyOfNick(nick) || statusCodes(stanza).includes('110');
 }
 
+/** Whether the account's occupant has gone, and has not only changed its nick. */
+export function isOwnEnd(stanza: Stanza, nick: string): boolean {
+  return stanza.type === 'unavailable' && isSelf(stanza, nick) && !statusCodes(stanza).includes('303');
+}
+
 /** Whether it is for the room, and not for a client, to say this of an occupant. */
 export function isRoomsWord({ name, ns }: Node): boolean {
   return (name === 'x' && ns.startsWith(NS.muc)) || (name === 'occupant-id' && ns === NS.occupantId);

@@ -143,10 +143,15 @@ function asText(stanza: Stanza, node: Node): string {
   return `<${written(node.start + 1, node.nameEnd)} ${attributes.join(' ')}>${content}${written(at, node.closeStart)}</>`;
 }
 
-/** How many streams, or how many devices, a presence shows at its nick. */
+/** Each stream, or each device, that a presence shows at its nick. */
+export function itemsOf({ root }: Stanza): Node[] {
+  const { children = [] } = root.child('x', NS.mucUser) ?? {};
+  return children.filter((child) => child.name === 'item');
+}
+
+/** How many there are. */
 export function itemCount(stanza: Stanza): number {
-  const { children = [] } = stanza.root.child('x', NS.mucUser) ?? {};
-  return children.filter((child) => child.name === 'item').length;
+  return itemsOf(stanza).length;
 }
 
 /** Status codes of `<x xmlns='…muc#user'/>`. */

@@ -22,7 +22,7 @@ const ROOM_ITSELF = keyOfNick('');
  * room's own, which ejabberd puts before the others', proves nothing by itself.
  */
 export function comesInAnew(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
-  const carrier = mayComeIn(turn, room);
+  const carrier = mayHaveLetIn(turn, room);
   if (!carrier) return false;
   const asked = room.presences.at(-1);
   if (!asked) return false;
@@ -51,7 +51,7 @@ export function comesInUnder(turn: Turn, room: Occupancy, stanza: Stanza, nick: 
   const isOther = keyOfNick(nick) !== keyOfNick(room.nick);
   const isTold = isOther || room.meanwhile?.held.has(ROOM_ITSELF) === true;
   if (!isTold || stanza.type !== undefined || !statusCodes(stanza).includes('110')) return false;
-  const carrier = mayComeIn(turn, room);
+  const carrier = mayHaveLetIn(turn, room);
   const asked = room.presences.findLast((one) => keyOfNick(one.nick) === keyOfNick(nick));
   if (!carrier || !asked || !room.meanwhile || room.meanwhile.held.size === 0) return false;
   const move = joinInFull(turn, room, carrier, nick, stanza);
@@ -75,7 +75,7 @@ export function takeHeld(room: Occupancy): Iterable<Stanza> {
 }
 
 /** The stream whose presences the room may have taken for a join: all that are on their way went through it, and are for one nick. */
-function mayComeIn({ state, now }: Turn, room: Occupancy): Carrier | undefined {
+function mayHaveLetIn({ state, now }: Turn, room: Occupancy): Carrier | undefined {
   const { carrier: id, presences } = room;
   const carrier = id === undefined ? undefined : state.carriers.get(id);
   if (!room.marksSelf || carrier?.status !== 'ready' || room.move || room.departing.size > 0 || room.overlap)

@@ -9,6 +9,7 @@ import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { keyOfNick } from '../occupancy.ts';
+import { itemsOf } from '../self-presence.ts';
 import { type CarrierId, freshId, type Occupancy, type Turn } from '../state.ts';
 
 const ROLES = ['moderator', 'participant', 'visitor'] as const;
@@ -62,10 +63,6 @@ function hidesSome({ roster }: Occupancy): boolean {
   for (const { presence } of roster.values())
     if (presence.type === undefined && itemsOf(presence).some((item) => item.attr('jid') === undefined)) return true;
   return false;
-}
-
-function itemsOf({ root }: Stanza) {
-  return root.child('x', NS.mucUser)?.children.filter(({ name }) => name === 'item') ?? [];
 }
 
 function roleIn(self: Stanza | undefined): string | undefined {

@@ -4,8 +4,8 @@
  */
 import type { BareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { isSelf } from '../occupancy.ts';
-import { isPlainEnd, statusCodes } from '../self-presence.ts';
+import { isOwnEnd } from '../occupancy.ts';
+import { isPlainEnd } from '../self-presence.ts';
 import { type Carrier, type CarrierId, isOwnId, type Occupancy, type Turn } from '../state.ts';
 
 /** How long what the room says is kept from the client (ms): longer than servers try to reach one another. */
@@ -33,8 +33,7 @@ export function belated(turn: Turn, carrier: Carrier, key: BareKey, stanza: Stan
   turn.out.drop('left-room');
   const nick = turn.state.rooms.get(key)?.nick ?? '';
   // A removal that has crossed the leave may be followed by what the room takes for a join (leave.ts `mayComeIn`), and by its end.
-  const isEnd =
-    type === 'unavailable' && isSelf(stanza, nick) && !statusCodes(stanza).includes('303') && isPlainEnd(stanza);
+  const isEnd = isOwnEnd(stanza, nick) && isPlainEnd(stanza);
   if (isEnd || isRefused) endOverdue(turn, carrier, key);
   return true;
 }

@@ -4,7 +4,7 @@
 import { bareKey, resourceOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { isSelf } from '../occupancy.ts';
+import { isOwnEnd } from '../occupancy.ts';
 import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { Attempt, Carrier, Occupancy, Turn } from '../state.ts';
@@ -129,8 +129,7 @@ function isRefused({ departing }: Occupancy, { id }: Carrier, { type }: Stanza):
 
 /** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join. */
 function isEndOfStay(room: Occupancy, carrier: Carrier, stanza: Stanza): boolean {
-  if (stanza.type !== 'unavailable' || !isSelf(stanza, room.nick) || statusCodes(stanza).includes('303')) return false;
-  return isPlainEnd(stanza) || !mayComeIn(room, carrier.id);
+  return isOwnEnd(stanza, room.nick) && (isPlainEnd(stanza) || !mayComeIn(room, carrier.id));
 }
 
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
