@@ -2,13 +2,13 @@
  * Carriers come and go: account streams are opened, lost and opened again; a borrowed stream may break under its rooms.
  */
 
+import { newCarrier } from '../beginnings.ts';
 import { openAccountStream } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
 import type { Input, Owed } from '../inputs.ts';
 import { chance } from '../jitter.ts';
 import { forgetOccupancy } from '../occupancy.ts';
 import { failRequestsOf } from '../requests.ts';
-import { RoomSet } from '../room-set.ts';
 import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { noteLoss } from './heal.ts';
 import { leaveRest, left } from './leave.ts';
@@ -56,18 +56,7 @@ function openIfNeeded(turn: Turn): void {
 export function carrierReady(turn: Turn, ready: Extract<Input, { kind: 'carrier-ready' }>): void {
   const { carrier: id, type: kind, jid, languages } = ready;
   const { state } = turn;
-  const session = undefined;
-  const rooms = new RoomSet();
-  state.carriers.set(id, {
-    id,
-    kind,
-    jid,
-    session,
-    status: 'ready',
-    ...(languages && { languages }),
-    rooms,
-    heardAt: 0,
-  });
+  state.carriers.set(id, newCarrier({ id, kind, jid, session: undefined, languages }));
   if (kind === 'account-stream') {
     state.accountStream = 'ready';
     state.openedAt = turn.now;

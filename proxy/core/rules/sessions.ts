@@ -1,12 +1,12 @@
 /**
  * Sessions come and go (L3): going is not leaving. What a session carried for others is handed over before its stream ends.
  */
+import { newCarrier, newSession } from '../beginnings.ts';
 import { isReplaceable } from '../carriers.ts';
 import type { Input } from '../inputs.ts';
 import { sayKept } from '../language.ts';
 import { forgetNudges } from '../nudge.ts';
 import { detach } from '../occupancy.ts';
-import { RoomSet } from '../room-set.ts';
 import type { Session, Turn } from '../state.ts';
 import { noteCursors } from './cursor.ts';
 import { forsake } from './forsaken.ts';
@@ -32,36 +32,10 @@ export function sessionBound(turn: Turn, bound: Bound): void {
   for (const other of state.sessions.values()) {
     if (other.asked === asked && other.id !== id) out.push({ kind: 'replace-session', session: other.id });
   }
-  const session: Session = {
-    id,
-    jid,
-    asked,
-    device,
-    cursors: new Map(),
-    carrier,
-    available: false,
-    show: '',
-    priority: 0,
-    carbons: false,
-    isHibernating: false,
-    isStreamKept: false,
-    isLagging: false,
-    push: undefined,
-    ...(languages && { languages }),
-    rooms: new RoomSet(),
-  };
+  const session = newSession({ id, jid, asked, device, carrier, languages });
   state.sessions.set(id, session);
   sayKept(turn, [session]);
-  state.carriers.set(carrier, {
-    id: carrier,
-    kind: 'borrowed',
-    jid,
-    session: id,
-    status: 'ready',
-    ...(languages && { languages }),
-    rooms: new RoomSet(),
-    heardAt: 0,
-  });
+  state.carriers.set(carrier, newCarrier({ id: carrier, kind: 'borrowed', jid, session: id, languages }));
   state.lingering = 'no';
   out.clearTimer('linger');
   out.clearTimer('kept');

@@ -1,9 +1,9 @@
 /** What a node that is not an account's home knows of the account: enough to route its own sessions' stanzas. */
 import type { Arrival, KnownRoom } from '../../core/arrival.ts';
+import { newCarrier, newSession } from '../../core/beginnings.ts';
 import { entered } from '../../core/entry.ts';
 import type { Input } from '../../core/inputs.ts';
 import { type Passage, shownOf } from '../../core/passage.ts';
-import { RoomSet } from '../../core/room-set.ts';
 import { presentationOf } from '../../core/rules/join.ts';
 import type { Services } from '../../core/services.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, Session, SessionId, Settings } from '../../core/state.ts';
@@ -60,28 +60,11 @@ export class Mirror implements AccountView {
     carrier: CarrierId,
     device: string | undefined,
   ): { session: Session; carrier: Carrier } {
-    const session: Session = {
-      id,
-      jid,
-      asked,
-      device,
-      cursors: new Map(),
-      carrier,
-      available: false,
-      show: '',
-      priority: 0,
-      carbons: false,
-      push: undefined,
-      ...(languages && { languages }),
-      isHibernating: false,
-      isLagging: false,
-      isStreamKept: false,
-      rooms: new RoomSet(),
-    };
+    const session = newSession({ id, jid, asked, device, carrier, languages });
     this.sessions.set(id, session);
     return {
       session,
-      carrier: this.addCarrier({ id: carrier, kind: 'borrowed', jid, session: id, ...(languages && { languages }) }),
+      carrier: this.addCarrier({ id: carrier, kind: 'borrowed', jid, session: id, languages }),
     };
   }
 
@@ -124,7 +107,7 @@ export class Mirror implements AccountView {
   }
 
   addCarrier(known: Pick<Carrier, 'id' | 'kind' | 'jid' | 'session' | 'languages'>): Carrier {
-    const carrier: Carrier = { ...known, status: 'ready', rooms: new RoomSet(), heardAt: 0 };
+    const carrier = newCarrier(known);
     this.carriers.set(carrier.id, carrier);
     this.own.add(carrier.id);
     return carrier;
@@ -160,7 +143,7 @@ export class Mirror implements AccountView {
       let carrier = this.carriers.get(id);
       if (!carrier) {
         // A stream of this node that is gone here is gone there soon.
-        carrier = { id, kind, jid, session: undefined, status, rooms: new RoomSet(), heardAt: 0 };
+        carrier = newCarrier({ id, kind, jid, session: undefined });
         this.carriers.set(id, carrier);
       }
       carrier.status = status;
