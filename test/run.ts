@@ -84,7 +84,7 @@ async function runWithServers(files: string[], folder: string): Promise<Outcome[
   };
   const facts = join(folder, 'servers.json');
   writeFileSync(facts, describeServers(servers));
-  const compiled = compile(root, join(folder, 'compiled'));
+  const compiled = await compile(root, files, join(folder, 'compiled'));
   try {
     const outcomes: Outcome[] = [];
     const run = async ({ file, label, env: special }: Play): Promise<Outcome> => {

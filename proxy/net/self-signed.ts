@@ -4,7 +4,6 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { domainToASCII } from 'node:url';
-import { generate } from 'selfsigned';
 import type { Log } from '../ops/log.ts';
 
 interface Pair {
@@ -79,6 +78,8 @@ function fileName(name: string): string {
 }
 
 async function make(name: string): Promise<Pair> {
+  // Large, and seldom needed: not loaded before.
+  const { generate } = await import('selfsigned');
   const now = Date.now();
   const address = isIP(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name };
   const made = await generate([{ name: 'commonName', value: name }], {
