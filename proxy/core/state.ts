@@ -127,6 +127,8 @@ export interface Session {
   readonly former?: SessionId;
   /** This home has had the session under that name to the end, and sees to what it has said (rules/asked-again.ts); absent: it has not. */
   isTakenOver?: boolean;
+  /** Of what it had said behind its joins there, that to these rooms went nowhere; absent: to none. */
+  unsaid?: Set<BareKey>;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
 }

@@ -16,6 +16,7 @@ import { leaveByPolicy } from './leave.ts';
 import { notePending } from './nick.ts';
 import { sessionStanza } from './session-stanza.ts';
 import { sendAgain } from './stranded.ts';
+import { noteUnsaid } from './travellers.ts';
 
 /** Stanzas that a session sent behind its join, now that the join is answered. */
 export function flushBehind(turn: Turn, room: Occupancy, wait: WaitingJoin): void {
@@ -52,6 +53,7 @@ function sayFor(turn: Turn, room: Occupancy, session: SessionId, stanza: Stanza)
     if (phase === 'joined' && room.members.size === 0) leaveByPolicy(turn, room);
   } else if (carrier === undefined || phase !== 'joined' || !isWord(stanza)) {
     out.drop('no-session');
+    noteUnsaid(turn, session, room.key);
   } else {
     // It may come from another node yet, and say that again.
     if (stanza.type === 'groupchat') noteSent(turn, room, { id: session }, stanza);

@@ -3,7 +3,7 @@
  * node has stopped. What is said in its rooms is known from their logs; what was written in private (M3) is in none, and is kept here for it,
  * bounded. So is what was on its way to the node that it has left, which gives it back.
  */
-import { bareKey } from '../../xml/address.ts';
+import { type BareKey, bareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { isForNext, keepOne, takeKept, unkeepPrivate } from '../kept.ts';
 import { isWorthKeeping } from '../letter.ts';
@@ -33,6 +33,14 @@ function hasArrived(sessions: Iterable<Session>, id: SessionId): boolean {
 /** It does not come any more. Who else was in the room has been given what was kept, or the next one will be. */
 export function notArrived({ state }: Turn, id: SessionId): void {
   state.travellers.delete(id);
+}
+
+/** What the session had said behind its join to the room has gone nowhere: it is to say it again, if it goes on elsewhere. */
+export function noteUnsaid({ state }: Turn, id: SessionId, key: BareKey): void {
+  const goesOn = state.travellers.get(id) ?? [...state.sessions.values()].find(({ former }) => former === id);
+  if (!goesOn) return;
+  goesOn.unsaid ??= new Set();
+  goesOn.unsaid.add(key);
 }
 
 /** A session that was in the room is on its way. */
@@ -112,6 +120,7 @@ export function arrived(turn: Turn, session: Session): void {
   const traveller = former === undefined ? undefined : state.travellers.get(former);
   const letters = traveller?.letters ?? [];
   session.isTakenOver = traveller ? !traveller.saysAgain : former !== undefined && state.sessions.has(former);
+  if (traveller?.unsaid) session.unsaid = traveller.unsaid;
   if (former !== undefined) {
     // That one has ended, though its node has not said so yet: nothing more is on its way to it.
     for (const key of rooms)
