@@ -78,6 +78,7 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.challenged = false;
   room.archive = undefined;
   room.isTemporary = undefined;
+  room.dismissed = undefined;
   forgetDiscussion(room, settings);
 }
 
@@ -196,6 +197,8 @@ export function recordOccupancy(turn: Turn, room: Occupancy): void {
 export function dismissSessions(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   for (const id of room.members.keys()) {
+    room.dismissed ??= new Set();
+    room.dismissed.add(id);
     state.sessions.get(id)?.rooms.delete(room.key);
     out.push({ kind: 'store-leave', room: room.key, session: id });
   }

@@ -21,9 +21,11 @@ import type {
   Departing,
   EntryAttempt,
   HeldStanza,
+  InboundRequest,
   Meanwhile,
   Move,
   Occupant,
+  PendingRequest,
   QueuedStanza,
   SelfPing,
   SentMessage,
@@ -128,7 +130,7 @@ export interface Session {
   /** This home has had the session under that name to the end, and sees to what it has said (rules/asked-again.ts); absent: it has not. */
   isTakenOver?: boolean;
   /** Of what it had said behind its joins there, that to these rooms went nowhere; absent: to none. */
-  unsaid?: Set<BareKey>;
+  unsaid?: Set<BareKey> | undefined;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
 }
@@ -269,6 +271,8 @@ export interface Occupancy {
   nickRefusedUntil?: number | undefined;
   /** Private messages that came while no session was joined. */
   readonly kept: KeptPrivate[];
+  /** Who was in the room to the end of the account's stay; absent: it is not over, or nobody was. */
+  dismissed?: Set<SessionId> | undefined;
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
   /** While the account stays because the last session may come back: what this had asked for. */
@@ -286,29 +290,6 @@ export interface Occupancy {
 /** The wish by which the last joined session had come in. */
 export type Parting = Readonly<Pick<Member, 'asked' | 'password'>>;
 
-export interface PendingRequest {
-  readonly session: SessionId;
-  readonly carrier: CarrierId;
-  readonly room: BareKey;
-  /** The address asked, as the client wrote it, and the id that the client gave. */
-  readonly to: string;
-  readonly originalId: string | undefined;
-  /** The `queryid` that the client gave to a MAM query; null: it gave none; undefined: no MAM query. */
-  readonly queryId: string | null | undefined;
-  /** It asks for what the room is and can do. */
-  readonly isInfo?: true;
-  /** The client's IQ, for an error answer. */
-  readonly stanza: Stanza;
-}
-
-/** A request from the room's side that a session has been asked to answer. */
-export interface InboundRequest {
-  readonly session: SessionId;
-  readonly carrier: CarrierId;
-  readonly room: BareKey;
-  readonly stanza: Stanza;
-}
-
 export interface AccountState {
   /** Bare JID. */
   readonly bare: string;
@@ -325,6 +306,8 @@ export interface AccountState {
   accountStream: 'off' | 'possible' | 'opening' | 'ready' | 'waiting';
   /** Messages to streams without a client, until a session can take them (letters.ts). */
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  /** Private messages that other nodes have given back, and that no room keeps (kept.ts); absent: none. `at`: epoch ms. */
+  givenBack?: readonly { readonly key: string; readonly at: number; missedBy: readonly string[] }[];
   /** Whether what an earlier home has kept of these has been asked for, and has come. */
   letters: 'unasked' | 'asked' | 'read';
   /** Unguessable start of the ids that the proxy makes on carriers. */

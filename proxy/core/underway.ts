@@ -1,4 +1,5 @@
 /** What is under way between an account and a room: joins and hand-overs, and what is on its way to the room or back. */
+import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { CarrierId, NickKey, SessionId } from './state.ts';
 
@@ -186,4 +187,28 @@ export interface QueuedStanza {
   readonly isAgain?: boolean;
   /** Another home may have sent it before it was lost. */
   readonly isUnsure?: boolean;
+}
+
+/** A request of a session to a room, until it is answered. */
+export interface PendingRequest {
+  readonly session: SessionId;
+  readonly carrier: CarrierId;
+  readonly room: BareKey;
+  /** The address asked, as the client wrote it, and the id that the client gave. */
+  readonly to: string;
+  readonly originalId: string | undefined;
+  /** The `queryid` that the client gave to a MAM query; null: it gave none; undefined: no MAM query. */
+  readonly queryId: string | null | undefined;
+  /** It asks for what the room is and can do. */
+  readonly isInfo?: true;
+  /** The client's IQ, for an error answer. */
+  readonly stanza: Stanza;
+}
+
+/** A request from the room's side that a session has been asked to answer. */
+export interface InboundRequest {
+  readonly session: SessionId;
+  readonly carrier: CarrierId;
+  readonly room: BareKey;
+  readonly stanza: Stanza;
 }
