@@ -174,6 +174,8 @@ export interface SentPresence {
   /** Who has sent it; undefined: the proxy, of its own. */
   readonly session: SessionId | undefined;
   carrier: CarrierId;
+  /** When it was sent, or sent again, epoch ms. */
+  at: number;
   readonly stanza: Stanza;
   /** The join that it stands for, and when that came (epoch ms); see rules/other-nick.ts. */
   readonly join?: SentJoin;

@@ -75,7 +75,7 @@ function sendFor(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza
     // The presence of siblings that are there goes before the last one of somebody who has gone.
     const isStatus = stanza.name === 'presence' && (nick === '' || keyOfNick(nick) === keyOfNick(room.nick));
     if (isStatus && room.members.size > 0) return;
-    if (stanza.name === 'presence') notePending(room, undefined, nick === '' ? room.nick : nick, stanza);
+    if (stanza.name === 'presence') notePending(turn, room, undefined, nick === '' ? room.nick : nick, stanza);
     out.toCarrier(carrier, readdress(stanza, { from: null }), undefined, stanza);
     return;
   }

@@ -5,25 +5,28 @@
 import { readdress } from '../../xml/edit.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { detach, keyOfNick } from '../occupancy.ts';
+import { detach, keyOfNick, nickOf } from '../occupancy.ts';
 import { refuseJoin } from '../refused-join.ts';
+import { statusCodes } from '../self-presence.ts';
 import type { CarrierId, Occupancy, SentJoin, SentPresence, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { throughCarrier } from './outbound.ts';
 
 /** Requests that a room never answers are forgotten beyond this many. */
 const MOST_PENDING = 16;
+/** How long a room may take to answer a presence (ms). */
+const ANSWER_MS = 60_000;
 
 /** A joined session's presence to `room/other-nick`. */
 export function rename(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, nick: string): void {
-  notePending(room, session, nick, stanza);
+  notePending(turn, room, session, nick, stanza);
   throughCarrier(turn, room, session, stanza);
 }
 
 /** Policy `nick: follow`: a session that joined with another nick renames the account. */
 export function requestRename(turn: Turn, room: Occupancy, session: Session, nick: string): void {
   if (room.carrier === undefined) return;
-  notePending(room, session, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
+  notePending(turn, room, session, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
 }
 
 /** A nick change of the proxy's own; returns its text. */
@@ -39,6 +42,7 @@ export function sendRename(turn: Turn, room: Occupancy, carrier: CarrierId, nick
  * it stands for.
  */
 export function notePending(
+  { now }: Turn,
   room: Occupancy,
   session: Session | undefined,
   nick: string,
@@ -47,7 +51,7 @@ export function notePending(
 ): void {
   const { carrier } = room;
   if (carrier === undefined) return;
-  const entry = { id: stanza.id, nick, session: session?.id, carrier, stanza: detach(stanza) };
+  const entry = { id: stanza.id, nick, session: session?.id, carrier, at: now, stanza: detach(stanza) };
   room.presences.push(join ? { ...entry, join } : entry);
   if (room.presences.length > MOST_PENDING) room.presences.shift();
 }
@@ -68,6 +72,7 @@ export function askAgain(turn: Turn, room: Occupancy): void {
   for (const one of room.presences) {
     if (one.carrier === carrier) continue;
     one.carrier = carrier;
+    one.at = turn.now;
     const to = isRename(one) ? undefined : `${room.name}/${room.nick}`;
     turn.out.toCarrier(carrier, readdress(one.stanza, { from: null, to }), undefined, one.stanza);
   }
@@ -92,8 +97,22 @@ export function presenceRefused(turn: Turn, room: Occupancy, stanza: Stanza): vo
   else turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
 }
 
-/** The room has shown the presence that was asked for, with this nick: that is returned, with what was asked for before. */
-export function presenceSettled(room: Occupancy, nick: string): readonly SentPresence[] {
-  const index = room.presences.findIndex((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
-  return room.presences.splice(0, index + 1);
+/**
+ * The room has shown the presence that was asked for: that is returned, with what was asked for before. It is known by its nick; where the service
+ * gives another than was asked for (`before`: the one that it has had), by its id or by status 210 (XEP-0045 section 15.6).
+ */
+export function presenceSettled(room: Occupancy, stanza: Stanza, before: string | undefined): readonly SentPresence[] {
+  const { presences } = room;
+  const nick = keyOfNick(nickOf(stanza));
+  const index = presences.findIndex((pending) => keyOfNick(pending.nick) === nick);
+  if (index >= 0 || before === undefined) return presences.splice(0, index + 1);
+  const isAssigned = keyOfNick(before) !== nick && statusCodes(stanza).includes('210');
+  const isIt = ({ id }: SentPresence): boolean => isAssigned || (id !== undefined && id === stanza.id);
+  const changed = presences.findIndex((one) => keyOfNick(one.nick) !== keyOfNick(before) && isIt(one));
+  return presences.splice(0, changed + 1);
+}
+
+/** A nick change is on its way to the room. One that is not answered for so long will not be. */
+export function isRenaming({ now }: Turn, { presences, nick }: Occupancy): boolean {
+  return presences.some((one) => keyOfNick(one.nick) !== keyOfNick(nick) && one.at > now - ANSWER_MS);
 }

@@ -31,13 +31,14 @@ export function changeByJoin(turn: Turn, room: Occupancy, session: Session, join
   const edit = new Edit(join);
   for (const child of join.root.children) if (child.name === 'x' && child.ns === NS.muc) edit.remove(child);
   const change = parseStanza(edit.toBuffer(), join.declarations);
-  notePending(room, session, nick, change, { stanza: detach(join), at: turn.now });
+  notePending(turn, room, session, nick, change, { stanza: detach(join), at: turn.now });
   throughCarrier(turn, room, session, change);
 }
 
-/** Those of the nick changes which the room has just shown that were joins. */
-export function joinsAmong(settled: readonly SentPresence[], nick: string): Map<SessionId, SentJoin> {
+/** Those of the nick changes which the room has just shown that were joins: those for the nick that the last one has asked for. */
+export function joinsAmong(settled: readonly SentPresence[]): Map<SessionId, SentJoin> {
   const joins = new Map<SessionId, SentJoin>();
+  const nick = settled.at(-1)?.nick ?? '';
   for (const { session, join, nick: asked } of settled) {
     if (session !== undefined && join && keyOfNick(asked) === keyOfNick(nick)) joins.set(session, join);
   }

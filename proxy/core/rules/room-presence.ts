@@ -125,11 +125,11 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
   }
   room.self = standing(stanza);
   noteRole(turn, room, previous);
-  const settled = presenceSettled(room, nick);
+  const settled = presenceSettled(room, stanza, previous && nickOf(previous));
   if (previous && keyOfNick(nickOf(previous)) !== keyOfNick(nick)) noteAsker(room, settled.at(-1), nick);
   const isAsked = settled.length > 0;
   if (!isAsked && previous && nickOf(previous) === nick && isAboutStreams(turn, room, previous, stanza)) return;
-  const joins = joinsAmong(settled, nick);
+  const joins = joinsAmong(settled);
   forkSelf(turn, room, stanza, joins);
   for (const [session, join] of joins) answerChange(turn, room, session, join);
 }

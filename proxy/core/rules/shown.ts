@@ -12,7 +12,7 @@ import { languageIn } from '../language.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { Move, Occupancy, Shown, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
-import { notePending } from './nick.ts';
+import { isRenaming, notePending } from './nick.ts';
 
 /** What is to be shown waits as long for a nick change to be answered, before that is looked at again (ms). */
 const RENAMING_MS = 1000;
@@ -97,15 +97,10 @@ export function showMostActive(turn: Turn, room: Occupancy): void {
   // On its way from one stream to another the room is shown nothing that would part the two; afterwards this is called again.
   if (room.carrier === undefined || room.move) return;
   // To the nick that it has it would change that back; to the other one it would be refused with the change.
-  if (isRenaming(room)) turn.out.setTimer(`presence ${room.key}`, RENAMING_MS);
+  if (isRenaming(turn, room)) turn.out.setTimer(`presence ${room.key}`, RENAMING_MS);
   else if (isDue(turn, room, wanted.rank)) send(turn, room, wanted);
   else
     turn.out.setTimer(`presence ${room.key}`, (room.shown?.at ?? 0) + turn.state.settings.presencePauseMs - turn.now);
-}
-
-/** A nick change is on its way to the room. */
-function isRenaming({ presences, nick }: Occupancy): boolean {
-  return presences.some((one) => keyOfNick(one.nick) !== keyOfNick(nick));
 }
 
 /** Whether a presence that says so much may go to the room now. */
@@ -157,6 +152,6 @@ function send(turn: Turn, room: Occupancy, { content, presence, rank }: Wanted):
   room.shown = { content, presence, rank, at: turn.now };
   const to = escapeXml(`${room.name}/${room.nick}`);
   const xml = `<presence id='${freshId(turn.state)}' to='${to}'${languageIn(presence)}>${content}</presence>`;
-  notePending(room, undefined, room.nick, parseStanza(xml));
+  notePending(turn, room, undefined, room.nick, parseStanza(xml));
   turn.out.toCarrier(room.carrier, xml);
 }

@@ -16,7 +16,7 @@ import { isDue, noteShown, showMostActive } from './shown.ts';
 export function status(turn: Turn, room: Occupancy, session: Session, member: Member, stanza: Stanza): void {
   member.presentation = presentationOf(detach(stanza), turn.now);
   if (mayGo(turn, room, session, member)) {
-    notePending(room, session, room.nick, stanza);
+    notePending(turn, room, session, room.nick, stanza);
     throughCarrier(turn, room, session, stanza);
     noteShown(turn, room, member.presentation.stanza, member.presentation.show);
   } else {
