@@ -9,13 +9,13 @@ import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
 import { detach, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
-import type { CarrierId, Occupancy, Parting, Session, Turn } from '../state.ts';
+import { type CarrierId, freshId, type Occupancy, type Parting, type Session, type Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
 import { forsake } from './forsaken.ts';
 import { graceOf, mayEnd } from './grace.ts';
 import { hide, isHiding } from './hide.ts';
 import { inboundOver } from './inbound.ts';
-import { startJoin } from './join.ts';
+import { sendFence, startJoin } from './join.ts';
 import { catchUp } from './missed.ts';
 import { isSmallEnough } from './outbound.ts';
 import { showWithout } from './shown.ts';
@@ -209,11 +209,20 @@ export function mayComeIn({ presences }: Occupancy, carrier: CarrierId): boolean
   return presences.some((pending) => pending.carrier === carrier);
 }
 
-/** That is taken back at once. What the room shows the stream meanwhile is none of the account's; others refuse the presence, which ends it too. */
-export function leaveAgain(turn: Turn, room: Occupancy, carrier: CarrierId): void {
-  const unasked = room.presences.filter((pending) => pending.carrier === carrier).length;
-  sendLeave(turn, room, carrier);
-  room.departing.set(carrier, { sent: true, unasked });
+/**
+ * That is taken back at once. What the room shows the stream meanwhile is none of the account's; others refuse the presence, which ends it too. Where
+ * a service answers neither, the answer to a fence behind them does.
+ */
+export function leaveAgain(turn: Turn, room: Occupancy, id: CarrierId): void {
+  const carrier = turn.state.carriers.get(id);
+  const unasked = room.presences.filter((pending) => pending.carrier === id).length;
+  sendLeave(turn, room, id);
+  if (!carrier || unasked === 0) room.departing.set(id, { sent: true, unasked });
+  else {
+    const fenceId = freshId(turn.state);
+    room.departing.set(id, { sent: true, unasked, fenceId });
+    sendFence(turn, room, carrier, fenceId);
+  }
 }
 
 /** Gives the room time to confirm the leave of this stream. */

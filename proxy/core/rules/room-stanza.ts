@@ -7,7 +7,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { isOwnEnd } from '../occupancy.ts';
 import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
-import type { Attempt, Carrier, Occupancy, Turn } from '../state.ts';
+import type { Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat, noteReflected } from './groupchat.ts';
 import { inbound } from './inbound.ts';
@@ -33,10 +33,10 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
   else if (isOver(room, carrier)) aftermath(turn, room, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
   else if (room.attempt?.carrier === carrier.id) {
-    if (isAnswer && !isFence(room, room.attempt, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
+    if (isAnswer && !isFence(room, room.attempt.fenceId, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
     else joining(turn, room, room.attempt, stanza);
   } else if (room.move?.carrier === carrier.id) {
-    if (isAnswer && !isFence(room, room.move, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
+    if (isAnswer && !isFence(room, room.move.fenceId, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
     else moving(turn, room, room.move, stanza);
   } else if (room.carrier === carrier.id) live(turn, room, carrier, stanza);
   else if (room.phase === 'joined' && room.carrier === undefined) outside(turn, room, carrier, stanza);
@@ -44,9 +44,9 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
 }
 
 /** The fence is answered by the room alone: ids on a join are seen by all occupants, who could guess the fence's from it. */
-function isFence(room: Occupancy, attempt: Attempt, stanza: Stanza): boolean {
+function isFence(room: Occupancy, fenceId: string | undefined, stanza: Stanza): boolean {
   const from = stanza.from ?? '';
-  return stanza.id === attempt.fenceId && bareKey(from) === room.key && resourceOf(from) === '';
+  return fenceId !== undefined && stanza.id === fenceId && bareKey(from) === room.key && resourceOf(from) === '';
 }
 
 /** What is sent to the bare JID (an invitation, a subscription refused) is the stream's own client's: the server has sent it to each device. */
@@ -113,17 +113,16 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
     else otherMessage(turn, room, carrier, stanza);
   } else if (stanza.type === 'get' || stanza.type === 'set') {
     inbound(turn, room, carrier.id, stanza);
-  } else {
-    stray(turn, carrier.id, stanza, 'unmatched-iq');
-  }
+  } else if (isFence(room, room.departing.get(carrier.id)?.fenceId, stanza)) departed(turn, room, carrier.id);
+  else stray(turn, carrier.id, stanza, 'unmatched-iq');
 }
 
 /** The room does not know the stream, or will not have it. */
 function isRefused({ departing }: Occupancy, { id }: Carrier, { type }: Stanza): boolean {
   if (type !== 'error') return false;
-  const { unasked = 0 } = departing.get(id) ?? {};
-  if (unasked <= 1) return true;
-  departing.set(id, { sent: true, unasked: unasked - 1 });
+  const known = departing.get(id);
+  if (!known?.unasked || known.unasked <= 1) return true;
+  departing.set(id, { ...known, unasked: known.unasked - 1 });
   return false;
 }
 
