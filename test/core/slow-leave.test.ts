@@ -92,6 +92,33 @@ test('what comes on a stream that was given up, before the next one is in, is pa
   assert.equal(world.client(b).heard, said);
 });
 
+for (const when of ['before', 'after'] as const) {
+  test(`a stream that was given up sets no subject back, heard ${when} the next one is in`, () => {
+    const { world, a, b, carrier, frees } = leaving();
+    const { jid } = world.client(a);
+    const take = world.room.take.bind(world.room);
+    // What is said to the old stream is late.
+    world.room.take = (from, stanza, now) =>
+      take(from, stanza, now)
+        .filter(({ to }) => to !== jid)
+        .map(({ to, xml }) => ({ to, xml: xml.replace('<subject/>', '<subject>newest</subject>') }));
+    frees();
+    world.settle();
+    const start = world.client(b).told.length;
+    runsOut(world, carrier);
+    const late = `<message type='groupchat' from='${ROOM}/bob' to='${jid}'><subject>old</subject></message>`;
+    if (when === 'before') world.arrives(carrier, late);
+    world.settle();
+    if (when === 'after') world.arrives(carrier, late);
+    assert.ok(world.timers.has(timer(carrier)), 'it is heard still');
+    const told = world.client(b).told.slice(start);
+    assert.equal(
+      told.flatMap(({ root }) => root.child('subject')?.text() ?? []),
+      ['newest'],
+    );
+  });
+}
+
 test('what a stream is told that never hears that it is in is passed on, once', () => {
   const { world, b, other, said, talk, frees } = leaving();
   frees();

@@ -9,7 +9,7 @@ import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
-import { groupchat, noteReflected } from './groupchat.ts';
+import { groupchat, isSubject, noteReflected } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
@@ -138,6 +138,11 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
     // The rejoin is told of it. It has arrived, though, if it is the account's own.
     noteReflected(room, stanza);
     turn.out.drop('left-room');
+  }
+  // The next stream is told the subject when it comes in, and this one may bring one of before.
+  else if (departing?.isGivenUp && isSubject(stanza) && (room.move || room.carrier)) {
+    noteReflected(room, stanza);
+    turn.out.drop('overlap');
   }
   // What the room repeats is known as far as the log goes.
   else if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier.id, stanza);
