@@ -35,6 +35,7 @@ import { sendFence, startJoin } from './join.ts';
 import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
 import { goesOn, passTold } from './missed.ts';
+import { noteRole } from './moderator.ts';
 import { askAgain, sendRename } from './nick.ts';
 import { joinsAnew } from './overdue.ts';
 import { messageError } from './private-message.ts';
@@ -298,7 +299,9 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   }
   provedIn(turn, room, move.from === undefined);
   noteRoomCodes(room.codes, move.self);
+  const previous = room.self;
   tellDifferences(turn, room, move);
+  noteRole(turn, room, previous);
   recordOccupancy(turn, room);
   const { carrier, heard, subject } = move;
   const isWhole = move.isBlind ? goesOn(turn, room, heard) : undefined;
