@@ -18,6 +18,7 @@ import {
   noteRoomPresence,
 } from './occupancy.ts';
 import { isKept, isSubject, noteReflected, noteSubject } from './rules/groupchat.ts';
+import type { NickFacts } from './services.ts';
 import { delayStamp } from './stanza-log.ts';
 import type { CarrierId, Occupancy, SessionId, Settings } from './state.ts';
 
@@ -37,14 +38,16 @@ export interface RoomFacts {
   readonly marksSelf: boolean;
   readonly password: string | undefined;
   readonly carrier: CarrierId | undefined;
-  /** See `ServiceFacts`. */
+  /** What is known of its service, see `ServiceFacts`. */
   readonly nickRefusedUntil: number;
+  readonly nickSharedUntil: number;
   readonly archive?: OwnArchive | undefined;
 }
 
-export function factsOf(room: Occupancy, nickRefusedUntil: number): RoomFacts {
+export function factsOf(room: Occupancy, { nickRefusedUntil, nickSharedUntil }: NickFacts): RoomFacts {
   const { key, name, nick, codes, marksSelf, password, carrier, archive } = room;
-  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, nickRefusedUntil, archive };
+  const nicks = { nickRefusedUntil, nickSharedUntil };
+  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, ...nicks, archive };
 }
 
 /** A room that is watched from now on. */

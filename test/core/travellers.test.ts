@@ -1,6 +1,7 @@
 /** Private messages, and sessions that go on at another node (rules/travellers.ts): each is given them once, whatever comes first. */
 import { knownRoom } from '../../proxy/core/arrival.ts';
 import { presentationOf } from '../../proxy/core/rules/join.ts';
+import { Services } from '../../proxy/core/services.ts';
 import type { SessionId } from '../../proxy/core/state.ts';
 import { factsOf, watchedRoom } from '../../proxy/core/watch.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
@@ -40,7 +41,7 @@ function arrives(world: World, former: SessionId, id = world.bind()): SessionId 
   const carrier = session && world.state.carriers.get(session.carrier);
   const room = [...world.state.rooms.values()][0];
   if (!session || !carrier || !room) throw new Error('no session');
-  const facts = factsOf(room, 0);
+  const facts = factsOf(room, new Services().facts(''));
   const watched = watchedRoom(facts, settings);
   const presentation = presentationOf(parseStanza(`<presence to='${ROOM}/alice'/>`), world.now);
   watched.members.set(id, { asked: 'alice', presentation, lag: undefined });
