@@ -92,6 +92,28 @@ test('what comes on a stream that was given up, before the next one is in, is pa
   assert.equal(world.client(b).heard, said);
 });
 
+test('what was said last by way of a stream that is given up is answered when the next one has been told what has arrived', () => {
+  const { world, b, carrier, frees } = leaving();
+  const take = world.room.take.bind(world.room);
+  const isLost = (body: string | undefined): boolean => body === 'lost';
+  world.room.take = (from, stanza, now) =>
+    isLost(stanza.root.child('body')?.text())
+      ? []
+      : take(from, stanza, now).filter(() => stanza.type !== 'unavailable');
+  world.say(b, 'arrived');
+  world.say(b, 'lost');
+  frees();
+  while (world.arrive(true, 0) && world.room.said.length === 0);
+  runsOut(world, carrier);
+  world.settle();
+  const { told, heard } = world.client(b);
+  assert.equal(
+    told.filter(({ type }) => type === 'error').map(({ id }) => id),
+    ['lost'],
+  );
+  assert.equal(heard, ['arrived']);
+});
+
 for (const when of ['before', 'after'] as const) {
   test(`a stream that was given up sets no subject back, heard ${when} the next one is in`, () => {
     const { world, a, b, carrier, frees } = leaving();

@@ -18,7 +18,7 @@ const OVERDUE_MS = 300_000;
 export function noteOverdue({ state, out }: Turn, room: Occupancy, id: CarrierId): void {
   const carrier = state.carriers.get(id);
   const hasClient = carrier?.session !== undefined && state.sessions.has(carrier.session);
-  if (!hasClient || carrier.status === 'hibernating' || carrier.isLeaving || !carrier.rooms.has(room.key)) return;
+  if (!hasClient || carrier.isLeaving || !carrier.rooms.has(room.key)) return;
   carrier.overdue ??= new Set();
   carrier.overdue.add(room.key);
   out.setTimer(timerOf(id, room.key), OVERDUE_MS);
