@@ -94,7 +94,7 @@ function leaveAnswer(room: Occupancy, session: Session, stanza: Stanza | undefin
   edit.setAttr(root, 'to', session.jid);
   if (isError) edit.setAttr(root, 'type', 'unavailable');
   for (const child of root.children) {
-    if (isRoomsWord(child)) edit.remove(child);
+    if (isRoomsWord(child) || (isError && child.name === 'error')) edit.remove(child);
   }
   edit.append(root, x);
   return edit.toBuffer();
