@@ -78,6 +78,7 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.challenged = false;
   room.archive = undefined;
   room.isTemporary = undefined;
+  room.subscription = undefined;
   forgetDiscussion(room, settings);
 }
 

@@ -28,6 +28,7 @@ import { probe } from './probe.ts';
 import { ownSelfPing } from './self-ping.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
+import { speakSubscribed } from './subscribed.ts';
 import { joinInstead } from './take-up.ts';
 
 /** Stanzas of one session that may wait for a carrier or a join's answer. */
@@ -212,6 +213,7 @@ function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stan
     request(turn, room, session, stanza);
     return;
   }
+  if (!mustWait(turn, room, stanza) && speakSubscribed(turn, room, session, stanza)) return;
   const error = stanzaError(stanza, { to: session.jid, type: 'cancel', condition: 'not-acceptable' });
   out.toSession(session.id, error, stanza);
 }
