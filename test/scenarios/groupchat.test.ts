@@ -3,6 +3,7 @@ import {
   assert,
   type Client,
   type Element,
+  type Joined,
   joinRoom,
   ns,
   type Scene,
@@ -132,18 +133,21 @@ scenario('M8', 'a subject reaches all joined sessions live, and later ones as th
   assert.is(emptied?.from, `${room}/witness`);
 });
 
+/** A subject as it came, but for whose it is and the time. */
+function written(subject: Element | undefined, to: string): string | undefined {
+  return subject
+    ?.print()
+    .replace(to, '')
+    .replace(/ stamp='[^']+'/, '')
+    .replace(/ xml:lang='[^']+'/, '');
+}
+
 scenario(
   'M8',
   'a device that joins after a subject was set is given it as whoever joins then',
   async (scene) => {
     const { room } = scene;
     const { witness, desk } = await twoJoined(scene);
-    const written = (subject: Element | undefined, to: string) =>
-      subject
-        ?.print()
-        .replace(to, '')
-        .replace(/ stamp='[^']+'/, '')
-        .replace(/ xml:lang='[^']+'/, '');
     for (const text of ['tea', '']) {
       witness.client.send(`<message type='groupchat' to='${room}' id='t'><subject>${text}</subject></message>`);
       await desk.upTo(`<message type='groupchat' from='${room}/witness'><subject>${text}</subject></message>`);
@@ -155,6 +159,29 @@ scenario(
       if (wanted) assert.ok(Math.abs(Date.parse(at ?? '') - Date.parse(wanted)) < 5000, `${at} ${wanted}`);
       await newcomer.end();
     }
+  },
+  { except: ['closingSubject'] },
+);
+
+scenario(
+  'M8',
+  'a message with a subject and a thread is a message like others, and leaves the subject as it was',
+  async (scene) => {
+    const { room } = scene;
+    const { witness, desk } = await twoJoined(scene);
+    const say = async (id: string, inner: string) => {
+      witness.client.send(`<message type='groupchat' to='${room}' id='${id}'>${inner}</message>`);
+      await desk.upTo(`<message type='groupchat' from='${room}/witness'>${inner}</message>`);
+    };
+    await say('first', '<subject>tea</subject>');
+    await say('second', '<subject>lunch</subject><thread>t1</thread>');
+    const [newcomer, late] = [await scene.direct('bob'), await scene.login('alice')];
+    const given = await joinRoom(newcomer, `${room}/bob`);
+    const replayed = await joinRoom(late, `${room}/al`);
+    assert.is(written(replayed.subject, late.jid), written(given.subject, newcomer.jid));
+    assert.is(replayed.subject?.child('subject')?.text, 'tea');
+    const threads = ({ all }: Joined) => all.flatMap((one) => one.child('thread')?.text ?? []);
+    assert.equal(threads(replayed), threads(given));
   },
   { except: ['closingSubject'] },
 );

@@ -81,6 +81,14 @@ export const joining: readonly Mutant[] = [
     kills: { groupchat: ['M8 a device that joins'] },
   },
   {
+    name: 'a message with a subject and a thread is taken for a change of the subject',
+    file: 'core/rules/groupchat.ts',
+    find: " && root.child('thread') === undefined;",
+    put: ';',
+    cells: 'prosody,borrowed,tcp',
+    kills: { groupchat: ['M8 a message with a subject'] },
+  },
+  {
     name: 'a subject that is set while the account is inside is not noted',
     file: 'core/rules/groupchat.ts',
     find: '  room.subject = detach(stanza);\n',
