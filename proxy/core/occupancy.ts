@@ -79,6 +79,7 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.archive = undefined;
   room.isTemporary = undefined;
   room.dismissed = undefined;
+  room.subscription = undefined;
   forgetDiscussion(room, settings);
 }
 

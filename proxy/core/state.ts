@@ -243,6 +243,10 @@ export interface Occupancy {
   meanwhile?: Meanwhile | undefined;
   /** Lists of roles that the proxy has asked for, through that stream (rules/moderator.ts); absent: none. */
   lists?: { readonly carrier: CarrierId; readonly ids: Set<string> } | undefined;
+  /** Whether the account has subscribed to the room (rules/subscribed.ts), and the question that is unanswered; absent: it cannot, or that is not known. */
+  subscription?:
+    | { isHeld: boolean; asked?: { readonly id: string; readonly carrier: CarrierId } | undefined }
+    | undefined;
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */

@@ -205,6 +205,8 @@ export interface PendingRequest {
   readonly queryId: string | null | undefined;
   /** It asks for what the room is and can do. */
   readonly isInfo?: true;
+  /** It may change what the account has subscribed to. */
+  readonly isSubscription?: true;
   /** The client's IQ, for an error answer. */
   readonly stanza: Stanza;
 }

@@ -36,6 +36,7 @@ export interface RoomFacts {
   readonly nick: string;
   readonly codes: readonly string[];
   readonly marksSelf: boolean;
+  readonly isRoomPresenceLast: boolean;
   readonly password: string | undefined;
   readonly carrier: CarrierId | undefined;
   /** What is known of its service, see `ServiceFacts`. */
@@ -45,9 +46,9 @@ export interface RoomFacts {
 }
 
 export function factsOf(room: Occupancy, { nickRefusedUntil, nickSharedUntil }: NickFacts): RoomFacts {
-  const { key, name, nick, codes, marksSelf, password, carrier, archive } = room;
-  const nicks = { nickRefusedUntil, nickSharedUntil };
-  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, ...nicks, archive };
+  const { key, name, nick, codes, marksSelf, isRoomPresenceLast, password, carrier, archive } = room;
+  const own = { name, nick, codes: [...codes], marksSelf, isRoomPresenceLast, password, carrier, archive };
+  return { room: key, ...own, nickRefusedUntil, nickSharedUntil };
 }
 
 /** A room that is watched from now on. */
@@ -69,6 +70,7 @@ export function applyFacts(room: Occupancy, facts: RoomFacts): void {
   room.codes.clear();
   for (const code of facts.codes) room.codes.add(code);
   room.marksSelf = facts.marksSelf;
+  room.isRoomPresenceLast = facts.isRoomPresenceLast;
   room.password = facts.password;
   room.carrier = facts.carrier;
   room.archive = facts.archive;

@@ -10,6 +10,7 @@ import { departTimer, occupies, releaseRoom } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
 import { detach, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
 import { type CarrierId, freshId, type Occupancy, type Parting, type Session, type Turn } from '../state.ts';
+import { isLeftToSubscription } from '../subscription.ts';
 import { staysBookmarked } from './bookmarked.ts';
 import { forsake } from './forsaken.ts';
 import { graceOf, mayEnd } from './grace.ts';
@@ -65,6 +66,7 @@ export function leave(
   }
   if (isDirected && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
   if (room.phase === 'joining') abandonJoin(turn, room);
+  else if (!isHidden && isLeftToSubscription(turn, room)) leaveRoom(turn, room);
   else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, member);
   else showWithout(turn, room);
 }
@@ -94,7 +96,7 @@ function leaveAnswer(room: Occupancy, session: Session, stanza: Stanza | undefin
   edit.setAttr(root, 'to', session.jid);
   if (isError) edit.setAttr(root, 'type', 'unavailable');
   for (const child of root.children) {
-    if (isRoomsWord(child)) edit.remove(child);
+    if (isRoomsWord(child) || (isError && child.name === 'error')) edit.remove(child);
   }
   edit.append(root, x);
   return edit.toBuffer();

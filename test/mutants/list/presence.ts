@@ -150,6 +150,14 @@ export const presence: readonly Mutant[] = [
     kills: { 'room-presences': ['L4 a room that says the same'] },
   },
   {
+    name: 'the answer to a probe of the own nick is marked as a self-presence',
+    file: 'core/self-presence.ts',
+    find: "if (!view.isProbed) add.add('110');",
+    put: "add.add('110');",
+    cells: 'prosody,borrowed,tcp',
+    kills: { 'room-presences': ['L4 a presence probe'] },
+  },
+  {
     name: "a presence probe goes by the session's own stream",
     file: 'core/rules/session-stanza.ts',
     find: "  else if (stanza.type === 'probe') probe(turn, room, session, stanza);\n",

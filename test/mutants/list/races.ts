@@ -256,7 +256,7 @@ export const races: readonly Mutant[] = [
   {
     name: 'a self-presence without 110 is passed on as it is',
     file: 'core/self-presence.ts',
-    find: "  add.add('110');\n",
+    find: "  if (!view.isProbed) add.add('110');\n",
     put: '',
     kills: { 'join-silence': ['J12 a service without'] },
   },
