@@ -12,7 +12,7 @@ import { autojoinMark } from './bookmark-state.ts';
 import { releaseRoom } from './carriers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
-import type { Attempt, NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
+import type { Attempt, Move, NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
 
 export function createOccupancy(key: BareKey, name: string, nick: string, settings: Settings): Occupancy {
   return {
@@ -143,6 +143,11 @@ export function noteAnswered({ roster, self }: Attempt, stanza: Stanza): void {
   const isAway = stanza.type === 'unavailable' && !self && !roster.has(keyOfNick(nick));
   if (isAway) roster.set(keyOfNick(nick), { nick, presence: detach(stanza) });
   else noteOccupant(roster, stanza);
+}
+
+/** Whether what the room has said last of the account's own occupant is of the stay that this join finds, and not of the one that it begins. */
+export function isBeforeJoin({ isAnew, self, joinId }: Move): boolean {
+  return isAnew === true && self?.id !== joinId;
 }
 
 /** Codes about the room that the room itself gives with a self-presence (100: JIDs are seen, 170: it is logged). */

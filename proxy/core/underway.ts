@@ -76,6 +76,8 @@ export interface Move extends Attempt {
   readonly nick: string;
   /** When that was, epoch ms. */
   readonly at: number;
+  /** The room had let the stream in by another presence before it (rules/anew.ts); absent: it had not. */
+  isAnew?: boolean;
   /** A status was on its way then, which its join does not hold. */
   readonly isOutdated: boolean;
   /** Messages that came before it was complete. */
@@ -147,6 +149,8 @@ export interface Departing {
   readonly sent: boolean;
   /** The room had not answered the stream's join when it was sent; absent: it had. */
   readonly isEntering?: boolean;
+  /** And it was in already (rules/anew.ts): the end of that stay may come before the answer; absent: no. */
+  readonly isAnew?: boolean;
   /** While no other stream hears the room: when the room last said something on this one (epoch ms); absent: not yet. */
   heardAt?: number;
   /** How often its leave was given more time for that; absent: never. */

@@ -8,7 +8,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
-import { detach, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
+import { detach, forgetOccupancy, isBeforeJoin, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Parting, Session, Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
 import { forsake } from './forsaken.ts';
@@ -188,8 +188,10 @@ export function awaitEnd({ out }: Turn, room: Occupancy): void {
  */
 export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farewell?: Stanza): void {
   const to = `${room.name}/${room.nick}`;
-  const isEntering = room.move?.carrier === carrier && room.move.self === undefined;
-  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }) });
+  const move = room.move?.carrier === carrier ? room.move : undefined;
+  const isAnew = move !== undefined && isBeforeJoin(move);
+  const isEntering = move !== undefined && (isAnew || move.self === undefined);
+  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }), ...(isAnew && { isAnew }) });
   if (farewell) {
     const edit = new Edit(farewell).removeAttr(farewell.root, 'from').setAttr(farewell.root, 'to', to);
     turn.out.toCarrier(carrier, edit.toBuffer(), undefined, farewell);

@@ -83,7 +83,10 @@ function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): vo
       return;
     default:
       if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, carrier.id, stanza);
-      else stray(turn, carrier.id, stanza, 'unmatched-iq');
+      else {
+        room.overlap?.noteAnswer(stanza.id);
+        stray(turn, carrier.id, stanza, 'unmatched-iq');
+      }
   }
 }
 
@@ -127,9 +130,10 @@ function isRefused({ departing }: Occupancy, { id }: Carrier, { type }: Stanza):
   return false;
 }
 
-/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join. */
+/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join, or is one. */
 function isEndOfStay(room: Occupancy, carrier: Carrier, stanza: Stanza): boolean {
-  return isOwnEnd(stanza, room.nick) && (isPlainEnd(stanza) || !mayComeIn(room, carrier.id));
+  const mayBeIn = room.departing.get(carrier.id)?.isAnew === true || mayComeIn(room, carrier.id);
+  return isOwnEnd(stanza, room.nick) && (isPlainEnd(stanza) || !mayBeIn);
 }
 
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
