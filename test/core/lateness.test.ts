@@ -125,6 +125,22 @@ test('the end of the stay that a nick change has begun is not the end of the one
   }
 });
 
+test('a removal that ends what one presence has begun says nothing of what the next one may begin', () => {
+  const { world, a, b } = twoInside({ knowsOld: true });
+  world.throwOut();
+  world.rename(a, 'nick0');
+  world.joinAs(a, 'nick0');
+  world.arrive(true);
+  world.kick();
+  world.arrive(true);
+  world.blink(a);
+  world.client(a).told.length = 0;
+  rest(world);
+  assert.equal(fromRoom(world, a), []);
+  assert.is(world.client(b).place, 'in');
+  assert.is(world.room.inside.size, 1);
+});
+
 function fromRoom(world: World, id: SessionId): string[] {
   return world.client(id).told.map(({ name, type }) => `${name} ${type ?? ''}`.trim());
 }

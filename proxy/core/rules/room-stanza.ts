@@ -7,7 +7,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { isOwnEnd } from '../occupancy.ts';
 import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
-import type { Attempt, Carrier, Occupancy, Turn } from '../state.ts';
+import type { Attempt, Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat, noteReflected } from './groupchat.ts';
 import { inbound } from './inbound.ts';
@@ -122,18 +122,23 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
 }
 
 /** The room does not know the stream, or will not have it. */
-function isRefused({ departing }: Occupancy, { id }: Carrier, { type }: Stanza): boolean {
-  if (type !== 'error') return false;
+function isRefused(room: Occupancy, { id }: Carrier, { type }: Stanza): boolean {
+  return type === 'error' && isAnsweredLast(room, id);
+}
+
+/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join, or is one. */
+function isEndOfStay(room: Occupancy, { id }: Carrier, stanza: Stanza): boolean {
+  if (!isOwnEnd(stanza, room.nick)) return false;
+  if (isPlainEnd(stanza)) return true;
+  return room.departing.get(id)?.isAnew !== true && !mayComeIn(room, id) && isAnsweredLast(room, id);
+}
+
+/** One of the presences that the room may have taken for a join has come to nothing: whether there is no other. */
+function isAnsweredLast({ departing }: Occupancy, id: CarrierId): boolean {
   const { unasked = 0 } = departing.get(id) ?? {};
   if (unasked <= 1) return true;
   departing.set(id, { sent: true, unasked: unasked - 1 });
   return false;
-}
-
-/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join, or is one. */
-function isEndOfStay(room: Occupancy, carrier: Carrier, stanza: Stanza): boolean {
-  const mayBeIn = room.departing.get(carrier.id)?.isAnew === true || mayComeIn(room, carrier.id);
-  return isOwnEnd(stanza, room.nick) && (isPlainEnd(stanza) || !mayBeIn);
 }
 
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
