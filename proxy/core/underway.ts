@@ -48,6 +48,10 @@ export interface Attempt {
   fenceId: string;
   /** The fence was answered before the room admitted the account: it proves nothing, another is sent then. */
   isFenceSpent: boolean;
+  /** Since the room owes the stream the end of an earlier stay, what bears another id is of that one (rules/overdue.ts); absent: it owes none. */
+  isBehind?: boolean;
+  /** The last of that, as far as it may be the answer to this join of a service that takes ids away; absent: nothing. */
+  doubtful?: Stanza | undefined;
   self: Stanza | undefined;
   created: boolean;
   readonly roster: Map<NickKey, Occupant>;

@@ -1,11 +1,14 @@
 /** Streams that are late, and words left behind by who has gone: found by the model (model.ts), each on its own. */
-import type { SessionId } from '../../proxy/core/state.ts';
+import type { CarrierId, SessionId } from '../../proxy/core/state.ts';
+import type { BareKey } from '../../proxy/xml/address.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { assert, suite } from '../support/suite.ts';
 import { type Happening, happen, inhabited, rest } from './model.ts';
 import { ROOM, World } from './world.ts';
 
 const test = suite('what comes late, or is left behind');
+
+const KEY = ROOM as BareKey;
 
 interface Ways {
   readonly isShared?: boolean;
@@ -139,6 +142,98 @@ test('a removal that ends what one presence has begun says nothing of what the n
   assert.equal(fromRoom(world, a), []);
   assert.is(world.client(b).place, 'in');
   assert.is(world.room.inside.size, 1);
+});
+
+test('a nick change that the room has answered while the stream left is not waited for by what is to be shown', () => {
+  const { world, a, b } = twoInside({ isShared: false });
+  world.drop(a);
+  world.settle();
+  world.bind();
+  world.rename(b, 'nick0');
+  world.blink(b);
+  rest(world);
+  assert.is([...world.timers.keys()].filter((key) => key.startsWith('presence')).length, 0);
+});
+
+test('what the old stream of a hand-over was not told, as it was out of the room, is told by the new one', () => {
+  const { world, a, b } = twoInside();
+  world.drop(a);
+  world.throwOut();
+  const body = world.roomSays();
+  // The new stream is in before the old one hears that it was out.
+  const { carrier } = world.client(b);
+  while (world.state.rooms.get(KEY)?.carrier !== carrier && world.arrive(true, 1));
+  rest(world);
+  assert.equal(world.client(b).heard, [body]);
+});
+
+/** The room has not answered a join in time, nor the leave that takes it back, and a device joins by that stream again. */
+function rejoined(isAccountStream: boolean): { world: World; a: SessionId; carrier: CarrierId; jid: string } {
+  const world = new World();
+  const a = world.bind();
+  if (isAccountStream) world.input({ kind: 'credentials', known: true });
+  world.join(a);
+  world.accountStream(true);
+  while (world.state.rooms.get(KEY)?.phase !== 'ended') world.fire();
+  assert.is(world.client(a).errors, 1);
+  world.join(a);
+  const carrier = [...world.state.carriers.values()].find(
+    ({ kind }) => (kind === 'account-stream') === isAccountStream,
+  );
+  if (!carrier) throw new Error('no stream carries the room');
+  return { world, a, carrier: carrier.id, jid: carrier.jid };
+}
+
+test('the end of a stay that the room confirms late is no answer to the next join on that stream', () => {
+  for (const isAccountStream of [false, true]) {
+    const { world, a } = rejoined(isAccountStream);
+    world.settle();
+    assert.is(world.client(a).errors, 1);
+    assert.is(world.client(a).place, 'in');
+    assert.is(world.room.inside.size, 1);
+    assert.is(world.state.rooms.get(KEY)?.phase, 'joined');
+  }
+});
+
+test('nor is an answer to what was sent in that stay, whether it bears an id or not', () => {
+  for (const knowsOld of [false, true]) {
+    for (const isJoin of [false, true]) {
+      const { world, a } = twoInside({ knowsOld });
+      if (isJoin) world.joinAs(a, 'nick0');
+      else world.rename(a, 'nick0');
+      world.kick();
+      world.arrive(false);
+      assert.ok(world.fire()?.startsWith('depart'));
+      world.join(a);
+      rest(world);
+      assert.is(world.client(a).place, 'in');
+      assert.is(world.client(a).errors, 0);
+      assert.equal([...world.room.inside.values()], ['alice']);
+      assert.is(world.state.rooms.get(KEY)?.nick, 'alice');
+    }
+  }
+});
+
+test('of a service that takes ids away the last word before the fence is the answer', () => {
+  const self = (type = ''): string =>
+    `<x xmlns='${NS.mucUser}'><item role='${type ? 'none' : 'participant'}'/><status code='110'/></x>`;
+  const error = `<error type='cancel'><conflict xmlns='${NS.stanzaErrors}'/></error>`;
+  for (const isRefused of [false, true]) {
+    const { world, a, carrier, jid } = rejoined(false);
+    const fence = world.sent.at(-1)?.stanza.id;
+    const says = (type: string, content: string): void => {
+      const attributes = type === '' ? '' : ` type='${type}'`;
+      world.arrives(carrier, `<presence from='${ROOM}/alice' to='${jid}'${attributes}>${content}</presence>`);
+    };
+    says('', self());
+    says('unavailable', self('unavailable'));
+    assert.is(world.client(a).place, 'asking');
+    if (isRefused) says('error', error);
+    else says('', self());
+    assert.is(world.client(a).place, 'asking');
+    world.arrives(carrier, `<iq type='result' id='${fence}' from='${ROOM}' to='${jid}'/>`);
+    assert.is(world.client(a).place, isRefused ? 'out' : 'in');
+  }
 });
 
 function fromRoom(world: World, id: SessionId): string[] {

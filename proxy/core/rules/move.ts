@@ -37,7 +37,7 @@ import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.t
 import { sendLeave } from './leave.ts';
 import { goesOn, passTold } from './missed.ts';
 import { askAgain, sendRename } from './nick.ts';
-import { joinsAnew } from './overdue.ts';
+import { caughtUp, isOfStayBefore, joinsAnew } from './overdue.ts';
 import { isAwake, isBetterOff, isHibernating, isMissed, isOneComing } from './placing.ts';
 import { messageError } from './private-message.ts';
 import { giveUpPlace, isRemoval, removal } from './removal.ts';
@@ -161,7 +161,7 @@ export function startMove(
   // What the stream before the last one said may still be on its way, and one that is leaving hears the room beside the new one.
   if (from || room.departing.size > 0) room.overlap ??= new Overlap();
   if (!from) forgetPlaces(turn, room, to);
-  joinsAnew(turn, to, room.key);
+  move.isBehind = joinsAnew(turn, to, room.key);
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
@@ -186,13 +186,7 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
 export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   if (stanza.name === 'iq') {
     if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, move.carrier, stanza);
-    else if (stanza.id !== move.fenceId) return;
-    else if (move.self) {
-      noteRoomInfo(turn, room, stanza);
-      finishMove(turn, room, move);
-    }
-    // A gateway may answer for the room before it is in: that proves nothing.
-    else move.isFenceSpent = true;
+    else if (stanza.id === move.fenceId) fenceAnswered(turn, room, move, stanza);
     return;
   }
   if (stanza.name === 'presence') {
@@ -213,7 +207,20 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
   move.heard.push(detach(stanza));
 }
 
+function fenceAnswered(turn: Turn, room: Occupancy, move: Move, answer: Stanza): void {
+  const last = caughtUp(move);
+  if (last) movePresence(turn, room, move, last);
+  if (room.move !== move) return;
+  if (move.self) {
+    noteRoomInfo(turn, room, answer);
+    finishMove(turn, room, move);
+  }
+  // A gateway may answer for the room before it is in: that proves nothing.
+  else move.isFenceSpent = true;
+}
+
 function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  if (isOfStayBefore({ nick: move.nick }, move, stanza)) return;
   if (stanza.type === 'error') {
     if (isAnswerTo(move.joinId, stanza)) moveRefused(turn, room, move, stanza);
     return;

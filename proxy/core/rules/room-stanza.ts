@@ -104,7 +104,7 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   const { out } = turn;
   if (stanza.name === 'presence') {
     const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
-    if (isEnd) departed(turn, room, carrier.id);
+    if (isEnd) departed(turn, room, carrier.id, !(stanza.type === 'unavailable' && isPlainEnd(stanza)));
     else out.drop('overlap');
   } else if (stanza.name === 'message') {
     if (room.phase !== 'joined') {
