@@ -128,13 +128,38 @@ test('the end of the stay that a nick change has begun is not the end of the one
   }
 });
 
+test('a kick on a stream that is leaving, while no other has come in, is the account’s', () => {
+  for (const isShared of [false, true]) {
+    const { world, a, b } = twoInside({ isShared, knowsOld: true });
+    if (isShared) {
+      world.room.forget();
+      world.joinAs(a, 'nick0');
+      happenAll(world, ['arrive', 0], ['kick', 0], ['arrive', 1], ['arrive', 1]);
+      world.blink(a);
+    } else {
+      // It is known that the service refuses shared nicks.
+      world.drop(a);
+      while (world.state.rooms.get(KEY)?.carrier !== undefined) world.arrive(true) || world.arrive(false);
+      world.kick();
+    }
+    rest(world);
+    assert.is(world.client(b).place, 'out');
+    assert.is(world.room.inside.size, 0);
+    const last = world.client(b).told.filter(({ name, type }) => name === 'presence' && type === 'unavailable');
+    assert.equal(
+      last.map(({ from }) => from),
+      [`${ROOM}/alice`],
+    );
+  }
+});
+
 test('a removal that ends what one presence has begun says nothing of what the next one may begin', () => {
   const { world, a, b } = twoInside({ knowsOld: true });
   world.throwOut();
   world.rename(a, 'nick0');
   world.joinAs(a, 'nick0');
   world.arrive(true);
-  world.kick();
+  world.throwOut();
   world.arrive(true);
   world.blink(a);
   world.client(a).told.length = 0;

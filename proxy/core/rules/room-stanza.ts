@@ -10,6 +10,7 @@ import { delayStamp } from '../stanza-log.ts';
 import type { Attempt, Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat, noteReflected } from './groupchat.ts';
+import { isTechnical } from './heal.ts';
 import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
@@ -18,6 +19,7 @@ import { hear, passMissed } from './missed.ts';
 import { listAnswered } from './moderator.ts';
 import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
+import { removal } from './removal.ts';
 import { passFarewell, roomPresence } from './room-presence.ts';
 import { doubt, doubtMessage, doubtPresence, sayAgain, selfPingAnswered } from './self-ping.ts';
 
@@ -106,6 +108,9 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
     const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
     if (isEnd) departed(turn, room, carrier.id, !(stanza.type === 'unavailable' && isPlainEnd(stanza)));
     else out.drop('overlap');
+    // Somebody has put the account out while it was in by this stream alone: it does not come back by another.
+    const isWilled = isOwnEnd(stanza, room.nick) && !isTechnical(stanza);
+    if (isWilled && room.phase === 'joined' && room.carrier === undefined) removal(turn, room, stanza);
   } else if (stanza.name === 'message') {
     if (room.phase !== 'joined') {
       if (stanza.type === 'groupchat') {
