@@ -370,8 +370,9 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'overlap':
       catchUp(turn, room, true);
-      // As long as an old stream has not left, it may be the slower one.
-      if (room.departing.size > 0) turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
+      // As long as an old stream has not left, it may be the slower one; and so may the new one.
+      if (room.departing.size > 0 || room.overlap?.isBehind())
+        turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
       else room.overlap = undefined;
       return;
     case 'ended':

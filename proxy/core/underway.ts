@@ -49,6 +49,10 @@ export interface Attempt {
   fenceId: string;
   /** The fence was answered before the room admitted the account: it proves nothing, another is sent then. */
   isFenceSpent: boolean;
+  /** Since the room owes the stream the end of an earlier stay, what bears another id is of that one (rules/overdue.ts); absent: it owes none. */
+  isBehind?: boolean;
+  /** The last of that, as far as it may be the answer to this join of a service that takes ids away; absent: nothing. */
+  doubtful?: Stanza | undefined;
   self: Stanza | undefined;
   created: boolean;
   readonly roster: Map<NickKey, Occupant>;
@@ -77,6 +81,8 @@ export interface Move extends Attempt {
   readonly nick: string;
   /** When that was, epoch ms. */
   readonly at: number;
+  /** The room had let the stream in by another presence before it (rules/anew.ts); absent: it had not. */
+  isAnew?: boolean;
   /** A status was on its way then, which its join does not hold. */
   readonly isOutdated: boolean;
   /** Messages that came before it was complete. */
@@ -148,6 +154,8 @@ export interface Departing {
   readonly sent: boolean;
   /** The room had not answered the stream's join when it was sent; absent: it had. */
   readonly isEntering?: boolean;
+  /** And it was in already (rules/anew.ts): the end of that stay may come before the answer; absent: no. */
+  readonly isAnew?: boolean;
   /** While no other stream hears the room: when the room last said something on this one (epoch ms); absent: not yet. */
   heardAt?: number;
   /** How often its leave was given more time for that; absent: never. */

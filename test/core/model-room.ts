@@ -125,7 +125,8 @@ export class ModelRoom {
     if (!this.inside.has(from) && !stanza.root.child('x', NS.muc) && !knowsOld) {
       // As Prosody does: groupchat 1.0 is no way in.
       const error = `<error type='cancel'><item-not-found xmlns='${NS.stanzaErrors}'/></error>`;
-      return [{ to: from, xml: `<presence type='error' from='${stanza.to}' to='${from}'>${error}</presence>` }];
+      const attributes = `from='${stanza.to}' to='${from}'${idOf(stanza)}`;
+      return [{ to: from, xml: `<presence type='error' ${attributes}>${error}</presence>` }];
     }
     const { password } = this.#options;
     const given = stanza.root.child('x', NS.muc)?.child('password')?.text();

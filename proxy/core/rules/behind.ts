@@ -14,6 +14,7 @@ import { noteSent } from './groupchat.ts';
 import { request } from './iq.ts';
 import { leaveByPolicy } from './leave.ts';
 import { notePending } from './nick.ts';
+import { withoutJoin } from './other-nick.ts';
 import { sessionStanza } from './session-stanza.ts';
 import { sendAgain } from './stranded.ts';
 import { noteUnsaid } from './travellers.ts';
@@ -75,8 +76,9 @@ function sendFor(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza
     // The presence of siblings that are there goes before the last one of somebody who has gone.
     const isStatus = stanza.name === 'presence' && (nick === '' || keyOfNick(nick) === keyOfNick(room.nick));
     if (isStatus && room.members.size > 0) return;
-    if (stanza.name === 'presence') notePending(turn, room, undefined, nick === '' ? room.nick : nick, stanza);
-    out.toCarrier(carrier, readdress(stanza, { from: null }), undefined, stanza);
+    const said = stanza.name === 'presence' ? withoutJoin(stanza) : stanza;
+    if (said.name === 'presence') notePending(turn, room, undefined, nick === '' ? room.nick : nick, said);
+    out.toCarrier(carrier, readdress(said, { from: null }), undefined, said);
     return;
   }
   const edit = new Edit(stanza);

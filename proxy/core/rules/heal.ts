@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { releaseRoom } from '../carriers.ts';
 import { chance } from '../jitter.ts';
-import { serviceOf } from '../occupancy.ts';
+import { presencesLost, serviceOf } from '../occupancy.ts';
 import { statusCodes } from '../self-presence.ts';
 import type { CarrierId, Occupancy, Turn } from '../state.ts';
 import { leaveAgain, mayComeIn } from './leave.ts';
@@ -68,14 +68,12 @@ export function losePlace(turn: Turn, room: Occupancy, id: CarrierId, isIn = fal
   else comeBackLater(turn, room);
   if (!isIn && mayComeIn(room, id)) leaveAgain(turn, room, id);
   // They are asked for again, as if their stream had been lost with them.
-  for (const pending of room.presences) if (pending.carrier === id) pending.carrier = NOWHERE;
+  presencesLost(room, id);
   catchUp(turn, room, true);
   strandUnseen(turn, room, id);
   if (state.carriers.get(id)?.status === 'retiring' && !room.departing.has(id)) releaseRoom(turn, id, room);
   return true;
 }
-
-const NOWHERE = '' as CarrierId;
 
 /** The room is not to be asked again before a while has passed. */
 function comeBackLater({ state, out, now }: Turn, room: Occupancy): void {

@@ -35,6 +35,7 @@ import { isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { enter, presentationOf, sendFence, startJoin, wishedPassword } from './join.ts';
 import { leaveRoom } from './leave.ts';
+import { caughtUp, isOfStayBefore } from './overdue.ts';
 import { adoptPast, pastRead } from './past.ts';
 import { sessionStanza } from './session-stanza.ts';
 import { noteShown, showIfMore } from './shown.ts';
@@ -55,6 +56,7 @@ export function isAnswerTo(joinId: string, { id, from = '' }: Stanza): boolean {
 
 /** A presence in a join's answer. */
 export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stanza: Stanza): 'refused' | undefined {
+  if (isOfStayBefore(room, attempt, stanza)) return undefined;
   if (stanza.type === 'error') {
     return isAnswerTo(attempt.joinId, stanza) ? 'refused' : undefined;
   }
@@ -112,6 +114,9 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     const asked = turn.state.sessions.get(asker(room, attempt)?.session ?? attempt.wish.session);
     if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, attempt.carrier, stanza, asked);
     else if (stanza.id === attempt.fenceId) {
+      const last = caughtUp(attempt);
+      if (last) joining(turn, room, attempt, last);
+      if (room.attempt !== attempt) return;
       if (isConference(stanza)) turn.state.services.learn(serviceOf(room));
       noteRoomInfo(turn, room, stanza);
       fenceAnswered(turn, room);

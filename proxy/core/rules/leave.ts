@@ -8,7 +8,15 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
-import { detach, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
+import {
+  detach,
+  forgetOccupancy,
+  isBeforeJoin,
+  isRoomsWord,
+  ownOccupantId,
+  presencesLost,
+  refuseQueued,
+} from '../occupancy.ts';
 import { type CarrierId, freshId, type Occupancy, type Parting, type Session, type Turn } from '../state.ts';
 import { isLeftToSubscription } from '../subscription.ts';
 import { staysBookmarked } from './bookmarked.ts';
@@ -19,6 +27,7 @@ import { inboundOver } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
 import { catchUp } from './missed.ts';
 import { isSmallEnough } from './outbound.ts';
+import { noteOverdue } from './overdue.ts';
 import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
 
@@ -190,8 +199,10 @@ export function awaitEnd({ out }: Turn, room: Occupancy): void {
  */
 export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farewell?: Stanza): void {
   const to = `${room.name}/${room.nick}`;
-  const isEntering = room.move?.carrier === carrier && room.move.self === undefined;
-  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }) });
+  const move = room.move?.carrier === carrier ? room.move : undefined;
+  const isAnew = move !== undefined && isBeforeJoin(move);
+  const isEntering = move !== undefined && (isAnew || move.self === undefined);
+  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }), ...(isAnew && { isAnew }) });
   if (farewell) {
     const edit = new Edit(farewell).removeAttr(farewell.root, 'from').setAttr(farewell.root, 'to', to);
     turn.out.toCarrier(carrier, edit.toBuffer(), undefined, farewell);
@@ -232,11 +243,12 @@ export function awaitLeave(turn: Turn, room: Occupancy, carrier: CarrierId): voi
   turn.out.setTimer(departTimer(carrier, room), LEAVE_TIMEOUT_MS);
 }
 
-/** One stream has left the room; with the last one a leave is complete. */
-export function departed(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+/** One stream has left the room; with the last one a leave is complete. `wasOut`: it was out before, and did not hear the room to the end. */
+export function departed(turn: Turn, room: Occupancy, carrier: CarrierId, wasOut = false): void {
   releaseRoom(turn, carrier, room);
+  presencesLost(room, carrier);
   leaveRest(turn, room);
-  if (room.departing.size === 0) catchUp(turn, room);
+  if (room.departing.size === 0) catchUp(turn, room, wasOut);
   strandUnseen(turn, room, carrier);
   if (room.phase !== 'leaving' || room.departing.size > 0) return;
   // COMPAT: ejabberd loses what comes to a room that is just ending.
@@ -246,6 +258,7 @@ export function departed(turn: Turn, room: Occupancy, carrier: CarrierId): void 
 
 /** The account is out of the room. A session that wanted in meanwhile starts anew. */
 export function left(turn: Turn, room: Occupancy): void {
+  for (const [id, { sent }] of room.departing) if (sent) noteOverdue(turn, room, id);
   const waiting = room.waiting;
   const [first] = waiting;
   room.waiting = [];

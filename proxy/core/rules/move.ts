@@ -4,10 +4,11 @@
  */
 import { bareOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { canTakeOver, chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
+import { chooseCarrier, releaseRoom, suspend } from '../carriers.ts';
 import { nicksFreed } from '../kept.ts';
 import {
   detach,
+  isBeforeJoin,
   isNickShared,
   isSelf,
   keyOfNick,
@@ -37,7 +38,8 @@ import { sendLeave } from './leave.ts';
 import { goesOn, passTold } from './missed.ts';
 import { noteRole } from './moderator.ts';
 import { askAgain, sendRename } from './nick.ts';
-import { joinsAnew } from './overdue.ts';
+import { caughtUp, isOfStayBefore, joinsAnew } from './overdue.ts';
+import { isAwake, isBetterOff, isHibernating, isMissed, isOneComing } from './placing.ts';
 import { messageError } from './private-message.ts';
 import { giveUpPlace, isRemoval, removal } from './removal.ts';
 import { provedIn, sayAgain } from './self-ping.ts';
@@ -78,21 +80,6 @@ function goOn(turn: Turn, room: Occupancy): void {
   flushQueue(turn, room);
 }
 
-/** Whether the room is carried by a stream that is there. */
-function isAwake({ state }: Turn, { carrier }: Occupancy): boolean {
-  return carrier !== undefined && state.carriers.get(carrier)?.status !== 'hibernating';
-}
-
-/** Whether a stream that is being freed of its rooms will be ready again: its client is there. */
-function isOneComing({ state }: Turn): boolean {
-  for (const { status, session, isLeaving } of state.carriers.values()) {
-    if (status !== 'retiring' || session === undefined || isLeaving) continue;
-    const owner = state.sessions.get(session);
-    if (owner && !sleepsAtServer(owner)) return true;
-  }
-  return false;
-}
-
 /** Whether a hand-over of this room has begun. */
 function place(turn: Turn, room: Occupancy): boolean {
   const { state } = turn;
@@ -106,7 +93,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   if (room.retryAt !== undefined && room.retryAt > turn.now) return false;
   // The old place must be free before a service that shares no nicks lets the account in again.
   if (!current && !isShared && [...room.departing.values()].some(({ isGivenUp }) => !isGivenUp)) return false;
-  const target = chooseCarrier(turn, room) ?? (current ? undefined : anyCarrier(turn, room));
+  const target = current ? chooseCarrier(turn, room) : anyCarrier(turn, room);
   // A session whose stream is lost is about to go; the place is taken again when the next one comes.
   // An account stream that is tried again in minutes is no reason to keep a user's logout back for as long.
   const isHopeless = target === 'pending' && current?.status === 'retiring' && state.accountStream === 'waiting';
@@ -128,32 +115,13 @@ function place(turn: Turn, room: Occupancy): boolean {
   return true;
 }
 
-/**
- * There is a stream that had better carry what this one does. A parked stream makes way also where the room sees that, as no account can share its
- * nick at that service; but not where only this nick is refused to any other stream (ejabberd lets anybody register one): it would be lost.
- */
-function isBetterOff(turn: Turn, room: Occupancy, { kind, isParked }: Carrier): boolean {
-  const { state, now } = turn;
-  if (kind !== 'borrowed') return false;
-  if (!isParked || !canTakeOver(state)) return state.accountStream === 'ready' && isNickShared(turn, room);
-  return isNickShared(turn, room) || state.services.refusesSharedNick(serviceOf(room), now);
-}
-
-/** Also one that could not take the place over while there was another. */
+/** Also one that could not take the place over while there was another: rather than wait for an account stream for minutes. */
 function anyCarrier(turn: Turn, room: Occupancy): ReturnType<typeof chooseCarrier> {
+  const best = chooseCarrier(turn, room);
+  const isFar = best === 'pending' && turn.state.accountStream === 'waiting';
+  if (best !== undefined && !isFar) return best;
   room.refused.clear();
   return chooseCarrier(turn, room);
-}
-
-function isHibernating({ state }: Turn, carrier: Carrier): boolean {
-  return carrier.session !== undefined && sleepsAtServer(state.sessions.get(carrier.session));
-}
-
-/** Somebody is there to hear the room, and its carrier hibernates. */
-function isMissed({ state }: Turn, room: Occupancy, carrier: Carrier): boolean {
-  if (carrier.status !== 'hibernating') return false;
-  for (const id of room.members.keys()) if (state.sessions.get(id)?.isHibernating === false) return true;
-  return false;
 }
 
 /** The last resort on services that refuse a shared nick: other occupants see the account leave and come. */
@@ -194,7 +162,7 @@ export function startMove(
   // What the stream before the last one said may still be on its way, and one that is leaving hears the room beside the new one.
   if (from || room.departing.size > 0) room.overlap ??= new Overlap();
   if (!from) forgetPlaces(turn, room, to);
-  joinsAnew(turn, to, room.key);
+  move.isBehind = joinsAnew(turn, to, room.key);
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
@@ -219,13 +187,7 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
 export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   if (stanza.name === 'iq') {
     if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, move.carrier, stanza);
-    else if (stanza.id !== move.fenceId) return;
-    else if (move.self) {
-      noteRoomInfo(turn, room, stanza);
-      finishMove(turn, room, move);
-    }
-    // A gateway may answer for the room before it is in: that proves nothing.
-    else move.isFenceSpent = true;
+    else if (stanza.id === move.fenceId) fenceAnswered(turn, room, move, stanza);
     return;
   }
   if (stanza.name === 'presence') {
@@ -246,7 +208,20 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
   move.heard.push(detach(stanza));
 }
 
+function fenceAnswered(turn: Turn, room: Occupancy, move: Move, answer: Stanza): void {
+  const last = caughtUp(move);
+  if (last) movePresence(turn, room, move, last);
+  if (room.move !== move) return;
+  if (move.self) {
+    noteRoomInfo(turn, room, answer);
+    finishMove(turn, room, move);
+  }
+  // A gateway may answer for the room before it is in: that proves nothing.
+  else move.isFenceSpent = true;
+}
+
 function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  if (isOfStayBefore({ nick: move.nick }, move, stanza)) return;
   if (stanza.type === 'error') {
     if (isAnswerTo(move.joinId, stanza)) moveRefused(turn, room, move, stanza);
     return;
@@ -267,6 +242,11 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
 /** The account has been removed just after it had come in by this stream. */
 function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   const isFinal = isRemoval(room, stanza) && !isTechnical(stanza);
+  if (!isFinal && isBeforeJoin(move)) {
+    move.self = undefined;
+    move.roster.clear();
+    return;
+  }
   // The old stream may not have heard it; without one a refusal passes it on.
   if (isFinal || move.from !== undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
   if (isFinal) {
@@ -277,8 +257,8 @@ function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void
   }
 }
 
-/** The new carrier is in: it is the room's carrier from here on. */
-function finishMove(turn: Turn, room: Occupancy, move: Move): void {
+/** The new carrier is in: it is the room's carrier from here on. `isLate`: the room has not told all yet. */
+function finishMove(turn: Turn, room: Occupancy, move: Move, isLate = false): void {
   const { out } = turn;
   if (!move.self) return;
   if (move.created) {
@@ -320,7 +300,7 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   room.isReplaced = false;
   askAgain(turn, room);
   if (move.from !== undefined) noteOutdated(room, move);
-  if (move.isBlind && !move.isOvertaken) settleStranded(turn, room);
+  if (move.isBlind && !move.isOvertaken && !isLate) settleStranded(turn, room);
   bringUpToDate(turn, room);
   flushQueue(turn, room, isWhole);
   showMostActive(turn, room);
@@ -366,8 +346,10 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
 export function moveTimeout(turn: Turn, room: Occupancy): void {
   const { move } = room;
   if (!move) return;
-  if (move.self) finishMove(turn, room, move);
-  else {
+  if (move.self) {
+    room.overlap?.awaitFence(move.fenceId);
+    finishMove(turn, room, move, true);
+  } else {
     if (turn.state.carriers.has(move.carrier)) sendLeave(turn, room, move.carrier);
     moveRefused(turn, room, move, undefined);
   }

@@ -7,9 +7,10 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { isOwnEnd } from '../occupancy.ts';
 import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
-import type { Carrier, Occupancy, Turn } from '../state.ts';
+import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat, isSubject, noteReflected } from './groupchat.ts';
+import { isTechnical } from './heal.ts';
 import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
@@ -18,6 +19,7 @@ import { hear, passMissed } from './missed.ts';
 import { listAnswered } from './moderator.ts';
 import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
+import { removal } from './removal.ts';
 import { passFarewell, roomPresence } from './room-presence.ts';
 import { doubt, doubtMessage, doubtPresence, sayAgain, selfPingAnswered } from './self-ping.ts';
 
@@ -83,7 +85,10 @@ function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): vo
       return;
     default:
       if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, carrier.id, stanza);
-      else stray(turn, carrier.id, stanza, 'unmatched-iq');
+      else {
+        room.overlap?.noteAnswer(stanza.id);
+        stray(turn, carrier.id, stanza, 'unmatched-iq');
+      }
   }
 }
 
@@ -101,8 +106,11 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   const { out } = turn;
   if (stanza.name === 'presence') {
     const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
-    if (isEnd) departed(turn, room, carrier.id);
+    if (isEnd) departed(turn, room, carrier.id, !(stanza.type === 'unavailable' && isPlainEnd(stanza)));
     else out.drop('overlap');
+    // Somebody has put the account out while it was in by this stream alone: it does not come back by another.
+    const isWilled = isOwnEnd(stanza, room.nick) && !isTechnical(stanza);
+    if (isWilled && room.phase === 'joined' && room.carrier === undefined) removal(turn, room, stanza);
   } else if (stanza.name === 'message') {
     if (room.phase !== 'joined') {
       if (stanza.type === 'groupchat') {
@@ -118,17 +126,23 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
 }
 
 /** The room does not know the stream, or will not have it. */
-function isRefused({ departing }: Occupancy, { id }: Carrier, { type }: Stanza): boolean {
-  if (type !== 'error') return false;
+function isRefused(room: Occupancy, { id }: Carrier, { type }: Stanza): boolean {
+  return type === 'error' && isAnsweredLast(room, id);
+}
+
+/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join, or is one. */
+function isEndOfStay(room: Occupancy, { id }: Carrier, stanza: Stanza): boolean {
+  if (!isOwnEnd(stanza, room.nick)) return false;
+  if (isPlainEnd(stanza)) return true;
+  return room.departing.get(id)?.isAnew !== true && !mayComeIn(room, id) && isAnsweredLast(room, id);
+}
+
+/** One of the presences that the room may have taken for a join has come to nothing: whether there is no other. */
+function isAnsweredLast({ departing }: Occupancy, id: CarrierId): boolean {
   const known = departing.get(id);
   if (!known?.unasked || known.unasked <= 1) return true;
   departing.set(id, { ...known, unasked: known.unasked - 1 });
   return false;
-}
-
-/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join. */
-function isEndOfStay(room: Occupancy, carrier: Carrier, stanza: Stanza): boolean {
-  return isOwnEnd(stanza, room.nick) && (isPlainEnd(stanza) || !mayComeIn(room, carrier.id));
 }
 
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {

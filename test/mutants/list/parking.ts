@@ -58,7 +58,7 @@ export const parking: readonly Mutant[] = [
   },
   {
     name: 'a parked stream stays when a session comes',
-    file: 'core/rules/move.ts',
+    file: 'core/rules/placing.ts',
     find: '  if (!isParked || !canTakeOver(state)) return',
     put: '  if (!isParked || !canTakeOver(state) || state.rooms.has(room.key)) return',
     kills: {
