@@ -30,6 +30,7 @@ import type {
   SelfPing,
   SentMessage,
   SentPresence,
+  SubscriptionQuestion,
   WaitingJoin,
 } from './underway.ts';
 
@@ -244,9 +245,7 @@ export interface Occupancy {
   /** Lists of roles that the proxy has asked for, through that stream (rules/moderator.ts); absent: none. */
   lists?: { readonly carrier: CarrierId; readonly ids: Set<string> } | undefined;
   /** Whether the account has subscribed to the room (rules/subscribed.ts), and the question that is unanswered; absent: it cannot, or that is not known. */
-  subscription?:
-    | { isHeld: boolean; asked?: { readonly id: string; readonly carrier: CarrierId } | undefined }
-    | undefined;
+  subscription?: { isHeld: boolean; asked?: SubscriptionQuestion | undefined } | undefined;
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */

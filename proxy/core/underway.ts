@@ -201,6 +201,13 @@ export interface QueuedStanza {
   readonly isUnsure?: boolean;
 }
 
+/** A question about subscriptions (subscription.ts). `at`: when it was sent, epoch ms. */
+export interface SubscriptionQuestion {
+  readonly id: string;
+  readonly carrier: CarrierId;
+  readonly at: number;
+}
+
 /** A request of a session to a room, until it is answered. */
 export interface PendingRequest {
   readonly session: SessionId;
