@@ -82,7 +82,7 @@ scenario(
 
 scenario(
   'L1',
-  'a presence error to the room that does not answer the room’s own presence ends the stay',
+  'a presence error to the room that does not answer the room’s own presence ends the stay of the only device',
   async (scene) => {
     const { room } = scene;
     const witness = await watch(scene);

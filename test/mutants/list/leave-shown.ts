@@ -29,7 +29,7 @@ export const leaveShown: readonly Mutant[] = [
   {
     name: 'a presence error to the room is always taken for a reply',
     file: 'core/rules/session-stanza.ts',
-    find: "if (nick === '') return id === undefined || id !== room.roomPresence?.id;",
+    find: "if (nick === '') return room.members.size === 1 && (id === undefined || id !== room.roomPresence?.id);",
     put: "if (nick === '') return false;",
     cells: 'prosody,borrowed,tcp',
     kills: { 'leave-shown': ['L1 a presence error to the room'] },
