@@ -159,15 +159,11 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
 }
 
 /**
- * Whether a presence error is how the client ends its stay (section 11.1), as it answers nothing that the room has sent (M10, RFC 6120 section 8.3.1):
- * to the own nick it says no error, and to the room it has another id than the room's own presence. Prosody's has none: whoever answers that by an
- * error is in no room without the proxy either. With siblings there what may be junk (M9a) ends nothing.
+ * Whether a presence error to the own nick is how the client ends its stay (section 11.1): it says no error, so it answers nothing that the
+ * room sent (M10, RFC 6120 section 8.3.1).
  */
-function isExit(room: Occupancy, { type, to, id, root }: Stanza): boolean {
-  if (type !== 'error') return false;
-  const nick = resourceOf(to ?? '');
-  if (nick === '') return room.members.size === 1 && (id === undefined || id !== room.roomPresence?.id);
-  return keyOfNick(nick) === keyOfNick(room.nick) && !root.child('error');
+function isExit(room: Occupancy, { type, to, root }: Stanza): boolean {
+  return type === 'error' && keyOfNick(resourceOf(to ?? '')) === keyOfNick(room.nick) && !root.child('error');
 }
 
 function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
