@@ -35,6 +35,8 @@ export class ModelRoom {
   readonly #history: { readonly xml: (to: string, delay: string) => string; readonly at: number }[] = [];
   /** What an independent occupant has seen of the account: `+` it came, `-` it left. */
   witnessed = '';
+  /** What is shown of each stream that is in the room: how available it says to be. */
+  readonly shows = new Map<string, string>();
   /** Bodies of what the account has said, in order. */
   readonly said: string[] = [];
   /** Pings that it has been asked. */
@@ -69,14 +71,24 @@ export class ModelRoom {
   }
 
   /** The stream has ended. */
-  gone(from: string): void {
-    this.#remove(from);
+  gone(from: string): Told[] {
+    return this.#remove(from);
   }
 
   /** The independent occupant says something; returns its number. */
   say(now: number): { serial: number; told: Told[] } {
     this.#serial += 1;
     return { serial: this.#serial, told: this.#broadcast('bob', `b${this.#serial}`, String(this.#serial), now) };
+  }
+
+  /** The independent occupant says something to the account's nick: each of its streams has a copy. Returns the body. */
+  whisper(): { body: string; told: Told[] } {
+    this.#serial += 1;
+    const body = `p${this.#serial}`;
+    const from = `${this.#options.room}/bob`;
+    const xml = (to: string): string =>
+      `<message type='chat' from='${from}' to='${to}' id='${body}'><body>${body}</body><x xmlns='${NS.mucUser}'/></message>`;
+    return { body, told: [...this.inside.keys()].map((to) => ({ to, xml: xml(to) })) };
   }
 
   /** An occupant of another account comes, or goes. */
@@ -109,7 +121,9 @@ export class ModelRoom {
 
   #expel(code: string): Told[] {
     const told = [...this.inside].map(([to, nick]) => ({ to, xml: this.#self(to, nick, 'unavailable', '', code) }));
-    for (const { to } of told) this.#remove(to);
+    this.inside.clear();
+    this.shows.clear();
+    if (told.length > 0) this.witnessed += '-';
     return told;
   }
 
@@ -119,13 +133,14 @@ export class ModelRoom {
     if (stanza.type === 'unavailable') {
       if (!this.inside.has(from)) return [];
       const own = this.inside.get(from);
-      this.#remove(from);
-      return [{ to: from, xml: this.#self(from, own ?? nick, 'unavailable', '') }];
+      return [{ to: from, xml: this.#self(from, own ?? nick, 'unavailable', '') }, ...this.#remove(from)];
     }
     if (!this.inside.has(from) && !stanza.root.child('x', NS.muc) && !knowsOld) {
       // As Prosody does: groupchat 1.0 is no way in.
       const error = `<error type='cancel'><item-not-found xmlns='${NS.stanzaErrors}'/></error>`;
-      return [{ to: from, xml: `<presence type='error' from='${stanza.to}' to='${from}'>${error}</presence>` }];
+      return [
+        { to: from, xml: `<presence type='error' from='${stanza.to}' to='${from}'${idOf(stanza)}>${error}</presence>` },
+      ];
     }
     const { password } = this.#options;
     const given = stanza.root.child('x', NS.muc)?.child('password')?.text();
@@ -140,7 +155,7 @@ export class ModelRoom {
       ];
     }
     const isTaken = [...this.inside].some(([jid, other]) => jid !== from && other === nick);
-    if (isTaken && !isShared) {
+    if ((isTaken && !isShared) || this.others.has(nick)) {
       const error = `<error type='cancel'><conflict xmlns='${NS.stanzaErrors}'/></error>`;
       return [
         {
@@ -149,6 +164,7 @@ export class ModelRoom {
         },
       ];
     }
+    this.shows.set(from, stanza.root.child('show')?.text() ?? '');
     if (this.inside.get(from) === nick && !stanza.root.child('x', NS.muc)) {
       // A new status (XEP-0045 section 7.7).
       return [...this.inside.keys()].map((to) => ({ to, xml: this.#self(to, nick, '', stanza.id ?? '') }));
@@ -165,13 +181,19 @@ export class ModelRoom {
   #renamed(from: string, earlier: string, nick: string, { id = '' }: Stanza): Told[] {
     const isSplit = [...this.inside.values()].includes(earlier);
     const own = { to: from, xml: this.#self(from, nick, '', id) };
-    const shown = [...this.inside.keys()]
-      .filter((to) => to !== from)
-      .map((to) => ({ to, xml: this.#other(to, nick, '') }));
+    const shown = this.#siblings(from).flatMap((to) => [
+      ...(isSplit ? [] : [{ to, xml: this.#other(to, earlier, " type='unavailable'") }]),
+      { to, xml: this.#shared(to, nick) },
+    ]);
     // COMPAT: ejabberd renames one of several without a 303.
     if (isSplit && this.#options.knowsOld) return [own, ...shown];
     const end = this.#self(from, earlier, 'unavailable', '', '303').replace('<item ', `<item nick='${nick}' `);
     return [{ to: from, xml: end }, own, ...shown];
+  }
+
+  /** The account's other streams. */
+  #siblings(from: string): string[] {
+    return [...this.inside.keys()].filter((to) => to !== from);
   }
 
   #answer(from: string, nick: string, stanza: Stanza, isIn: boolean): Told[] {
@@ -183,6 +205,9 @@ export class ModelRoom {
     const past = this.#history.filter(({ at }) => at >= since);
     const told: Told[] = [
       ...[...this.others].map((other) => ({ to: from, xml: this.#other(from, other, '') })),
+      ...[...new Set(this.inside.values())].flatMap((other) =>
+        other === nick ? [] : [{ to: from, xml: this.#other(from, other, '') }],
+      ),
       { to: from, xml: this.#self(from, nick, '', stanza.id ?? '', this.isEnded ? '201' : '110') },
     ];
     for (const { xml, at } of most === 0 ? [] : past.slice(-most)) {
@@ -190,13 +215,25 @@ export class ModelRoom {
       told.push({ to: from, xml: xml(from, delay) });
     }
     told.push({ to: from, xml: `<message type='groupchat' from='${room}' to='${from}'><subject/></message>` });
-    return told;
+    return [...told, ...this.#siblings(from).map((to) => ({ to, xml: this.#shared(to, nick) }))];
+  }
+
+  /** Another stream of the account has come in under the nick. */
+  #shared(to: string, nick: string): string {
+    const isOwn = this.inside.get(to) === nick;
+    const shown = this.#self(to, nick, '', '');
+    // COMPAT: ejabberd does not say that it is the account's own.
+    return isOwn && this.#options.knowsOld !== true
+      ? shown
+      : shown.replace("<status code='110'/>", '').replace(` jid='${to}'`, '');
   }
 
   #self(to: string, nick: string, type: string, id: string, code = '110'): string {
     const attributes = `${type === '' ? '' : ` type='${type}'`}${id === '' ? '' : ` id='${id}'`}`;
     const item = `<item affiliation='none' role='${type === '' ? 'participant' : 'none'}' jid='${to}'/>`;
-    return `<presence from='${this.#options.room}/${nick}' to='${to}'${attributes}><x xmlns='${NS.mucUser}'>${item}<status code='110'/>${code === '110' ? '' : `<status code='${code}'/>`}</x></presence>`;
+    const show = type === '' ? this.shows.get(to) : undefined;
+    const said = show ? `<show>${show}</show>` : '';
+    return `<presence from='${this.#options.room}/${nick}' to='${to}'${attributes}>${said}<x xmlns='${NS.mucUser}'>${item}<status code='110'/>${code === '110' ? '' : `<status code='${code}'/>`}</x></presence>`;
   }
 
   #message(from: string, stanza: Stanza, now: number): Told[] {
@@ -224,9 +261,15 @@ export class ModelRoom {
     return [...this.inside.keys()].map((to) => ({ to, xml: xml(to, '') }));
   }
 
-  #remove(from: string): void {
-    if (!this.inside.delete(from)) return;
+  /** What others of the account's streams are told: a nick that nobody has any more is gone. */
+  #remove(from: string): Told[] {
+    const nick = this.inside.get(from);
+    if (nick === undefined) return [];
+    this.inside.delete(from);
+    this.shows.delete(from);
     if (this.inside.size === 0) this.witnessed += '-';
+    if ([...this.inside.values()].includes(nick)) return [];
+    return this.#siblings(from).map((to) => ({ to, xml: this.#other(to, nick, " type='unavailable'") }));
   }
 }
 

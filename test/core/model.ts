@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { Settings } from '../../proxy/core/state.ts';
 import { assert } from '../support/suite.ts';
 import type { RoomOptions } from './model-room.ts';
-import { World } from './world.ts';
+import { type Believes, World } from './world.ts';
 
 /** One thing that can happen; numbers choose among what there is. */
 export const event = fc.oneof(
@@ -31,12 +31,15 @@ export const event = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('refuse' as const), fc.nat(3)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('rename' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('join-as' as const), fc.nat(9)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('status' as const), fc.nat(29)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
 );
 
 export type Happening = readonly [string, number];
+
+const SHOWS = ['', 'away', 'dnd'] as const;
 
 export function happen(world: World, [what, number]: Happening): void {
   const ids = [...world.sessions.keys()];
@@ -51,8 +54,8 @@ export function happen(world: World, [what, number]: Happening): void {
   else if (what === 'throw-out') world.throwOut();
   else if (what === 'forget') world.room.forget();
   else if (what === 'refuse') world.room.refusal = number === 0 ? 'resource-constraint' : undefined;
-  // What is on its way does not take as long as a room may be silent.
-  else if (what === 'fire') world.fire('silence');
+  // What is on its way does not take as long as a room may be silent, or messages are kept.
+  else if (what === 'fire') world.fire('silence', 'kept');
   else if (what === 'settle') world.settle();
   else if (what === 'say') world.roomSays();
   else if (id === undefined) return;
@@ -60,6 +63,7 @@ export function happen(world: World, [what, number]: Happening): void {
   else if (what === 'leave') world.leave(id);
   else if (what === 'speak') world.speak(id);
   else if (what === 'farewell') world.farewell(id, number % 2 === 0);
+  else if (what === 'status') world.status(id, SHOWS[Math.floor(number / 10)] ?? '');
   else if (what === 'rename') world.rename(id, `nick${number % 3}`);
   else if (what === 'join-as') world.joinAs(id, `nick${number % 3}`);
   else if (what === 'ask') world.ask(id);
@@ -76,6 +80,8 @@ export function inhabited(world: World): World {
   return world;
 }
 
+const LONG: ReadonlySet<string> = new Set(['linger', 'reopen', 'silence', 'kept']);
+
 /** Lets everything come to rest: all stanzas arrive, account streams open, and the short timers run out. */
 export function rest(world: World): void {
   world.room.refusal = undefined;
@@ -83,7 +89,7 @@ export function rest(world: World): void {
     world.settle();
     world.accountStream(true);
     world.settle();
-    const isLong = (key: string): boolean => key === 'linger' || key === 'reopen' || key === 'silence';
+    const isLong = (key: string): boolean => LONG.has(key);
     if ([...world.timers.keys()].every(isLong)) return;
     const long = [...world.timers].filter(([key]) => isLong(key));
     for (const [key] of long) world.timers.delete(key);
@@ -150,6 +156,7 @@ export function checkAgreement(service: Service, events: readonly Happening[]): 
       'a message was seen, and refused',
     );
   }
+  checkSights(world);
   const last = world.roomSays();
   world.settle();
   for (const { heard, place } of world.sessions.values()) {
@@ -163,6 +170,15 @@ export function checkAgreement(service: Service, events: readonly Happening[]): 
       'order',
     );
   }
+}
+
+/** The room is shown the most available of the joined sessions. */
+function checkSights(world: World): void {
+  const [stream = ''] = world.room.inside.keys();
+  const joined = [...world.sessions.values()].filter(({ place }) => place === 'in');
+  const rank = ({ show }: Believes): number => ['away', 'dnd', ''].indexOf(show);
+  const [best] = joined.toSorted((a, b) => rank(b) - rank(a) || b.statedAt - a.statedAt);
+  if (best) assert.is(world.room.shows.get(stream), best.show, 'what the room is shown');
 }
 
 /** When all sessions have gone, nothing is left of the account. */

@@ -5,16 +5,18 @@
 import { resourceOf } from '../../xml/address.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { keyOfNick, refuseQueued } from '../occupancy.ts';
+import { detach, keyOfNick, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, QueuedStanza, Session, SessionId, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { doubtOf } from './doubt.ts';
 import { isWord } from './forsaken.ts';
 import { noteSent } from './groupchat.ts';
 import { request } from './iq.ts';
+import { presentationOf } from './join.ts';
 import { leaveByPolicy } from './leave.ts';
-import { notePending } from './nick.ts';
+import { notePending, noteSaidSince } from './nick.ts';
 import { sessionStanza } from './session-stanza.ts';
+import { noteShown } from './shown.ts';
 import { sendAgain } from './stranded.ts';
 
 /** Stanzas that a session sent behind its join, now that the join is answered. */
@@ -32,7 +34,7 @@ export function flushQueue(turn: Turn, room: Occupancy, isWhole?: boolean): void
 type Flushed = QueuedStanza & { readonly isForsaken?: boolean };
 
 function flush(turn: Turn, room: Occupancy, queued: Flushed, isWhole: boolean | undefined): void {
-  const { session, stanza, isAgain, isUnsure, isForsaken } = queued;
+  const { session, stanza, isAgain, isUnsure, isForsaken, isOutdated } = queued;
   const sender = turn.state.sessions.get(session);
   const doubt = isUnsure ? doubtOf(turn, room, stanza, isWhole) : 'unsent';
   if (doubt === 'unknown' && isForsaken) turn.out.drop('no-session');
@@ -42,6 +44,7 @@ function flush(turn: Turn, room: Occupancy, queued: Flushed, isWhole: boolean | 
   else if (isForsaken || !sender) sayFor(turn, room, session, stanza);
   else if (isAgain) sendAgain(turn, room, sender, stanza);
   else sessionStanza(turn, sender, stanza);
+  if (isOutdated) noteSaidSince(room, session);
 }
 
 /** In the account's name: its sender has gone, and nobody waits for an answer. */
@@ -73,7 +76,11 @@ function sendFor(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza
     // The presence of siblings that are there goes before the last one of somebody who has gone.
     const isStatus = stanza.name === 'presence' && (nick === '' || keyOfNick(nick) === keyOfNick(room.nick));
     if (isStatus && room.members.size > 0) return;
-    if (stanza.name === 'presence') notePending(room, undefined, nick === '' ? room.nick : nick, stanza);
+    if (stanza.name === 'presence') {
+      const presence = detach(stanza);
+      notePending(room, undefined, nick === '' ? room.nick : nick, presence);
+      noteShown(turn, room, presence, presentationOf(presence, turn.now).show);
+    }
     out.toCarrier(carrier, readdress(stanza, { from: null }), undefined, stanza);
     return;
   }

@@ -67,15 +67,20 @@ export function losePlace(turn: Turn, room: Occupancy, id: CarrierId, isIn = fal
   if (room.move) room.move = { ...room.move, from: undefined, isBlind: true };
   else comeBackLater(turn, room);
   if (!isIn && mayComeIn(room, id)) leaveAgain(turn, room, id);
-  // They are asked for again, as if their stream had been lost with them.
-  for (const pending of room.presences) if (pending.carrier === id) pending.carrier = NOWHERE;
+  forgetSent(room, id);
   catchUp(turn, room, true);
   strandUnseen(turn, room, id);
   if (state.carriers.get(id)?.status === 'retiring' && !room.departing.has(id)) releaseRoom(turn, id, room);
   return true;
 }
 
-const NOWHERE = '' as CarrierId;
+/** Stands for the stream that was to bring a presence to the room, and has not. */
+export const NOWHERE = '' as CarrierId;
+
+/** What was said through that stream ends with its place: it is asked for again, as if the stream had been lost. */
+export function forgetSent({ presences }: Occupancy, id: CarrierId): void {
+  for (const pending of presences) if (pending.carrier === id) pending.carrier = NOWHERE;
+}
 
 /** The room is not to be asked again before a while has passed. */
 function comeBackLater({ state, out, now }: Turn, room: Occupancy): void {

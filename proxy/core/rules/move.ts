@@ -29,13 +29,13 @@ import { beginDepart } from './depart.ts';
 import { tellDifferences } from './differences.ts';
 import { isNotice } from './groupchat.ts';
 import { joinAgain, knownGuise } from './guise.ts';
-import { isTechnical, noteBack, rejoinRefused } from './heal.ts';
+import { forgetSent, isTechnical, noteBack, rejoinRefused } from './heal.ts';
 import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
 import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
 import { goesOn, passTold } from './missed.ts';
-import { askAgain, sendRename } from './nick.ts';
+import { askAgain, requestRename } from './nick.ts';
 import { joinsAnew } from './overdue.ts';
 import { messageError } from './private-message.ts';
 import { giveUpPlace, isRemoval, removal } from './removal.ts';
@@ -160,6 +160,7 @@ function leaveThenJoin(turn: Turn, room: Occupancy, current: Carrier): void {
   room.carrier = undefined;
   room.move = undefined;
   room.isReplaced = true;
+  forgetSent(room, current.id);
   sendLeave(turn, room, current.id, current.farewell);
 }
 
@@ -310,13 +311,13 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
     if (!move.isBlind) room.ahead = { carrier, told: heard, subject, stanzas: [] };
     beginDepart(turn, room, move.from);
     // The old stream was renamed while the new one came in under the old nick.
-    if (renamed !== undefined) sendRename(turn, room, move.carrier, renamed);
+    if (renamed !== undefined) requestRename(turn, room, undefined, renamed);
   }
   compareFor(turn, room, OVERLAP_MS);
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
   room.isReplaced = false;
   askAgain(turn, room);
-  if (move.from !== undefined) noteOutdated(room, move);
+  noteOutdated(turn, room, move);
   if (move.isBlind && !move.isOvertaken) settleStranded(turn, room);
   bringUpToDate(turn, room);
   flushQueue(turn, room, isWhole);

@@ -84,10 +84,14 @@ function asWord(node: Node): string {
   return JSON.stringify([node.ns, node.name, attributes, node.text(), node.children.map(asWord)]);
 }
 
-/** What was said of the account on the old stream of a hand-over since the new one's join ends with the old one: it is said again. */
-export function noteOutdated(room: Occupancy, { at, isOutdated, nick }: Move): void {
-  const isAgain = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
-  if (!isAgain && (isOutdated || (room.shown?.at ?? 0) >= at)) room.shown = shownBefore(room);
+/**
+ * What was said of the account on the old stream of a hand-over since the new one's join ends with the old one: it is said again. So is
+ * what was lost with the place: a rejoin holds what the room was last heard to show, and behind it presences are asked for again.
+ */
+export function noteOutdated(turn: Turn, room: Occupancy, { from, at, isOutdated }: Move): void {
+  const last = room.presences.at(-1)?.stanza;
+  if (last) noteShown(turn, room, last, last.root.child('show')?.text().trim() ?? '');
+  else if (from === undefined || isOutdated || (room.shown?.at ?? 0) >= at) room.shown = shownBefore(room);
 }
 
 /** Who the most active session is may have changed, or the room has a carrier again. */
@@ -104,7 +108,7 @@ export function showMostActive(turn: Turn, room: Occupancy): void {
 }
 
 /** A nick change is on its way to the room. */
-function isRenaming({ presences, nick }: Occupancy): boolean {
+export function isRenaming({ presences, nick }: Occupancy): boolean {
   return presences.some((one) => keyOfNick(one.nick) !== keyOfNick(nick));
 }
 

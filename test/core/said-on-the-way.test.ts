@@ -1,0 +1,184 @@
+/**
+ * What is said while streams and nicks of the account are on their way, found by the model (model.ts), each on its own: what a room goes on to
+ * see of the account, and what it is told of the room.
+ */
+import type { SessionId } from '../../proxy/core/state.ts';
+import { assert, suite } from '../support/suite.ts';
+import { checkAgreement, type Happening, notice, rest } from './model.ts';
+import { ROOM, World } from './world.ts';
+
+const test = suite('what is said on the way');
+
+/** Two sessions in the room, carried by the first one's stream. */
+function inhabited({ knowsOld = false, isShared = true } = {}): { world: World; a: SessionId; b: SessionId } {
+  const world = new World({ isShared, room: { knowsOld }, settings: { selfPingMs: 60_000 } });
+  const [a, b] = [world.bind(), world.bind()];
+  for (const one of [a, b]) world.join(one);
+  world.settle();
+  return { world, a, b };
+}
+
+/** In the end the room shows the account so. */
+function assertShown(world: World, show: string): void {
+  rest(world);
+  notice(world);
+  assert.equal([...world.room.shows.values()], [show]);
+}
+
+test('a presence of the proxy’s own that the room refuses, having forgotten the account, is shown when it is back', () => {
+  const { world, a, b } = inhabited();
+  world.status(b, 'dnd');
+  world.leave(a);
+  world.room.forget();
+  assertShown(world, 'dnd');
+});
+
+test('a nick change holds its sender’s availability; the room goes on to see that of the most active session', () => {
+  const { world, a, b } = inhabited();
+  world.status(a, 'away');
+  world.settle();
+  world.rename(a, 'nick0');
+  world.settle();
+  assert.equal([...world.room.inside.values()], ['nick0']);
+  assertShown(world, '');
+  world.drop(b);
+  assertShown(world, 'away');
+});
+
+test('a nick change that the room refuses says nothing of its sender’s availability', () => {
+  const { world, a, b } = inhabited();
+  world.status(a, 'away');
+  world.drop(b);
+  world.settle();
+  world.send(a, `<presence id='n' to='${ROOM}/bob'/>`);
+  assertShown(world, 'away');
+});
+
+test('a status that is said behind a nick change does not undo it', () => {
+  const { world, a, b } = inhabited();
+  world.rename(a, 'nick0');
+  world.status(b, 'dnd');
+  world.status(a, 'away');
+  assertShown(world, 'dnd');
+  assert.equal([...world.room.inside.values()], ['nick0']);
+});
+
+test('the same where both wait for a hand-over', () => {
+  const { world, a, b } = inhabited();
+  world.drop(a);
+  world.rename(b, 'nick0');
+  world.status(b, 'away');
+  assertShown(world, 'away');
+  assert.equal([...world.room.inside.values()], ['nick0']);
+});
+
+test('a status behind a nick change holds also where the room refuses that, having forgotten the account', () => {
+  const { world, a, b } = inhabited();
+  world.drop(b);
+  world.settle();
+  world.rename(a, 'nick0');
+  world.room.forget();
+  world.status(a, 'away');
+  assertShown(world, 'away');
+  assert.equal([...world.room.inside.values()], ['nick0']);
+});
+
+test('a status that a lost stream had taken is asked for again, with the nick change behind it', () => {
+  const { world, a, b } = inhabited();
+  world.status(a, 'away');
+  world.rename(a, 'nick0');
+  world.lose(a);
+  assertShown(world, '');
+  assert.is(world.client(b).nick, 'nick0');
+});
+
+test('the last word of a session that is said for it is what the room is shown', () => {
+  const { world, a, b } = inhabited({ isShared: false });
+  world.drop(a);
+  world.status(b, 'dnd');
+  const c = world.bind();
+  world.join(c);
+  world.rename(c, 'nick0');
+  world.drop(c);
+  assertShown(world, 'dnd');
+});
+
+test('so is a join that its sender sends behind a nick change', () => {
+  const { world, a, b } = inhabited();
+  world.drop(b);
+  world.status(a, 'away');
+  world.settle();
+  world.rename(a, 'nick0');
+  world.join(a);
+  assertShown(world, '');
+});
+
+test('a join that its sender has made of a nick change says less than what it has said since', () => {
+  const { world, a, b } = inhabited();
+  world.joinAs(a, 'nick0');
+  world.join(a, 'alice', "<history maxstanzas='0'/>");
+  world.status(a, 'away');
+  world.drop(b);
+  assertShown(world, 'away');
+});
+
+test('another stream’s coming is no answer to a status: a kick that crosses this leaves no stream in the room', () => {
+  const { world, a, b } = inhabited({ knowsOld: true });
+  world.drop(a);
+  world.settle();
+  world.input({ kind: 'credentials', known: true });
+  world.accountStream(true);
+  world.status(b, 'away');
+  // The account stream's join, and what it makes the room show.
+  world.arrive(true);
+  world.arrive(false);
+  world.kick();
+  rest(world);
+  assert.is(world.room.inside.size, 0);
+});
+
+test('a device is told that the account has the old nick again when the stream that was renamed has gone', () => {
+  const { world, a, b } = inhabited();
+  world.joinAs(a, 'nick0');
+  world.reach();
+  world.park(a);
+  world.reach();
+  world.room.forget();
+  rest(world);
+  notice(world);
+  assert.equal([...world.room.inside.values()], [world.client(b).nick]);
+});
+
+test('a message that waits for the old stream’s end has arrived, though the nick has been changed since', () => {
+  const { world, a, b } = inhabited();
+  world.room.forget();
+  world.drop(a);
+  world.settle();
+  world.speak(b);
+  world.rename(b, 'nick0');
+  world.settle();
+  rest(world);
+  notice(world);
+  const errors = world.client(b).told.filter(({ name, type }) => name === 'message' && type === 'error');
+  assert.equal(errors, []);
+  assert.is(world.client(b).spoken.size, 0);
+});
+
+/** Orders of events as the model has found them (`happen`): `word` or `word:number`. */
+function played(events: string): Happening[] {
+  return events.split(' ').map((one) => {
+    const [word = '', number = '0'] = one.split(':');
+    return [word, Number(number)];
+  });
+}
+
+test('a status that the room has refused, having forgotten the account, is not said again behind what its sender has said since', () => {
+  checkAgreement({ isShared: false, knowsOld: false }, played('park settle forget status:10 arrive arrive join-as'));
+});
+
+test('a status on its way as the stream leaves to come back is said again', () => {
+  const events = 'status:21 unavailable fire credentials account-stream:1 fire lose-account-stream';
+  checkAgreement({ isShared: true, knowsOld: true }, played(events));
+});
+
+test.run();
