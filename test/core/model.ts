@@ -32,6 +32,7 @@ export const event = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('rename' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('join-as' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('status' as const), fc.nat(29)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('others' as const), fc.nat(3)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
@@ -58,6 +59,7 @@ export function happen(world: World, [what, number]: Happening): void {
   else if (what === 'fire') world.fire('silence', 'kept');
   else if (what === 'settle') world.settle();
   else if (what === 'say') world.roomSays();
+  else if (what === 'others') world.others(number < 2 ? 'carol' : 'dave', number % 2 === 0);
   else if (id === undefined) return;
   else if (what === 'join') world.join(id);
   else if (what === 'leave') world.leave(id);
@@ -172,10 +174,14 @@ export function checkAgreement(service: Service, events: readonly Happening[]): 
   }
 }
 
-/** The room is shown the most available of the joined sessions. */
+/** What each joined session was shown of the room is what is there, and the room is shown the most available of them. */
 function checkSights(world: World): void {
-  const [stream = ''] = world.room.inside.keys();
+  const [[stream, nick] = ['', '']] = world.room.inside;
   const joined = [...world.sessions.values()].filter(({ place }) => place === 'in');
+  for (const client of joined) {
+    assert.equal([...client.sees].toSorted(), [...world.room.others].toSorted(), 'other occupants');
+    assert.is(client.nick, nick, 'the own nick');
+  }
   const rank = ({ show }: Believes): number => ['away', 'dnd', ''].indexOf(show);
   const [best] = joined.toSorted((a, b) => rank(b) - rank(a) || b.statedAt - a.statedAt);
   if (best) assert.is(world.room.shows.get(stream), best.show, 'what the room is shown');

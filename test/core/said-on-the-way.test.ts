@@ -164,6 +164,18 @@ test('a message that waits for the old stream’s end has arrived, though the ni
   assert.is(world.client(b).spoken.size, 0);
 });
 
+test('what was said before a new stream came in, and behind the old one’s removal, is passed on', () => {
+  const { world, a, b } = inhabited();
+  world.blink(a);
+  world.settle();
+  world.drop(b);
+  world.throwOut();
+  world.join(a);
+  const body = world.roomSays();
+  rest(world);
+  assert.equal(world.client(a).heard, [body]);
+});
+
 /** Orders of events as the model has found them (`happen`): `word` or `word:number`. */
 function played(events: string): Happening[] {
   return events.split(' ').map((one) => {
@@ -179,6 +191,11 @@ test('a status that the room has refused, having forgotten the account, is not s
 test('a status on its way as the stream leaves to come back is said again', () => {
   const events = 'status:21 unavailable fire credentials account-stream:1 fire lose-account-stream';
   checkAgreement({ isShared: true, knowsOld: true }, played(events));
+});
+
+test('a stream that was renamed as the next one came in is not another occupant', () => {
+  const events = 'kick arrive bind park join:7 settle unavailable:3 join:1 park join-as';
+  checkAgreement({ isShared: true, knowsOld: false }, played(events));
 });
 
 test.run();

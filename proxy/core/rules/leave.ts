@@ -221,11 +221,11 @@ export function awaitLeave(turn: Turn, room: Occupancy, carrier: CarrierId): voi
   turn.out.setTimer(departTimer(carrier, room), LEAVE_TIMEOUT_MS);
 }
 
-/** One stream has left the room; with the last one a leave is complete. */
-export function departed(turn: Turn, room: Occupancy, carrier: CarrierId): void {
+/** One stream has left the room; with the last one a leave is complete. `isUnsure`: the room may have put it out before. */
+export function departed(turn: Turn, room: Occupancy, carrier: CarrierId, isUnsure = false): void {
   releaseRoom(turn, carrier, room);
   leaveRest(turn, room);
-  if (room.departing.size === 0) catchUp(turn, room);
+  if (room.departing.size === 0) catchUp(turn, room, isUnsure);
   strandUnseen(turn, room, carrier);
   if (room.phase !== 'leaving' || room.departing.size > 0) return;
   // COMPAT: ejabberd loses what comes to a room that is just ending.

@@ -101,7 +101,8 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   const { out } = turn;
   if (stanza.name === 'presence') {
     const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
-    if (isEnd) departed(turn, room, carrier.id);
+    // What a stream has heard to whose end the room has given another reason may not be all.
+    if (isEnd) departed(turn, room, carrier.id, !isPlainEnd(stanza) || stanza.type === 'error');
     else out.drop('overlap');
   } else if (stanza.name === 'message') {
     if (room.phase !== 'joined') {
