@@ -33,6 +33,7 @@ export const event = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('join-as' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('status' as const), fc.nat(29)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('others' as const), fc.nat(3)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('whisper' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
@@ -60,6 +61,7 @@ export function happen(world: World, [what, number]: Happening): void {
   else if (what === 'settle') world.settle();
   else if (what === 'say') world.roomSays();
   else if (what === 'others') world.others(number < 2 ? 'carol' : 'dave', number % 2 === 0);
+  else if (what === 'whisper') world.whisper();
   else if (id === undefined) return;
   else if (what === 'join') world.join(id);
   else if (what === 'leave') world.leave(id);
@@ -159,6 +161,7 @@ export function checkAgreement(service: Service, events: readonly Happening[]): 
     );
   }
   checkSights(world);
+  checkWhispers(world);
   const last = world.roomSays();
   world.settle();
   for (const { heard, place } of world.sessions.values()) {
@@ -185,6 +188,20 @@ function checkSights(world: World): void {
   const rank = ({ show }: Believes): number => ['away', 'dnd', ''].indexOf(show);
   const [best] = joined.toSorted((a, b) => rank(b) - rank(a) || b.statedAt - a.statedAt);
   if (best) assert.is(world.room.shows.get(stream), best.show, 'what the room is shown');
+}
+
+/** What was said in private and has come to the account is told to each session once, and to the next one where none was there. */
+function checkWhispers(world: World): void {
+  for (const { whispered } of world.isSlow ? [] : world.sessions.values())
+    assert.equal(whispered, [...new Set(whispered)], 'a private message once');
+  const untold = [...world.arrived].filter((body) => !world.whispered.has(body));
+  const kept = [...world.state.rooms.values()].flatMap(({ kept }) => kept.map(({ stanza }) => stanza.id ?? ''));
+  const letters = world.state.kept.map(({ stanza }) => stanza.id ?? '');
+  assert.equal(
+    untold.filter((body) => !kept.includes(body) && !letters.includes(body)),
+    [],
+    'a private message is told or kept',
+  );
 }
 
 /** When all sessions have gone, nothing is left of the account. */

@@ -1,10 +1,10 @@
 /**
  * What is said while streams and nicks of the account are on their way, found by the model (model.ts), each on its own: what a room goes on to
- * see of the account, and what it is told of the room.
+ * see of the account, and what occupants say to it alone.
  */
 import type { SessionId } from '../../proxy/core/state.ts';
 import { assert, suite } from '../support/suite.ts';
-import { checkAgreement, type Happening, notice, rest } from './model.ts';
+import { checkAgreement, type Happening, notice, rest, type Service } from './model.ts';
 import { ROOM, World } from './world.ts';
 
 const test = suite('what is said on the way');
@@ -176,7 +176,44 @@ test('what was said before a new stream came in, and behind the old one’s remo
   assert.equal(world.client(a).heard, [body]);
 });
 
-/** Orders of events as the model has found them (`happen`): `word` or `word:number`. */
+/** Orders of events as the model has found them (`happen`): `word` or `word:number`; on services that share nicks or not, with groupchat 1.0 or not. */
+const FOUND: readonly (readonly [what: string, service: Service, events: string])[] = [
+  [
+    'in the middle of a rejoin whose stream is lost',
+    { isShared: true, knowsOld: false },
+    'credentials account-stream:1 arrive whisper arrive arrive:2 arrive:2 lose arrive:2 arrive:6 lose-account-stream',
+  ],
+  [
+    'in the middle of a rejoin for which no stream is left',
+    { isShared: true, knowsOld: false },
+    'bind drop lose-held arrive say whisper arrive arrive arrive arrive arrive farewell:3 arrive farewell:7',
+  ],
+  [
+    'behind a join that ends in a removal',
+    { isShared: true, knowsOld: false },
+    'kick arrive join arrive whisper throw-out',
+  ],
+  [
+    'before the answer to a join for which nobody waits any more',
+    { isShared: true, knowsOld: false },
+    'drop kick arrive:1 fire arrive whisper farewell',
+  ],
+  [
+    'late, to a stream whose leave the room has not confirmed',
+    { isShared: false, knowsOld: false },
+    'park whisper unavailable arrive arrive:7 fire fire',
+  ],
+  [
+    'late, to a stream that was to come in',
+    { isShared: true, knowsOld: true },
+    'farewell arrive:2 whisper bind fire fire',
+  ],
+];
+
+for (const [what, service, events] of FOUND) {
+  test(`what is said in private ${what} is told or kept, once`, () => checkAgreement(service, played(events)));
+}
+
 function played(events: string): Happening[] {
   return events.split(' ').map((one) => {
     const [word = '', number = '0'] = one.split(':');

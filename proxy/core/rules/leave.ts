@@ -11,6 +11,7 @@ import { endOccupancy } from '../end.ts';
 import { detach, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, Parting, Session, Turn } from '../state.ts';
 import { staysBookmarked } from './bookmarked.ts';
+import { endAttempt } from './early.ts';
 import { forsake } from './forsaken.ts';
 import { graceOf, mayEnd } from './grace.ts';
 import { hide, isHiding } from './hide.ts';
@@ -135,7 +136,7 @@ export function graceOver(turn: Turn, room: Occupancy): void {
 export function leaveRoom(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   room.phase = 'leaving';
-  room.attempt = undefined;
+  endAttempt(turn, room);
   out.clearTimer(`join ${room.key}`);
   out.clearTimer(`settle ${room.key}`);
   const places = [...state.carriers.values()].filter((one) => occupies(one, room.key));

@@ -4,6 +4,8 @@
 import { bareKey, resourceOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { isForNext } from '../kept.ts';
+import { keepLetter } from '../letters.ts';
 import { isOwnEnd } from '../occupancy.ts';
 import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
@@ -172,11 +174,18 @@ function aftermath(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   if (!isNoise(stanza)) {
     // To a message that crossed the end.
     if (stanza.name === 'message' && stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
+    else if (room.departing.has(carrier.id) && keepLate(turn, carrier, stanza)) return;
     else stray(turn, carrier.id, stanza, 'left-room');
     return;
   }
   turn.out.drop('left-room');
   if (isInside(stanza)) leaveAgain(turn, room, carrier.id);
+}
+
+/** What an occupant has said to the account before the room took its leave is for the next session: the stream has no client to tell. */
+function keepLate(turn: Turn, { session }: Carrier, stanza: Stanza): boolean {
+  const hasClient = session !== undefined && turn.state.sessions.has(session);
+  return !hasClient && stanza.name === 'message' && isForNext(stanza) && keepLetter(turn, stanza);
 }
 
 /** The stream is an occupant, as far as the room says. */
