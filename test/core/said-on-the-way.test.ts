@@ -208,6 +208,11 @@ const FOUND: readonly (readonly [what: string, service: Service, events: string]
     { isShared: true, knowsOld: true },
     'farewell arrive:2 whisper bind fire fire',
   ],
+  [
+    'late, to a stream that was to come in, by a room that has forgotten the other one',
+    { isShared: true, knowsOld: true },
+    'forget drop bind fire arrive whisper fire',
+  ],
 ];
 
 for (const [what, service, events] of FOUND) {

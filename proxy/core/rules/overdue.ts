@@ -33,8 +33,8 @@ export function belated(turn: Turn, carrier: Carrier, key: BareKey, stanza: Stan
   if (!carrier.overdue?.has(key)) return false;
   const room = turn.state.rooms.get(key);
   if (room?.phase === 'joined' && isPrivate(stanza)) {
-    // Each stream under the nick has a copy, and this one's client hears the room by way of another.
-    if (room.carrier === undefined) message(turn, room, carrier.id, stanza);
+    // Its client hears the room by way of another stream, which has a copy, unless the room has forgotten that one.
+    if (room.carrier === undefined || room.overlap) message(turn, room, carrier.id, stanza);
     else turn.out.drop('overlap');
     return true;
   }
