@@ -189,6 +189,11 @@ const FOUND: readonly (readonly [what: string, service: Service, events: string]
     'bind drop lose-held arrive say whisper arrive arrive arrive arrive arrive farewell:3 arrive farewell:7',
   ],
   [
+    'in the middle of a rejoin after which the account leaves',
+    { isShared: true, knowsOld: true },
+    'forget join-as arrive whisper arrive arrive arrive:1 arrive:3 farewell:1 leave fire',
+  ],
+  [
     'behind a join that ends in a removal',
     { isShared: true, knowsOld: false },
     'kick arrive join arrive whisper throw-out',
@@ -238,6 +243,21 @@ test('a status on its way as the stream leaves to come back is said again', () =
 test('a stream that was renamed as the next one came in is not another occupant', () => {
   const events = 'kick arrive bind park join:7 settle unavailable:3 join:1 park join-as';
   checkAgreement({ isShared: true, knowsOld: false }, played(events));
+});
+
+test('a late stay, which a presence that crossed a kick has begun, is no answer to a join', () => {
+  const { world, a } = inhabited({ knowsOld: true });
+  world.kick();
+  world.rename(a, 'nick0');
+  world.reach();
+  world.arrive(false);
+  // The room does not confirm in time that it has taken that back.
+  world.fire();
+  world.join(a);
+  rest(world);
+  assert.is(world.client(a).errors, 0);
+  assert.is(world.client(a).place, 'in');
+  assert.equal([...world.client(a).sees], ['bob']);
 });
 
 test.run();

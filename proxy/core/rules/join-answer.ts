@@ -74,20 +74,36 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
     return undefined;
   }
   // COMPAT: ejabberd gives the end of an earlier session's place to the new session that has its resource.
-  if (stanza.type === 'unavailable') return attempt.self ? 'refused' : undefined;
+  if (stanza.type === 'unavailable') {
+    if (!attempt.self) return undefined;
+    const { id } = attempt.self;
+    if (id === undefined || id === attempt.joinId) return 'refused';
+    // The end of a stay that has begun by something else, such as a nick change that has crossed a kick: the join's answer is still to come.
+    beginAnew(turn, room, attempt);
+    return undefined;
+  }
   // The late answer to an earlier join through this stream, which was taken back, is none to this one.
   if (stanza.type !== undefined || isOfEarlier(turn, attempt, stanza)) return undefined;
   room.marksSelf = codes.includes('110');
   if (codes.includes('201')) attempt.created = true;
   // What came between the end of an earlier stay and the answer to this join is part of that answer again.
-  if (attempt.self && stanza.id === attempt.joinId) {
-    forgetDiscussion(room, turn.state.settings);
-    attempt.notices.length = 0;
-  }
+  if (attempt.self && stanza.id === attempt.joinId) forgetHeard(turn, room, attempt);
   attempt.self = detach(stanza);
   attempt.roster.delete(keyOfNick(nick));
   turn.out.setTimer(`settle ${room.key}`, SETTLE_MS);
   return undefined;
+}
+
+function beginAnew(turn: Turn, room: Occupancy, attempt: Attempt): void {
+  turn.out.clearTimer(`settle ${room.key}`);
+  attempt.self = undefined;
+  attempt.roster.clear();
+  forgetHeard(turn, room, attempt);
+}
+
+function forgetHeard({ state }: Turn, room: Occupancy, { notices }: Attempt): void {
+  forgetDiscussion(room, state.settings);
+  notices.length = 0;
 }
 
 /** Whether a self-presence answers a join of the proxy's own other than this one. */

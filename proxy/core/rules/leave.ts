@@ -17,7 +17,7 @@ import { graceOf, mayEnd } from './grace.ts';
 import { hide, isHiding } from './hide.ts';
 import { inboundOver } from './inbound.ts';
 import { startJoin } from './join.ts';
-import { catchUp } from './missed.ts';
+import { catchUp, passTold } from './missed.ts';
 import { isSmallEnough } from './outbound.ts';
 import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
@@ -151,7 +151,10 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
       out.setTimer(departTimer(id, room), ENTERING_MS);
     }
   }
+  const { move } = room;
   room.move = undefined;
+  // Nobody else has heard what it was told.
+  if (move && move.from === undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
   if (room.departing.size === 0) left(turn, room);
 }
