@@ -185,6 +185,8 @@ function checkSights(world: World): void {
     assert.equal([...client.sees].toSorted(), [...world.room.others].toSorted(), 'other occupants');
     assert.is(client.nick, nick, 'the own nick');
   }
+  for (const room of world.state.rooms.values())
+    assert.is(room.roster.has(room.nick), false, 'the account is no other occupant of its own');
   const rank = ({ show }: Believes): number => ['away', 'dnd', ''].indexOf(show);
   const [best] = joined.toSorted((a, b) => rank(b) - rank(a) || b.statedAt - a.statedAt);
   if (best) assert.is(world.room.shows.get(stream), best.show, 'what the room is shown');
