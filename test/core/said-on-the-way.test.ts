@@ -261,6 +261,12 @@ test('a message that waits for the old stream’s end has arrived, though the ni
   for (const knowsOld of [true, false]) checkAgreement({ isShared: true, knowsOld }, played(events));
 });
 
+test('nor is it to a join behind a nick change that the room has taken for one: no other stream takes the place meanwhile', () => {
+  for (const end of ['throw-out', 'kick']) {
+    checkAgreement({ isShared: true, knowsOld: true }, played(`forget rename arrive ${end} credentials`));
+  }
+});
+
 test('a late stay, which a presence that crossed a kick has begun, is no answer to a join', () => {
   const { world, a } = inhabited({ knowsOld: true });
   world.kick();

@@ -281,8 +281,9 @@ export class World {
     const { carrier, jid } = this.client(session);
     this.#streams.delete(jid);
     this.#gone(jid);
-    this.sessions.delete(session);
     this.input({ kind: 'carrier-lost', carrier });
+    // What it is told up to here reaches its client, or is seen to as undelivered.
+    this.sessions.delete(session);
     this.input({ kind: 'session-gone', session });
   }
 

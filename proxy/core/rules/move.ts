@@ -267,12 +267,15 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
 /** The account has been removed just after it had come in by this stream. */
 function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   const isFinal = isRemoval(room, stanza) && !isTechnical(stanza);
+  // It was in by something else, such as a nick change that the room has taken for a join: the join itself is still to be answered.
+  const isOther = move.self?.id !== undefined && move.self.id !== move.joinId;
   // The old stream may not have heard it; without one a refusal passes it on.
-  if (isFinal || move.from !== undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
+  if (isFinal || isOther || move.from !== undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
+  if (isOther) room.move = { ...move, self: undefined, created: false, roster: new Map(), notices: [], heard: [] };
   if (isFinal) {
-    room.move = undefined;
+    if (!isOther) room.move = undefined;
     removal(turn, room, stanza);
-  } else {
+  } else if (!isOther) {
     moveRefused(turn, room, move, stanza);
   }
 }
