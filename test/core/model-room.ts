@@ -37,6 +37,8 @@ export class ModelRoom {
   witnessed = '';
   /** What is shown of each stream that is in the room: how available it says to be. */
   readonly shows = new Map<string, string>();
+  /** What is being discussed; empty: nothing was said of that. */
+  subject = '';
   /** Bodies of what the account has said, in order. */
   readonly said: string[] = [];
   /** Pings that it has been asked. */
@@ -89,6 +91,19 @@ export class ModelRoom {
     const xml = (to: string): string =>
       `<message type='chat' from='${from}' to='${to}' id='${body}'><body>${body}</body><x xmlns='${NS.mucUser}'/></message>`;
     return { body, told: [...this.inside.keys()].map((to) => ({ to, xml: xml(to) })) };
+  }
+
+  /** The independent occupant changes the subject. */
+  changeSubject(): Told[] {
+    this.#serial += 1;
+    this.subject = `t${this.#serial}`;
+    return [...this.inside.keys()].map((to) => ({ to, xml: this.#subject(to) }));
+  }
+
+  #subject(to: string): string {
+    const by = this.subject === '' ? '' : '/bob';
+    const from = `from='${this.#options.room}${by}'`;
+    return `<message type='groupchat' ${from} to='${to}'><subject>${this.subject}</subject></message>`;
   }
 
   /** An occupant of another account comes, or goes. */
@@ -214,7 +229,7 @@ export class ModelRoom {
       const delay = `<delay xmlns='${NS.delay}' from='${room}' stamp='${new Date(at).toISOString()}'/>`;
       told.push({ to: from, xml: xml(from, delay) });
     }
-    told.push({ to: from, xml: `<message type='groupchat' from='${room}' to='${from}'><subject/></message>` });
+    told.push({ to: from, xml: this.#subject(from) });
     return [...told, ...this.#siblings(from).map((to) => ({ to, xml: this.#shared(to, nick) }))];
   }
 

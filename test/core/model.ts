@@ -34,6 +34,7 @@ export const event = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('status' as const), fc.nat(29)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('others' as const), fc.nat(3)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('whisper' as const), fc.nat(1)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('subject' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
@@ -62,6 +63,7 @@ export function happen(world: World, [what, number]: Happening): void {
   else if (what === 'say') world.roomSays();
   else if (what === 'others') world.others(number < 2 ? 'carol' : 'dave', number % 2 === 0);
   else if (what === 'whisper') world.whisper();
+  else if (what === 'subject') world.changeSubject();
   else if (id === undefined) return;
   else if (what === 'join') world.join(id);
   else if (what === 'leave') world.leave(id);
@@ -184,6 +186,7 @@ function checkSights(world: World): void {
   for (const client of joined) {
     assert.equal([...client.sees].toSorted(), [...world.room.others].toSorted(), 'other occupants');
     assert.is(client.nick, nick, 'the own nick');
+    assert.is(client.subject, world.room.subject, 'the subject');
   }
   for (const room of world.state.rooms.values())
     assert.is(room.roster.has(room.nick), false, 'the account is no other occupant of its own');

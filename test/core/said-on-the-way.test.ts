@@ -267,6 +267,11 @@ test('nor is it to a join behind a nick change that the room has taken for one: 
   }
 });
 
+test('a stream that was to come in, and leaves again, sets no subject back', () => {
+  for (const events of ['park arrive bind subject park join', 'bind park fire arrive subject'])
+    for (const knowsOld of [true, false]) checkAgreement({ isShared: true, knowsOld }, played(events));
+});
+
 test('a late stay, which a presence that crossed a kick has begun, is no answer to a join', () => {
   const { world, a } = inhabited({ knowsOld: true });
   world.kick();

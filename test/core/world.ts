@@ -64,6 +64,8 @@ export interface Believes {
   /** Nicks of other occupants, as it was shown, and its own. */
   readonly sees: Set<string>;
   nick: string;
+  /** The subject that it was told last. */
+  subject: string;
   /** How available it has said to be, and when. */
   show: string;
   statedAt: number;
@@ -152,6 +154,7 @@ export class World {
       missing: new Set(),
       sees: new Set(),
       nick: '',
+      subject: '',
       show: '',
       statedAt: 0,
       whispered: [],
@@ -339,6 +342,11 @@ export class World {
     for (const client of this.sessions.values()) if (client.place === 'in') client.missing.add(String(serial));
     this.#tell(told);
     return String(serial);
+  }
+
+  /** The independent occupant changes the subject. */
+  changeSubject(): void {
+    this.#tell(this.room.changeSubject());
   }
 
   /** Other occupants come, or go. */
@@ -571,6 +579,8 @@ export class World {
     } else if (stanza.type === 'chat') {
       client.whispered.push(stanza.id ?? '');
       this.whispered.add(stanza.id ?? '');
+    } else if (stanza.type === 'groupchat' && stanza.root.child('subject')) {
+      client.subject = stanza.root.child('subject')?.text() ?? '';
     } else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
       const body = stanza.root.child('body')?.text() ?? '';
       client.heard.push(body);

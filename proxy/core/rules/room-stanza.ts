@@ -11,7 +11,7 @@ import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { Attempt, Carrier, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
-import { groupchat, noteReflected } from './groupchat.ts';
+import { groupchat, isSubject, noteReflected } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
@@ -142,6 +142,11 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
     // The rejoin is told of it. It has arrived, though, if it is the account's own.
     noteReflected(room, stanza);
     turn.out.drop('left-room');
+  }
+  // Another stream is told the subject: what comes here is no newer, and may be the one of before, at the end of the answer to a join.
+  else if (isSubject(stanza) && room.carrier !== undefined && !room.ahead) {
+    noteReflected(room, stanza);
+    turn.out.drop('overlap');
   }
   // What the room repeats is known as far as the log goes.
   else if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier.id, stanza);
