@@ -50,9 +50,11 @@ import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts'
 import { showMostActive } from './rules/shown.ts';
 import { patienceOver } from './rules/stranded.ts';
 import { deliverRead, forgetKept, keepForNext, stranger } from './rules/strangers.ts';
+import { subscriptionsAnswered } from './rules/subscribed.ts';
 import { missed, notArrived } from './rules/travellers.ts';
 import { parkedUndelivered, undelivered } from './rules/undelivered.ts';
-import type { AccountState, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
+import type { AccountState, Carrier, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
+import { subscriptionChanged } from './subscription.ts';
 
 /** How much longer messages are compared while an old stream has not confirmed its leave (ms). */
 const OVERLAP_MORE_MS = 5000;
@@ -146,6 +148,9 @@ function dispatch(turn: Turn, input: Input): void {
     case 'bookmarks-changed':
       bookmarksChanged(turn);
       return;
+    case 'subscription-changed':
+      subscriptionChanged(turn, input.room);
+      return;
     case 'late-letter':
       keepForNext(turn, undefined, input.stanza);
       return;
@@ -209,7 +214,7 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
     const isMoved = wasMoving && !room.move && !room.ahead;
     if (wasMoving && !room.move) nowSeen(turn, room);
     if (isMoved || wasRetiring || carrier.status === 'retiring' || needsPlace(room)) reconcile(turn);
-  } else if (bookmarkStanza(turn, carrier, stanza) || lateAnswer(turn, id, stanza)) {
+  } else if (isOfOwn(turn, carrier, stanza)) {
     return;
   } else if (carrier.session === undefined || !turn.state.sessions.has(carrier.session)) {
     if (carrier.isParked) parkedStanza(turn, carrier, stanza);
@@ -220,6 +225,12 @@ function carrierStanza(turn: Turn, id: CarrierId, stanza: Stanza): void {
     // On another node it was on its way here while the stream was still in that room.
     turn.out.push({ kind: 'relay-downstream', carrier: id, stanza });
   }
+}
+
+/** What answers a question of the account's own, or comes late to one of a session's. */
+function isOfOwn(turn: Turn, carrier: Carrier, stanza: Stanza): boolean {
+  const isAnswer = bookmarkStanza(turn, carrier, stanza) || subscriptionsAnswered(turn, carrier, stanza);
+  return isAnswer || lateAnswer(turn, carrier.id, stanza);
 }
 
 /** The late answer to something of the proxy's own. */
@@ -359,8 +370,9 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'overlap':
       catchUp(turn, room, true);
-      // As long as an old stream has not left, it may be the slower one.
-      if (room.departing.size > 0) turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
+      // As long as an old stream has not left, it may be the slower one; and so may the new one.
+      if (room.departing.size > 0 || room.overlap?.isBehind())
+        turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
       else room.overlap = undefined;
       return;
     case 'ended':

@@ -94,6 +94,8 @@ export type Input =
   | { readonly kind: 'session-push'; readonly session: SessionId; readonly enabled: boolean }
   /** Something on the session's stream tells that the user's bookmarks have changed at the server. */
   | { readonly kind: 'bookmarks-changed'; readonly session: SessionId }
+  /** The server has confirmed what a session wants of its subscription to a room (MUC/Sub). */
+  | { readonly kind: 'subscription-changed'; readonly room: BareKey; readonly session: SessionId }
   /** A stanza from the client that concerns a room (see rules/route.ts for which do). */
   | {
       readonly kind: 'session-stanza';

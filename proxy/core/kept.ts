@@ -5,6 +5,7 @@
 import type { Stanza } from '../xml/stanza.ts';
 import { keepLetter } from './letters.ts';
 import { entryStanza, type LogEntry } from './log-entry.ts';
+import { messageKey } from './message-key.ts';
 import { detach, nickOf } from './occupancy.ts';
 import type { KeptPrivate } from './private.ts';
 import { isSameOccupant, retractionOf } from './retraction.ts';
@@ -13,6 +14,8 @@ import type { Occupancy, Turn } from './state.ts';
 /** Private messages of a room kept for a session to come, and their bytes; beyond this the oldest goes. */
 const MOST_KEPT = 100;
 const MOST_KEPT_BYTES = 256 * 1024;
+/** Nodes that have missed one message of a room give it back within so long of each other (ms). */
+const GIVEN_BACK_MS = 60_000;
 
 /** A private message of an occupant that has something to say. */
 export function isForNext(stanza: Stanza): boolean {
@@ -73,11 +76,28 @@ export function dropStored({ kept }: Occupancy): void {
  * The account has no place in the room any more. `wasInside`: it has had one. Where that is so because the home stops, the store has them
  * still, for the next home (log-keeper.ts).
  */
-export function keepOnwards(turn: Turn, { kept }: Occupancy, wasInside: boolean): void {
+export function keepOnwards(turn: Turn, room: Occupancy, wasInside: boolean): void {
   const { isStopping, settings } = turn.state;
-  const waiting = kept.splice(0);
+  const waiting = room.kept.splice(0);
+  for (const { stanza, missedBy } of waiting) if (missedBy) noteGivenBack(turn, stanza, missedBy);
   if (isStopping && settings.keepsLogs && wasInside) return;
   for (const { stanza, at } of waiting) if (!keepLetter(turn, stanza, at)) turn.out.drop('letters-full');
+}
+
+/** Sessions' nodes have given the message back, and it is kept in no room: should another node do so too, it is the same. */
+export function noteGivenBack({ state, now }: Turn, stanza: Stanza, missedBy: readonly string[]): void {
+  const lately = (state.givenBack ?? []).filter(({ at }) => at > now - GIVEN_BACK_MS).slice(1 - MOST_KEPT);
+  state.givenBack = [...lately, { key: messageKey(stanza), at: now, missedBy }];
+}
+
+/** Whether it is that, for other sessions; it counts for these too then. */
+export function isGivenBack({ state, now }: Turn, ids: readonly string[], stanza: Stanza): boolean {
+  const key = messageKey(stanza);
+  const one = state.givenBack?.find(
+    (one) => one.key === key && one.at > now - GIVEN_BACK_MS && !ids.some((id) => one.missedBy.includes(id)),
+  );
+  if (one) one.missedBy = [...one.missedBy, ...ids];
+  return one !== undefined;
 }
 
 /** An occupant has given up the nick (`room/nick`): who takes it next has said nothing of what is known. */

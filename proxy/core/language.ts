@@ -70,6 +70,7 @@ export function sayKept({ state, out }: Turn, newcomers: readonly Session[]): vo
     const differs = (one: Session): boolean => one.languages?.server !== language;
     if (language === undefined || !newcomers.some(differs) || others.some(differs)) continue;
     room.log.rewrite((entry) => {
+      if (entry.isUnlabelled) return undefined;
       const stanza = entryStanza(entry);
       const said = saying(stanza, language);
       return said === stanza ? undefined : { ...entry, text: Buffer.from(said.bytes) };

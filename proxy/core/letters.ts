@@ -5,7 +5,6 @@
 import type { Stanza } from '../xml/stanza.ts';
 import { isLetter } from './letter.ts';
 import { entryStanza, type LogEntry } from './log-entry.ts';
-import { detach } from './occupancy.ts';
 import type { AccountState, Turn } from './state.ts';
 
 const MOST = { count: 100, bytes: 256 * 1024 };
@@ -14,12 +13,12 @@ const MOST = { count: 100, bytes: 256 * 1024 };
 type Kept = AccountState['kept'][number];
 
 /**
- * Keeps a message. What is no letter, such as a receipt, makes way for what comes later. False: as many letters are kept as may be, and its
+ * Keeps a message (detached). What is no letter, such as a receipt, makes way for what comes later. False: as many letters are kept as may be, and its
  * sender, who believes it delivered, is to be told otherwise.
  */
 export function keepLetter(turn: Turn, stanza: Stanza, at = turn.now): boolean {
   const { kept } = turn.state;
-  const one = { stanza: detach(stanza), at };
+  const one = { stanza, at };
   if (isLetter(stanza) && isTooMuch([...kept.filter((other) => isLetter(other.stanza)), one])) return false;
   kept.push(one);
   while (isTooMuch(kept)) {
@@ -37,6 +36,15 @@ export function keepLetter(turn: Turn, stanza: Stanza, at = turn.now): boolean {
 export function takeLetters(turn: Turn): readonly Kept[] {
   if (turn.state.kept.length > 0) noteLetters(turn);
   return turn.state.kept.splice(0);
+}
+
+/** Somebody has been given these otherwise. */
+export function forgetLetters(turn: Turn, given: readonly Pick<Kept, 'stanza'>[]): void {
+  const { kept } = turn.state;
+  const left = kept.filter((one) => !given.some(({ stanza }) => stanza === one.stanza));
+  if (left.length === kept.length) return;
+  kept.splice(0, kept.length, ...left);
+  noteLetters(turn);
 }
 
 /** To be called after each input: what an earlier home has kept is asked for when there is a session to be given it, or more to be kept. */

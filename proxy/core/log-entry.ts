@@ -12,6 +12,8 @@ export interface LogEntry {
   readonly heardAt: number;
   /** Whether the text has the room's own `<delay/>` already. */
   readonly delayed: boolean;
+  /** It comes from the store, and nobody knows in which language it is, as it does not say; absent: that of the streams here, if it does not say. */
+  readonly isUnlabelled?: true | undefined;
   /** By what it is known, where its text does not tell any more: it was taken back. */
   readonly keys?: { readonly content: string; readonly message: string } | undefined;
   /** By what it is known, once somebody has asked: each text is read for that once at most. */

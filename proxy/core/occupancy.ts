@@ -12,7 +12,7 @@ import { autojoinMark } from './bookmark-state.ts';
 import { releaseRoom } from './carriers.ts';
 import { statusCodes } from './self-presence.ts';
 import { StanzaLog } from './stanza-log.ts';
-import type { Attempt, NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
+import type { Attempt, CarrierId, Move, NickKey, Occupancy, Occupant, SentMessage, Settings, Turn } from './state.ts';
 
 export function createOccupancy(key: BareKey, name: string, nick: string, settings: Settings): Occupancy {
   return {
@@ -78,6 +78,8 @@ export function forgetRoomState(room: Occupancy, settings: Settings): void {
   room.challenged = false;
   room.archive = undefined;
   room.isTemporary = undefined;
+  room.dismissed = undefined;
+  room.subscription = undefined;
   forgetDiscussion(room, settings);
 }
 
@@ -145,6 +147,11 @@ export function noteAnswered({ roster, self }: Attempt, stanza: Stanza): void {
   else noteOccupant(roster, stanza);
 }
 
+/** Whether what the room has said last of the account's own occupant is of the stay that this join finds, and not of the one that it begins. */
+export function isBeforeJoin({ isAnew, self, joinId }: Move): boolean {
+  return isAnew === true && self?.id !== joinId;
+}
+
 /** Codes about the room that the room itself gives with a self-presence (100: JIDs are seen, 170: it is logged). */
 export function noteRoomCodes(codes: Set<string>, self: Stanza): void {
   for (const code of statusCodes(self)) {
@@ -196,6 +203,8 @@ export function recordOccupancy(turn: Turn, room: Occupancy): void {
 export function dismissSessions(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   for (const id of room.members.keys()) {
+    room.dismissed ??= new Set();
+    room.dismissed.add(id);
     state.sessions.get(id)?.rooms.delete(room.key);
     out.push({ kind: 'store-leave', room: room.key, session: id });
   }
@@ -204,6 +213,14 @@ export function dismissSessions(turn: Turn, room: Occupancy): void {
   room.waiting = [];
   refuseQueued(turn, room, room.queue);
   failStranded(turn, room);
+}
+
+/** Stands for the stream that was to bring a presence to the room, and has not. */
+export const NOWHERE = '' as CarrierId;
+
+/** The stay that these presences were sent in is over: the next one may ask for them again (rules/nick.ts). */
+export function presencesLost({ presences }: Occupancy, carrier: CarrierId): void {
+  for (const pending of presences) if (pending.carrier === carrier) pending.carrier = NOWHERE;
 }
 
 /** What waited for a carrier goes nowhere: an error, never silence (M4). A presence has its answer in the end of the stay. */

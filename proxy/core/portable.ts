@@ -57,7 +57,14 @@ export function readPortable(portable: Portable, texts: TextSource, settings: Se
   return new Reader(things, texts, settings).value(root);
 }
 
-type WrittenEntry = [text: number, at: number, heardAt: number, delayed: boolean, keys?: LogEntry['keys'] | null];
+type WrittenEntry = [
+  text: number,
+  at: number,
+  heardAt: number,
+  delayed: boolean,
+  keys?: LogEntry['keys'] | null,
+  isUnlabelled?: true | null,
+];
 
 class Writer {
   readonly things: Thing[] = [];
@@ -88,7 +95,14 @@ class Writer {
     if (value instanceof Stanza) return ['stanza', this.#stanza(value)];
     if (value instanceof StanzaLog) {
       const entries = value.entries(this.#now).map((entry) => {
-        return [this.#stanza(entryStanza(entry)), entry.at, entry.heardAt, entry.delayed, entry.keys];
+        return [
+          this.#stanza(entryStanza(entry)),
+          entry.at,
+          entry.heardAt,
+          entry.delayed,
+          entry.keys,
+          entry.isUnlabelled,
+        ];
       });
       return ['log', entries, value.end];
     }
@@ -178,13 +192,14 @@ class Reader {
 
   #log(entries: WrittenEntry[], end: number): StanzaLog {
     const { historyStanzas, historyAgeMs, historyBytes } = this.#settings;
-    const texts = entries.map(([ref, at, heardAt, delayed, keys]) => ({
+    const texts = entries.map(([ref, at, heardAt, delayed, keys, isUnlabelled]) => ({
       text: Buffer.from(this.#texts.get(ref)),
       source: USUAL_DECLARATIONS,
       at,
       heardAt,
       delayed,
       ...(keys && { keys }),
+      ...(isUnlabelled && { isUnlabelled }),
     }));
     return StanzaLog.restore({ stanzas: historyStanzas, ageMs: historyAgeMs, bytes: historyBytes }, texts, end);
   }

@@ -22,6 +22,8 @@ export interface Traveller {
   readonly rooms: readonly BareKey[];
   /** What it has said behind joins that were not answered is given up here: it says it again where it comes. */
   readonly saysAgain: boolean;
+  /** Rooms to which what it had said behind its join went nowhere; absent: none. */
+  unsaid?: Set<BareKey>;
   /** What was written to it in private meanwhile. `isOwn`: by a device of the account, as a carbon. */
   readonly letters: (KeptPrivate & { readonly room: BareKey; readonly isOwn: boolean })[];
 }

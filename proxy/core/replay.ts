@@ -92,6 +92,16 @@ export function subjectOf(room: Occupancy): Stanza {
       `<message xmlns='${NS.client}' type='groupchat' from='${escapeXml(room.name)}'><subject/></message>`,
     );
   }
-  // Without a stamp clients take a subject for one that has just been set.
-  return room.subjectAt === undefined ? room.subject : delayed(room.subject, room.name, room.subjectAt);
+  return room.subjectAt === undefined ? room.subject : asGiven(room, room.subject, room.subjectAt);
+}
+
+/**
+ * A subject that was heard when it was set, as the room gives it to who joins later (measured): without an id and what else came with it, and with
+ * its time, as clients take it for one that has just been set otherwise. COMPAT: ejabberd, which shows the room itself before its occupants, gives no time.
+ */
+function asGiven({ name, roomPresence, isRoomPresenceLast }: Occupancy, heard: Stanza, at: number): Stanza {
+  const edit = new Edit(heard).removeAttr(heard.root, 'id');
+  for (const child of heard.root.children) if (child.name !== 'subject') edit.remove(child);
+  const bare = parseStanza(edit.toBuffer(), heard.declarations);
+  return roomPresence && !isRoomPresenceLast ? bare : delayed(bare, name, at);
 }

@@ -1,6 +1,6 @@
 /**
- * The account's own presence in a room, as one session must see it (XEP-0045 section 7.2.2): 110 always there,
- * the real JID its own, and not a trace of the carriers.
+ * The account's own presence in a room, as one session must see it (XEP-0045 section 7.2.2): 110 always there, but in the answer to a
+ * probe, the real JID its own, and not a trace of the carriers.
  */
 import { Edit } from '../xml/edit.ts';
 import { NS } from '../xml/names.ts';
@@ -18,6 +18,8 @@ export interface SelfView {
   readonly add: readonly string[];
   /** Codes to take away. */
   readonly remove: ReadonlySet<string>;
+  /** It answers a probe: rooms say it without 110 then. */
+  readonly isProbed?: true;
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -32,7 +34,7 @@ export function selfPresenceFor(stanza: Stanza, view: SelfView): Buffer {
   else edit.setAttr(root, 'id', view.id);
   const x = root.child('x', NS.mucUser);
   const add = new Set(view.add);
-  add.add('110');
+  if (!view.isProbed) add.add('110');
   if (!x) {
     edit.append(
       root,

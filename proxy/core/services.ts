@@ -19,6 +19,9 @@ export interface ServiceFacts {
   selfPing: 'unknown' | 'answered' | 'never';
 }
 
+/** What it makes of a nick that two sessions of one account ask for. */
+export type NickFacts = Pick<ServiceFacts, 'nickRefusedUntil' | 'nickSharedUntil'>;
+
 /**
  * For how long a refused nick is believed (ms): doubled each time up to the most. Asking anew costs a join that is refused, which nobody sees;
  * not asking costs others a leave and a join at each hand-over, for a refusal that may have had another reason.
@@ -104,17 +107,25 @@ export class Services {
     facts.refusalMs = Math.min(facts.refusalMs * 2, REFUSAL_MOST_MS);
   }
 
-  /** Another node has found out that it does, and believes it for as long. */
-  hearNickRefused(domain: string, until: number, now: number): void {
-    if (until <= now) return;
+  /** Another node has found out one or the other, and believes it for as long. */
+  hearNicks(domain: string, { nickRefusedUntil, nickSharedUntil }: NickFacts, now: number): void {
+    if (nickSharedUntil > now) {
+      const shared = Math.min(nickSharedUntil, now + SHARED_MS);
+      this.#share(this.#of(domain), Math.max(this.facts(domain).nickSharedUntil, shared));
+    }
+    if (nickRefusedUntil <= now) return;
     const facts = this.#of(domain);
     if (facts.nickSharedUntil > now) return;
-    facts.nickRefusedUntil = Math.max(facts.nickRefusedUntil, Math.min(until, now + REFUSAL_MOST_MS));
+    facts.nickRefusedUntil = Math.max(facts.nickRefusedUntil, Math.min(nickRefusedUntil, now + REFUSAL_MOST_MS));
   }
 
   /** Two sessions of one account have had one nick at the same time. */
   noteNickShared(domain: string, now: number): void {
-    Object.assign(this.#of(domain), { nickRefusedUntil: 0, refusalMs: REFUSAL_MS, nickSharedUntil: now + SHARED_MS });
+    this.#share(this.#of(domain), now + SHARED_MS);
+  }
+
+  #share(facts: ServiceFacts, nickSharedUntil: number): void {
+    Object.assign(facts, { nickRefusedUntil: 0, refusalMs: REFUSAL_MS, nickSharedUntil });
   }
 
   /** What was taken for a refusal had another reason: the nick is refused to an account that has no place in the room, too. */

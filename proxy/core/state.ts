@@ -21,9 +21,11 @@ import type {
   Departing,
   EntryAttempt,
   HeldStanza,
+  InboundRequest,
   Meanwhile,
   Move,
   Occupant,
+  PendingRequest,
   QueuedStanza,
   SelfPing,
   SentMessage,
@@ -127,6 +129,8 @@ export interface Session {
   readonly former?: SessionId;
   /** This home has had the session under that name to the end, and sees to what it has said (rules/asked-again.ts); absent: it has not. */
   isTakenOver?: boolean;
+  /** Of what it had said behind its joins there, that to these rooms went nowhere; absent: to none. */
+  unsaid?: Set<BareKey> | undefined;
   /** Rooms that it has joined or is waiting to join: its stanzas to these come to the account. */
   readonly rooms: RoomSet;
 }
@@ -239,6 +243,10 @@ export interface Occupancy {
   meanwhile?: Meanwhile | undefined;
   /** Lists of roles that the proxy has asked for, through that stream (rules/moderator.ts); absent: none. */
   lists?: { readonly carrier: CarrierId; readonly ids: Set<string> } | undefined;
+  /** Whether the account has subscribed to the room (rules/subscribed.ts), and the question that is unanswered; absent: it cannot, or that is not known. */
+  subscription?:
+    | { isHeld: boolean; asked?: { readonly id: string; readonly carrier: CarrierId } | undefined }
+    | undefined;
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */
@@ -267,6 +275,8 @@ export interface Occupancy {
   nickRefusedUntil?: number | undefined;
   /** Private messages that came while no session was joined. */
   readonly kept: KeptPrivate[];
+  /** Who was in the room to the end of the account's stay; absent: it is not over, or nobody was. */
+  dismissed?: Set<SessionId> | undefined;
   /** The `unavailable` with which the last joined session has left: what it says goes with the account's own leave. */
   farewell: Stanza | undefined;
   /** While the account stays because the last session may come back: what this had asked for. */
@@ -284,29 +294,6 @@ export interface Occupancy {
 /** The wish by which the last joined session had come in. */
 export type Parting = Readonly<Pick<Member, 'asked' | 'password'>>;
 
-export interface PendingRequest {
-  readonly session: SessionId;
-  readonly carrier: CarrierId;
-  readonly room: BareKey;
-  /** The address asked, as the client wrote it, and the id that the client gave. */
-  readonly to: string;
-  readonly originalId: string | undefined;
-  /** The `queryid` that the client gave to a MAM query; null: it gave none; undefined: no MAM query. */
-  readonly queryId: string | null | undefined;
-  /** It asks for what the room is and can do. */
-  readonly isInfo?: true;
-  /** The client's IQ, for an error answer. */
-  readonly stanza: Stanza;
-}
-
-/** A request from the room's side that a session has been asked to answer. */
-export interface InboundRequest {
-  readonly session: SessionId;
-  readonly carrier: CarrierId;
-  readonly room: BareKey;
-  readonly stanza: Stanza;
-}
-
 export interface AccountState {
   /** Bare JID. */
   readonly bare: string;
@@ -323,6 +310,8 @@ export interface AccountState {
   accountStream: 'off' | 'possible' | 'opening' | 'ready' | 'waiting';
   /** Messages to streams without a client, until a session can take them (letters.ts). */
   readonly kept: { readonly stanza: Stanza; readonly at: number }[];
+  /** Private messages that other nodes have given back, and that no room keeps (kept.ts); absent: none. `at`: epoch ms. */
+  givenBack?: readonly { readonly key: string; readonly at: number; missedBy: readonly string[] }[];
   /** Whether what an earlier home has kept of these has been asked for, and has come. */
   letters: 'unasked' | 'asked' | 'read';
   /** Unguessable start of the ids that the proxy makes on carriers. */

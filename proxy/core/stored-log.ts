@@ -7,9 +7,10 @@ import { entryStanza, type LogEntry } from './log-entry.ts';
 
 type Head = [at: number, heardAt: number, isDelayed: 0 | 1, keys?: { content: string; message: string }];
 
-/** A line of JSON, then the text as it stands under the usual stream header. `language`: that of a text which does not say its own. */
-export function writeEntry(entry: LogEntry, language?: string): Buffer {
-  const { at, heardAt, delayed, keys } = entry;
+/** A line of JSON, then the text as it stands under the usual stream header. `spoken`: the language of a text from here which does not say its own. */
+export function writeEntry(entry: LogEntry, spoken?: string): Buffer {
+  const { at, heardAt, delayed, keys, isUnlabelled } = entry;
+  const language = isUnlabelled ? undefined : spoken;
   const head: Head = [at, heardAt, delayed ? 1 : 0];
   if (keys) head.push(keys);
   const isReady = entry.source === USUAL_DECLARATIONS && language === undefined;
@@ -26,6 +27,7 @@ export function readEntry(bytes: Buffer): LogEntry {
   const end = bytes.indexOf('\n');
   const [at, heardAt, isDelayed, keys] = JSON.parse(bytes.toString('utf8', 0, end)) as Head;
   const text = Buffer.from(bytes.subarray(end + 1));
-  parseStanza(text);
-  return { text, source: USUAL_DECLARATIONS, at, heardAt, delayed: isDelayed === 1, ...(keys && { keys }) };
+  const isUnlabelled = parseStanza(text).root.attr('xml:lang') === undefined;
+  const entry = { text, source: USUAL_DECLARATIONS, at, heardAt, delayed: isDelayed === 1, ...(keys && { keys }) };
+  return isUnlabelled ? { ...entry, isUnlabelled } : entry;
 }

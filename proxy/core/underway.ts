@@ -1,4 +1,5 @@
 /** What is under way between an account and a room: joins and hand-overs, and what is on its way to the room or back. */
+import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { CarrierId, NickKey, Presentation, SessionId } from './state.ts';
 
@@ -48,6 +49,10 @@ export interface Attempt {
   fenceId: string;
   /** The fence was answered before the room admitted the account: it proves nothing, another is sent then. */
   isFenceSpent: boolean;
+  /** Since the room owes the stream the end of an earlier stay, what bears another id is of that one (rules/overdue.ts); absent: it owes none. */
+  isBehind?: boolean;
+  /** The last of that, as far as it may be the answer to this join of a service that takes ids away; absent: nothing. */
+  doubtful?: Stanza | undefined;
   self: Stanza | undefined;
   created: boolean;
   readonly roster: Map<NickKey, Occupant>;
@@ -76,6 +81,8 @@ export interface Move extends Attempt {
   readonly nick: string;
   /** When that was, epoch ms. */
   readonly at: number;
+  /** The room had let the stream in by another presence before it (rules/anew.ts); absent: it had not. */
+  isAnew?: boolean;
   /** A status was on its way then, which its join does not hold. */
   readonly isOutdated: boolean;
   /** Messages that came before it was complete. */
@@ -149,6 +156,8 @@ export interface Departing {
   readonly sent: boolean;
   /** The room had not answered the stream's join when it was sent; absent: it had. */
   readonly isEntering?: boolean;
+  /** And it was in already (rules/anew.ts): the end of that stay may come before the answer; absent: no. */
+  readonly isAnew?: boolean;
   /** While no other stream hears the room: when the room last said something on this one (epoch ms); absent: not yet. */
   heardAt?: number;
   /** How often its leave was given more time for that; absent: never. */
@@ -158,6 +167,8 @@ export interface Departing {
    * the room may still take for that, or refuse. Absent: it is in.
    */
   readonly unasked?: number;
+  /** Id of the IQ behind its leave, whose answer shows that the room has dealt with all that; absent: the leave itself is answered. */
+  readonly fenceId?: string;
   /** Its answer was waited for long enough, and the next stream comes in; what is heard on it still is passed on; absent: not so. */
   isGivenUp?: boolean;
 }
@@ -175,6 +186,8 @@ export interface SentPresence {
   /** Who has sent it; undefined: the proxy, of its own. */
   readonly session: SessionId | undefined;
   carrier: CarrierId;
+  /** When it was sent, or sent again, epoch ms. */
+  at: number;
   readonly stanza: Stanza;
   /** The join that it stands for, and when that came (epoch ms); see rules/other-nick.ts. */
   readonly join?: SentJoin;
@@ -192,4 +205,30 @@ export interface QueuedStanza {
   readonly isOutdated?: boolean;
   /** Another home may have sent it before it was lost. */
   readonly isUnsure?: boolean;
+}
+
+/** A request of a session to a room, until it is answered. */
+export interface PendingRequest {
+  readonly session: SessionId;
+  readonly carrier: CarrierId;
+  readonly room: BareKey;
+  /** The address asked, as the client wrote it, and the id that the client gave. */
+  readonly to: string;
+  readonly originalId: string | undefined;
+  /** The `queryid` that the client gave to a MAM query; null: it gave none; undefined: no MAM query. */
+  readonly queryId: string | null | undefined;
+  /** It asks for what the room is and can do. */
+  readonly isInfo?: true;
+  /** It may change what the account has subscribed to. */
+  readonly isSubscription?: true;
+  /** The client's IQ, for an error answer. */
+  readonly stanza: Stanza;
+}
+
+/** A request from the room's side that a session has been asked to answer. */
+export interface InboundRequest {
+  readonly session: SessionId;
+  readonly carrier: CarrierId;
+  readonly room: BareKey;
+  readonly stanza: Stanza;
 }

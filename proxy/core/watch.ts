@@ -18,6 +18,7 @@ import {
   noteRoomPresence,
 } from './occupancy.ts';
 import { isKept, isSubject, noteReflected, noteSubject } from './rules/groupchat.ts';
+import type { NickFacts } from './services.ts';
 import { delayStamp } from './stanza-log.ts';
 import type { CarrierId, Occupancy, SessionId, Settings } from './state.ts';
 
@@ -35,16 +36,19 @@ export interface RoomFacts {
   readonly nick: string;
   readonly codes: readonly string[];
   readonly marksSelf: boolean;
+  readonly isRoomPresenceLast: boolean;
   readonly password: string | undefined;
   readonly carrier: CarrierId | undefined;
-  /** See `ServiceFacts`. */
+  /** What is known of its service, see `ServiceFacts`. */
   readonly nickRefusedUntil: number;
+  readonly nickSharedUntil: number;
   readonly archive?: OwnArchive | undefined;
 }
 
-export function factsOf(room: Occupancy, nickRefusedUntil: number): RoomFacts {
-  const { key, name, nick, codes, marksSelf, password, carrier, archive } = room;
-  return { room: key, name, nick, codes: [...codes], marksSelf, password, carrier, nickRefusedUntil, archive };
+export function factsOf(room: Occupancy, { nickRefusedUntil, nickSharedUntil }: NickFacts): RoomFacts {
+  const { key, name, nick, codes, marksSelf, isRoomPresenceLast, password, carrier, archive } = room;
+  const own = { name, nick, codes: [...codes], marksSelf, isRoomPresenceLast, password, carrier, archive };
+  return { room: key, ...own, nickRefusedUntil, nickSharedUntil };
 }
 
 /** A room that is watched from now on. */
@@ -66,6 +70,7 @@ export function applyFacts(room: Occupancy, facts: RoomFacts): void {
   room.codes.clear();
   for (const code of facts.codes) room.codes.add(code);
   room.marksSelf = facts.marksSelf;
+  room.isRoomPresenceLast = facts.isRoomPresenceLast;
   room.password = facts.password;
   room.carrier = facts.carrier;
   room.archive = facts.archive;

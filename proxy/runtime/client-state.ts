@@ -4,7 +4,9 @@
  */
 import { changesBookmarks, isBookmarkEvent } from '../core/bookmarks.ts';
 import type { SessionId } from '../core/state.ts';
+import { changesSubscription } from '../core/subscription.ts';
 import type { Seat } from '../core/view.ts';
+import { type BareKey, bareKey } from '../xml/address.ts';
 import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import type { Account } from './account.ts';
@@ -13,13 +15,14 @@ import { HoldBack } from './hold-back.ts';
 import type { SessionLegs } from './session-legs.ts';
 import { Withheld } from './withheld.ts';
 
-/** Requests to switch carbons or push, or to change bookmarks, that may be unanswered at a time. */
+/** Requests to switch carbons or push, to change bookmarks or a subscription to a room, that may be unanswered at a time. */
 const MOST_REQUESTS = 16;
 
-/** A switch of the session's at the server, and how it stands; or the user's bookmarks. */
+/** A switch of the session's at the server, and how it stands; or the user's bookmarks, or a subscription to a room (MUC/Sub). */
 type Switched =
   | { readonly kind: 'session-carbons' | 'session-push'; readonly enabled: boolean }
-  | { readonly kind: 'bookmarks-changed' };
+  | { readonly kind: 'bookmarks-changed' }
+  | { readonly kind: 'subscription-changed'; readonly room: BareKey };
 
 export interface ClientStateOptions {
   readonly id: SessionId;
@@ -143,6 +146,11 @@ export class ClientState {
     if (stanza.id === undefined || this.#switches.size >= MOST_REQUESTS) return;
     if (changesBookmarks(stanza)) {
       this.#switches.set(stanza.id, { kind: 'bookmarks-changed' });
+      return;
+    }
+    if (changesSubscription(stanza)) {
+      const room = bareKey(stanza.to ?? '');
+      if (room !== undefined) this.#switches.set(stanza.id, { kind: 'subscription-changed', room });
       return;
     }
     const [child] = stanza.root.children;

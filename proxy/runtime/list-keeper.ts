@@ -3,6 +3,7 @@
  * letters. A list that has changed is written anew as a whole, again and again until the store takes it, and never over what has not been read.
  */
 import type { LogEntry } from '../core/log-entry.ts';
+import type { KeptPrivate } from '../core/private.ts';
 import type { AccountState } from '../core/state.ts';
 import { readEntry, writeEntry } from '../core/stored-log.ts';
 import { isOfAnotherHome, logFault } from '../store/faults.ts';
@@ -19,12 +20,15 @@ export interface ListKeeperOptions {
   readonly deps: Pick<AccountDeps, 'logs' | 'log' | 'metrics'>;
   readonly fence: (() => Fence) | undefined;
   /** What is on the list of that name; undefined: there is no such list any more, and nothing is written. */
-  readonly contents: (name: string) => AccountState['kept'] | undefined;
+  readonly contents: (name: string) => List | undefined;
   /** The language of what is on the list of that name and does not say its own; undefined: it is not known. */
   readonly language?: (name: string) => string | undefined;
   /** What a step that has failed is, in the log. */
   readonly failed: string;
 }
+
+/** Oldest first. */
+type List = readonly Pick<KeptPrivate, 'stanza' | 'at' | 'isStored'>[];
 
 export class ListKeeper {
   readonly #options: ListKeeperOptions;
@@ -125,10 +129,11 @@ export class ListKeeper {
 }
 
 /** All of these, in place of what was there. */
-function whole(kept: AccountState['kept'], language: string | undefined): LogStep {
-  const added = kept.map(({ stanza, at }) => {
+function whole(kept: List, language: string | undefined): LogStep {
+  const added = kept.map(({ stanza, at, isStored }) => {
     const entry = { text: stanza.bytes, source: stanza.declarations, at, heardAt: at, delayed: false };
-    return writeEntry(entry, language);
+    // What has been read from there is as it was.
+    return writeEntry(entry, isStored ? undefined : language);
   });
   return { had: undefined, added, changed: [], keep: added.length };
 }

@@ -4,6 +4,7 @@
 
 import { changesBookmarks } from '../core/bookmarks.ts';
 import { isNudge } from '../core/nudge.ts';
+import { changesSubscription } from '../core/subscription.ts';
 import type { AccountView, Seat } from '../core/view.ts';
 import { guardBound, type Refusal } from '../stream/client-guard.ts';
 import { type BareKey, bareKey, resourceOf, splitJid } from '../xml/address.ts';
@@ -64,9 +65,10 @@ function isWish({ exclude, seat }: RouteView, key: BareKey, { root, type }: Stan
   return type === 'unavailable' ? seat.session.hides !== undefined : root.child('rai', NS.rai) !== undefined;
 }
 
-/** XEP-0280 section 4, XEP-0357 section 5, bookmarks: sent to the account itself, by name or without. */
+/** XEP-0280 section 4, XEP-0357 section 5, bookmarks: sent to the account itself, by name or without; a subscription to a room (MUC/Sub). */
 function isSwitch(stanza: Stanza, { bare, settings }: AccountView): boolean {
-  if (stanza.id === undefined || (stanza.toAt >= 0 && stanza.to !== bare)) return false;
+  if (stanza.id === undefined) return false;
+  if (stanza.toAt >= 0 && stanza.to !== bare) return stanza.bytes.includes(NS.mucSub) && changesSubscription(stanza);
   const ns = stanza.root.children[0]?.ns;
   return ns === NS.carbons || ns === NS.push || (settings.bookmarks !== undefined && changesBookmarks(stanza));
 }

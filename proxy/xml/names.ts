@@ -64,6 +64,7 @@ export const NS = {
   storedBookmarks: 'storage:bookmarks',
   privateStorage: 'jabber:iq:private',
   ping: 'urn:xmpp:ping',
+  mucSub: 'urn:xmpp:mucsub:0',
   rai: 'urn:xmpp:rai:0',
   version: 'jabber:iq:version',
   privacy: 'jabber:iq:privacy',

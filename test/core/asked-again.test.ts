@@ -173,6 +173,51 @@ test('what a room that has refused the join was not told is said when it lets th
   assert.equal(said(world), once);
 });
 
+test('so it is where the room has let in another device since', () => {
+  for (const isThere of [false, true]) {
+    const { world, one, asked } = joining(...words, asksFor('q'));
+    const sibling = [...world.sessions.keys()].find((id) => id !== one) as SessionId;
+    world.room.refusal = 'service-unavailable';
+    setsOut(world, one);
+    // The room refuses before the session has come, or between its coming and what it asks.
+    if (!isThere) world.settle();
+    const id = isThere ? comes(world, one) : undefined;
+    world.settle();
+    assert.equal(said(world), []);
+    world.room.refusal = undefined;
+    world.join(sibling);
+    world.settle();
+    const there = id ?? comes(world, one);
+    asks(world, there, asked);
+    world.settle();
+    assert.equal(said(world), once);
+    const [answer] = world.client(there).told.filter((stanza) => stanza.name === 'iq' && stanza.id === 'q');
+    assert.is(answer?.type, 'result');
+  }
+});
+
+test('and where so many have gone that a home carries out no more of their joins', () => {
+  const { world, one, asked } = joining();
+  const ids = [one];
+  for (let count = 1; count <= 16; count += 1) {
+    const id = world.bind();
+    world.join(id);
+    ids.push(id);
+  }
+  for (const [index, id] of ids.entries()) world.send(id, says(`word ${index}`, ''));
+  const last = ids.at(-1) as SessionId;
+  const { state } = world;
+  const passage = passageOf(state, last, unfinishedOf(state, last));
+  for (const id of ids) setsOut(world, id);
+  world.settle();
+  assert.is(said(world).length, 16);
+  const id = comes(world, last);
+  asks(world, id, [...asked, ...(passage?.asked ?? [])]);
+  world.settle();
+  assert.equal(said(world).at(-1), 'word 16');
+  assert.is(new Set(said(world)).size, 17);
+});
+
 test('a request is answered once, or refused where the answer came to nobody', () => {
   for (const isEarly of [false, true]) {
     const { world, one, asked } = joining(asksFor('q'));

@@ -65,6 +65,28 @@ test('the same of two presences, of which the room refuses the first', () => {
   assert.is(world.room.inside.size, 0);
 });
 
+test('a service that answers no presence of a stranger keeps nobody waiting for one that has crossed the end', () => {
+  for (const end of ['throw-out', 'kick'] as const) {
+    const { world, a, b } = inhabited();
+    const take = world.room.take.bind(world.room);
+    world.room.take = (from, stanza, now) => {
+      const isEntry = stanza.root.child('x', NS.muc) !== undefined || world.room.inside.has(from);
+      return stanza.name === 'presence' && !isEntry ? [] : take(from, stanza, now);
+    };
+    world.rename(a, 'nick0');
+    if (end === 'kick') world.kick();
+    else world.throwOut();
+    if (end === 'kick') {
+      world.settle();
+      world.join(b);
+      world.settle();
+    } else pass(world, 2000);
+    assert.is(world.client(b).place, 'in', end);
+    assert.is(world.room.inside.size, 1);
+    assert.is(world.counted.filter(({ kind }) => kind === 'drop').length, 0);
+  }
+});
+
 test('where the room refuses a presence that crosses the end, that is no reason to wait for anything', () => {
   const { world, a, b } = inhabited();
   world.rename(a, 'nick0');

@@ -1,6 +1,8 @@
 /** Languages of streams (RFC 6120 section 8.1.5): when a stanza says its own, and when it passes as it is. */
 import { inCarriersLanguage, inOwnLanguage, keptLanguage, languageIn, languagesOf } from '../../proxy/core/language.ts';
+import { entryStanza } from '../../proxy/core/log-entry.ts';
 import { createOccupancy } from '../../proxy/core/occupancy.ts';
+import { fromPortable, toPortable } from '../../proxy/core/portable.ts';
 import { RoomSet } from '../../proxy/core/room-set.ts';
 import { Services } from '../../proxy/core/services.ts';
 import {
@@ -11,6 +13,7 @@ import {
   type Session,
   type SessionId,
 } from '../../proxy/core/state.ts';
+import { readEntry, writeEntry } from '../../proxy/core/stored-log.ts';
 import type { BareKey } from '../../proxy/xml/address.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
@@ -180,6 +183,42 @@ test('what was kept while all streams had one language says it to a later sessio
       [],
     );
     assert.is(world.client(b).told.length, before);
+  }
+});
+
+test('what an earlier home has left without a language is given none that only this one has', () => {
+  const world = new World();
+  const german = { own: 'de', server: 'de' };
+  const a = world.bind(undefined, 'one', german);
+  world.join(a);
+  world.settle();
+  const [room] = [...world.state.rooms.values()];
+  const xml = (id: string, attributes = ''): string =>
+    `<message xmlns='jabber:client' type='groupchat' from='${ROOM}/bob' id='${id}'${attributes}><body>${id}</body></message>`;
+  const stored = (text: string) => readEntry(Buffer.from(`[1,${world.now},0]\n${text}`));
+  room?.log.precede([stored(xml('unknown')), stored(xml('french', " xml:lang='fr'"))], world.now, () => true);
+  room?.log.add(parseStanza(xml('here')), world.now);
+  // It stays so when the account moves to another home.
+  const texts: Buffer[] = [];
+  const written = toPortable(world.state, { put: (text) => texts.push(text) - 1 }, world.now);
+  const { bare, settings, services } = world.state;
+  const source = { get: (ref: number) => texts[ref] ?? Buffer.alloc(0) };
+  for (const state of [world.state, fromPortable(written, source, { bare, settings, services })]) {
+    world.state = state;
+    world.join(world.bind(undefined, `late ${texts.length}`, { own: 'fr', server: 'fr' }));
+    const entries = [...state.rooms.values()][0]?.log.entries(world.now) ?? [];
+    assert.equal(
+      entries.map((entry) => [entryStanza(entry).id, entryStanza(entry).root.attr('xml:lang')]),
+      [
+        ['unknown', undefined],
+        ['french', 'fr'],
+        ['here', 'de'],
+      ],
+    );
+    assert.equal(
+      entries.map((entry) => readEntry(writeEntry(entry, 'it')).isUnlabelled),
+      [true, undefined, undefined],
+    );
   }
 });
 

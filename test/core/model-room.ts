@@ -103,7 +103,8 @@ export class ModelRoom {
   #subject(to: string): string {
     const by = this.subject === '' ? '' : '/bob';
     const from = `from='${this.#options.room}${by}'`;
-    return `<message type='groupchat' ${from} to='${to}'><subject>${this.subject}</subject></message>`;
+    const subject = this.subject === '' ? '<subject/>' : `<subject>${this.subject}</subject>`;
+    return `<message type='groupchat' ${from} to='${to}'>${subject}</message>`;
   }
 
   /** An occupant of another account comes, or goes. */
@@ -153,9 +154,8 @@ export class ModelRoom {
     if (!this.inside.has(from) && !stanza.root.child('x', NS.muc) && !knowsOld) {
       // As Prosody does: groupchat 1.0 is no way in.
       const error = `<error type='cancel'><item-not-found xmlns='${NS.stanzaErrors}'/></error>`;
-      return [
-        { to: from, xml: `<presence type='error' from='${stanza.to}' to='${from}'${idOf(stanza)}>${error}</presence>` },
-      ];
+      const attributes = `from='${stanza.to}' to='${from}'${idOf(stanza)}`;
+      return [{ to: from, xml: `<presence type='error' ${attributes}>${error}</presence>` }];
     }
     const { password } = this.#options;
     const given = stanza.root.child('x', NS.muc)?.child('password')?.text();

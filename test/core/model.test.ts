@@ -5,7 +5,7 @@ import { suite } from '../support/suite.ts';
 import { checkAgreement, checkEnd, event } from './model.ts';
 
 /** The same orders of events in every run; `SEED=1` and the like for others, `RUNS=10000` for more, `LENGTH=300` for longer ones. */
-const seed = Number(process.env.SEED ?? 20261121);
+const seeds = process.env.SEED === undefined ? [20261121, 405] : [Number(process.env.SEED)];
 const numRuns = Number(process.env.RUNS ?? 700);
 const maxLength = Number(process.env.LENGTH ?? 80);
 
@@ -18,17 +18,17 @@ for (const isShared of [true, false]) {
     const events = fc.array(event, { maxLength, size: 'max' });
 
     test(`on ${service} sessions and room agree in the end and no message comes twice`, () => {
-      fc.assert(
-        fc.property(events, (list) => checkAgreement({ isShared, knowsOld }, list)),
-        { numRuns, seed },
-      );
+      for (const seed of seeds) {
+        const agree = fc.property(events, (list) => checkAgreement({ isShared, knowsOld }, list));
+        fc.assert(agree, { numRuns, seed });
+      }
     });
 
     test(`on ${service} nothing is left when all have gone`, () => {
-      fc.assert(
-        fc.property(events, (list) => checkEnd({ isShared, knowsOld }, list)),
-        { numRuns: numRuns >> 1, seed },
-      );
+      for (const seed of seeds) {
+        const end = fc.property(events, (list) => checkEnd({ isShared, knowsOld }, list));
+        fc.assert(end, { numRuns: numRuns >> 1, seed });
+      }
     });
   }
 }

@@ -65,6 +65,45 @@ test('who joins after the account was made a moderator is shown addresses, once 
   assert.is(world.sent.length, count + 3);
 });
 
+/** How a hand-over and the account's promotion cross, and how often the lists are asked for. */
+const crossings = [
+  { how: 'the old stream has asked, and goes before it is answered', isTold: true, isShown: true, questions: 2 },
+  { how: 'only the new stream is shown it, before it carries the room', isTold: false, isShown: true, questions: 1 },
+  { how: 'the account is none any more', isTold: true, isShown: false, questions: 1 },
+  { how: 'it never was one', isTold: false, isShown: false, questions: 0 },
+] as const;
+
+for (const { how, isTold, isShown, questions } of crossings) {
+  test(`a hand-over that crosses the promotion: ${how}`, () => {
+    const { world, a, b } = inside();
+    const room = [...world.state.rooms.values()][0];
+    const take = world.room.take.bind(world.room);
+    world.room.take = (from, stanza, now) =>
+      stanza.root.child('query', NS.mucAdmin) === undefined ? take(from, stanza, now) : [];
+    if (isTold) own(world, a, 'moderator');
+    world.drop(a);
+    while (!room?.move?.self) world.arrive(true);
+    if (isShown) own(world, b, 'moderator');
+    world.settle();
+    const { carrier } = world.client(b);
+    assert.is(room.carrier, carrier);
+    const all = world.sent.filter(({ stanza }) => stanza.root.child('query', NS.mucAdmin) !== undefined);
+    assert.is(all.length, questions * 3);
+    assert.is(all.filter((one) => one.carrier === carrier).length, isShown ? 3 : 0);
+    if (isShown) list(world, b, asked(world).get('moderator'), "<item nick='bob' jid='bob@test/x' role='moderator'/>");
+    else assert.is(room.lists, undefined);
+    assert.equal(shown(world).sort(), [`bob ${isShown ? 'bob@test/x' : 'undefined'}`, 'carol undefined']);
+  });
+}
+
+test('one list question at a time: who is made a moderator again before it is answered asks nothing', () => {
+  const { world, a } = inside();
+  own(world, a, 'moderator');
+  const count = world.sent.length;
+  for (const role of ['participant', 'moderator', 'participant', 'moderator']) own(world, a, role);
+  assert.is(world.sent.length, count);
+});
+
 test('what an occupant says is no list, and a room that shows addresses is not asked', () => {
   const { world, a } = inside();
   own(world, a, 'moderator');

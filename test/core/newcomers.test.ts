@@ -1,6 +1,7 @@
 /** Sessions that come to a home with what they have seen, while a room is just being handed over. */
 import { knownRoom } from '../../proxy/core/arrival.ts';
 import { presentationOf } from '../../proxy/core/rules/join.ts';
+import { Services } from '../../proxy/core/services.ts';
 import type { SessionId } from '../../proxy/core/state.ts';
 import { factsOf, watchedRoom } from '../../proxy/core/watch.ts';
 import type { BareKey } from '../../proxy/xml/address.ts';
@@ -34,7 +35,7 @@ function newcomer(world: World, lost = world): SessionId {
   const session = world.state.sessions.get(id);
   const carrier = session && world.state.carriers.get(session.carrier);
   if (!session || !carrier) throw new Error('no session');
-  const facts = factsOf(roomOf(lost), 0);
+  const facts = factsOf(roomOf(lost), new Services().facts(''));
   const watched = watchedRoom(facts, settings);
   const presentation = presentationOf(parseStanza(`<presence to='${ROOM}/alice'/>`), world.now);
   watched.members.set(id, { asked: 'alice', presentation, lag: undefined });

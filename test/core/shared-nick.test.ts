@@ -31,13 +31,18 @@ test('a refusal is believed for ten minutes, then for twice as long each time, u
   assert.is(services.refusesSharedNick('other.test', 1), false);
 });
 
+/** What another node tells of the service, with the times until which it holds. */
+function hear(services: Services, domain: string, { refused = 0, shared = 0 }, now: number): void {
+  services.hearNicks(domain, { nickRefusedUntil: refused, nickSharedUntil: shared }, now);
+}
+
 test('where two streams have shared a nick a refusal says nothing of the service, for a day', () => {
   const services = new Services();
   services.noteNickRefused('muc.test', 1);
   services.noteNickShared('muc.test', 2);
   assert.is(services.refusesSharedNick('muc.test', 3), false);
   services.noteNickRefused('muc.test', 23 * HOUR);
-  services.hearNickRefused('muc.test', 30 * HOUR, 23 * HOUR);
+  hear(services, 'muc.test', { refused: 30 * HOUR }, 23 * HOUR);
   assert.is(services.refusesSharedNick('muc.test', 23 * HOUR), false);
   services.noteNickRefused('muc.test', 25 * HOUR);
   assert.is(services.refusesSharedNick('muc.test', 25 * HOUR), true);
@@ -45,21 +50,37 @@ test('where two streams have shared a nick a refusal says nothing of the service
 
 test('what another node has found out is believed no longer than there', () => {
   const services = new Services();
-  services.hearNickRefused('muc.test', 5 * HOUR, HOUR);
-  services.hearNickRefused('muc.test', 3 * HOUR, HOUR);
+  hear(services, 'muc.test', { refused: 5 * HOUR }, HOUR);
+  hear(services, 'muc.test', { refused: 3 * HOUR }, HOUR);
   assert.equal(
     [2, 4, 6].map((hours) => services.refusesSharedNick('muc.test', hours * HOUR)),
     [true, true, false],
   );
-  services.hearNickRefused('late.test', HOUR, 2 * HOUR);
+  hear(services, 'late.test', { refused: HOUR }, 2 * HOUR);
   assert.is(services.refusesSharedNick('late.test', 2 * HOUR), false);
+});
+
+test('that a nick was shared is believed, too, as there, and not for longer than a day', () => {
+  const services = new Services();
+  services.noteNickRefused('muc.test', 1);
+  hear(services, 'muc.test', { shared: 5 * HOUR }, 2);
+  hear(services, 'muc.test', { shared: 3 * HOUR }, 2);
+  assert.is(services.refusesSharedNick('muc.test', 3), false);
+  services.noteNickRefused('muc.test', 4 * HOUR);
+  assert.is(services.refusesSharedNick('muc.test', 4 * HOUR), false);
+  hear(services, 'muc.test', { shared: 5 * HOUR }, 6 * HOUR);
+  services.noteNickRefused('muc.test', 6 * HOUR);
+  assert.is(services.refusesSharedNick('muc.test', 6 * HOUR), true);
+  hear(services, 'other.test', { shared: 100 * HOUR }, 0);
+  services.noteNickRefused('other.test', 25 * HOUR);
+  assert.is(services.refusesSharedNick('other.test', 25 * HOUR), true);
 });
 
 test('what an address does with nicks does not make it a service of rooms', () => {
   const services = new Services();
   services.noteNickRefused('users.test', 1);
   services.noteNickShared('users.test', 1);
-  services.hearNickRefused('users.test', 5, 1);
+  hear(services, 'users.test', { refused: 5 }, 1);
   assert.is(services.isMuc('users.test'), false);
   services.learn('users.test');
   assert.is(services.isMuc('users.test'), true);

@@ -92,6 +92,55 @@ test('what comes on a stream that was given up, before the next one is in, is pa
   assert.equal(world.client(b).heard, said);
 });
 
+test('what was said last by way of a stream that is given up is answered when the next one has been told what has arrived', () => {
+  const { world, b, carrier, frees } = leaving();
+  const take = world.room.take.bind(world.room);
+  const isLost = (body: string | undefined): boolean => body === 'lost';
+  world.room.take = (from, stanza, now) =>
+    isLost(stanza.root.child('body')?.text())
+      ? []
+      : take(from, stanza, now).filter(() => stanza.type !== 'unavailable');
+  world.say(b, 'arrived');
+  world.say(b, 'lost');
+  frees();
+  while (world.arrive(true, 0) && world.room.said.length === 0);
+  runsOut(world, carrier);
+  world.settle();
+  const { told, heard } = world.client(b);
+  assert.equal(
+    told.filter(({ type }) => type === 'error').map(({ id }) => id),
+    ['lost'],
+  );
+  assert.equal(heard, ['arrived']);
+});
+
+for (const when of ['before', 'after'] as const) {
+  test(`a stream that was given up sets no subject back, heard ${when} the next one is in`, () => {
+    const { world, a, b, carrier, frees } = leaving();
+    const { jid } = world.client(a);
+    const take = world.room.take.bind(world.room);
+    // What is said to the old stream is late.
+    world.room.take = (from, stanza, now) =>
+      take(from, stanza, now)
+        .filter(({ to }) => to !== jid)
+        .map(({ to, xml }) => ({ to, xml: xml.replace('<subject/>', '<subject>newest</subject>') }));
+    frees();
+    world.settle();
+    const start = world.client(b).told.length;
+    runsOut(world, carrier);
+    const late = `<message type='groupchat' from='${ROOM}/bob' to='${jid}'><subject>old</subject></message>`;
+    if (when === 'before') world.arrives(carrier, late);
+    world.settle();
+    if (when === 'after') world.arrives(carrier, late);
+    assert.ok(world.timers.has(timer(carrier)), 'it is heard still');
+    const told = world.client(b).told.slice(start);
+    assert.equal(
+      told.flatMap(({ root }) => root.child('subject')?.text() ?? []),
+      ['newest'],
+    );
+  });
+}
+
 test('what a stream is told that never hears that it is in is passed on, once', () => {
   const { world, b, other, said, talk, frees } = leaving();
   frees();

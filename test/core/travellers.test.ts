@@ -1,6 +1,7 @@
 /** Private messages, and sessions that go on at another node (rules/travellers.ts): each is given them once, whatever comes first. */
 import { knownRoom } from '../../proxy/core/arrival.ts';
 import { presentationOf } from '../../proxy/core/rules/join.ts';
+import { Services } from '../../proxy/core/services.ts';
 import type { SessionId } from '../../proxy/core/state.ts';
 import { factsOf, watchedRoom } from '../../proxy/core/watch.ts';
 import { parseStanza } from '../../proxy/xml/stanza.ts';
@@ -35,18 +36,22 @@ function setsOut(world: World, session: SessionId): void {
 }
 
 /** It comes from the other node, in the room as it was. */
-function arrives(world: World, former: SessionId): SessionId {
-  const id = world.bind();
+function arrives(world: World, former: SessionId, id = world.bind()): SessionId {
   const session = world.state.sessions.get(id);
   const carrier = session && world.state.carriers.get(session.carrier);
   const room = [...world.state.rooms.values()][0];
   if (!session || !carrier || !room) throw new Error('no session');
-  const facts = factsOf(room, 0);
+  const facts = factsOf(room, new Services().facts(''));
   const watched = watchedRoom(facts, settings);
   const presentation = presentationOf(parseStanza(`<presence to='${ROOM}/alice'/>`), world.now);
   watched.members.set(id, { asked: 'alice', presentation, lag: undefined });
   const known = knownRoom(watched, facts, new Set(), undefined, world.now);
-  const arrival = { sessions: [{ ...session, former }], carriers: [carrier], watched: [], known: [known] };
+  const arrival = {
+    sessions: [{ ...session, former, available: true }],
+    carriers: [carrier],
+    watched: [],
+    known: [known],
+  };
   world.input({ kind: 'arrive', arrival });
   return id;
 }
@@ -139,6 +144,88 @@ test('where another device is in the room it has been given that already', () =>
   assert.equal(letters(world, next), []);
 });
 
+test('where the account was removed meanwhile, who was in the room then has been given it already', () => {
+  const { world, ids } = inside(3);
+  const [gone, second, third] = ids as [SessionId, SessionId, SessionId];
+  // One that takes nothing, but for which the account goes on.
+  const away = world.bind();
+  world.input({ kind: 'session-presence', session: away, available: false, show: '', priority: 0 });
+  world.input({ kind: 'session-gone', session: gone });
+  world.kick();
+  world.settle();
+  comesBack(world, 'to all', gone);
+  assert.equal(
+    [second, third].flatMap((id) => letters(world, id)),
+    [],
+  );
+  // Where it was on its way to these too nobody has it.
+  world.drop(second);
+  world.drop(third);
+  comesBack(world, 'to all', second);
+  comesBack(world, 'to all', third);
+  assert.equal(letters(world, world.bind()), ['to all+']);
+});
+
+for (const isFirst of [true, false]) {
+  test(`where nobody was it is one letter, removed ${isFirst ? 'before' : 'between'} what two nodes give back`, () => {
+    const { world, ids } = inside(2);
+    const [one, other] = ids as [SessionId, SessionId];
+    for (const id of ids) world.input({ kind: 'session-gone', session: id });
+    if (!isFirst) comesBack(world, 'to both', one);
+    world.kick();
+    world.settle();
+    if (isFirst) comesBack(world, 'to both', one);
+    comesBack(world, 'to both', other);
+    assert.is(world.state.kept.length, 1);
+    comesBack(world, 'to both', one);
+    assert.equal(letters(world, world.bind()), ['to both+', 'to both+'], 'the very same words once more are another');
+    assert.is(world.counted.filter(({ kind }) => kind === 'drop').length, 0);
+  });
+}
+
+for (const isBack of [true, false]) {
+  test(`what ${isBack ? 'comes back for' : 'was kept for'} one that travels is no letter when that has come`, () => {
+    const { world, ids } = inside(1);
+    const [traveller] = ids as [SessionId];
+    const id = world.bind();
+    world.input({ kind: 'session-presence', session: id, available: false, show: '', priority: 0 });
+    setsOut(world, traveller);
+    if (!isBack) writes(world, 'to nobody');
+    world.kick();
+    world.settle();
+    if (isBack) comesBack(world, 'to nobody', traveller);
+    assert.is(world.state.kept.length, 1);
+    arrives(world, traveller, id);
+    assert.equal(letters(world, id), ['to nobody+']);
+    world.input({ kind: 'session-awakes', session: id });
+    assert.equal(letters(world, id), ['to nobody+']);
+    assert.equal(world.state.kept, []);
+  });
+}
+
+test('what was kept for one that comes and is in the room no more, or does not come, is counted where it is of use to nobody', () => {
+  const { world, ids } = inside(3);
+  const [one, two, stays] = ids as [SessionId, SessionId, SessionId];
+  const id = world.bind();
+  const drops = (): number => world.counted.filter((one) => one.kind === 'drop' && one.reason === 'no-session').length;
+  const [carrier] = [...world.state.carriers.values()].filter(({ kind }) => kind === 'account-stream');
+  setsOut(world, one);
+  setsOut(world, two);
+  writes(world, 'a letter');
+  const receipt = "<received xmlns='urn:xmpp:receipts' id='r'/>";
+  world.arrives(
+    carrier?.id as never,
+    `<message type='chat' from='${ROOM}/bob' to='${carrier?.jid}'>${receipt}</message>`,
+  );
+  assert.is(letters(world, stays).length, 2);
+  world.input({ kind: 'timer', key: `travels ${one}` });
+  assert.is(drops(), 1);
+  const session = world.state.sessions.get(id);
+  const arrival = { sessions: [{ ...session, former: two } as never], carriers: [], watched: [], known: [] };
+  world.input({ kind: 'arrive', arrival });
+  assert.is(drops(), 3);
+});
+
 test('where the account has left the room meanwhile it is a letter', () => {
   const { world, ids } = inside(1);
   const [gone] = ids as [SessionId];
@@ -195,7 +282,10 @@ test('chat states are not kept', () => {
   setsOut(world, traveller);
   const [carrier] = [...world.state.carriers.values()].filter(({ kind }) => kind === 'account-stream');
   const composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
-  world.arrives(carrier?.id as never, `<message type='chat' from='${ROOM}/bob' to='x'>${composing}</message>`);
+  world.arrives(
+    carrier?.id as never,
+    `<message type='chat' from='${ROOM}/bob' to='${carrier?.jid}'>${composing}</message>`,
+  );
   assert.equal(world.state.travellers.get(traveller)?.letters, []);
 });
 

@@ -168,8 +168,9 @@ export class World {
 
   join(session: SessionId, nick = 'alice', history = ''): void {
     const client = this.client(session);
+    // From within it may be a nick change (XEP-0045 section 7.6), as `joinAs`.
+    client.isWithin = client.place === 'in' || (client.place === 'asking' && client.isWithin);
     client.place = 'asking';
-    client.isWithin = false;
     client.heard = [];
     client.sees.clear();
     this.#state(client, '');
@@ -422,7 +423,9 @@ export class World {
     const stanza = queue.shift();
     if (!stanza) return;
     if (stanza.type === 'chat' && this.state.carriers.has(carrier) && !this.isIdle) this.arrived.add(stanza.id ?? '');
-    if (this.now - (this.#saidAt.get(stanza.id ?? '') ?? this.now) > LATE_MS) this.isSlow = true;
+    // What the room repeats bears the time at which it was said; what comes on a stream that is lost reaches nobody.
+    const isTimed = stanza.root.child('delay', NS.delay) !== undefined || !this.state.carriers.has(carrier);
+    if (!isTimed && this.now - (this.#saidAt.get(stanza.id ?? '') ?? this.now) > LATE_MS) this.isSlow = true;
     const owner = [...this.sessions].find(([, client]) => client.carrier === carrier);
     const isOwn = stanza.name === 'iq' && !stanza.id?.startsWith(this.state.idPrefix);
     const isOccupant = [...this.state.rooms.keys()].some((key) => this.state.carriers.get(carrier)?.rooms.has(key));
@@ -551,8 +554,9 @@ export class World {
     const client = this.sessions.get(id);
     if (!client) return;
     client.told.push(stanza);
-    // Nobody hears the room for who has left it.
-    if (client.place === 'out' && stanza.type === 'error') client.givenUp.add(stanza.id ?? '');
+    // Nobody hears the room for who has left it, or wants in again: of what was said before the history may tell, which comes later.
+    const isOutside = client.place === 'out' || (client.place === 'asking' && !client.isWithin);
+    if (isOutside && stanza.type === 'error') client.givenUp.add(stanza.id ?? '');
     if (stanza.name === 'message' && stanza.id !== undefined) client.spoken.delete(stanza.id);
     const nick = stanza.from?.startsWith(`${ROOM}/`) ? stanza.from.slice(ROOM.length + 1) : '';
     const codes = stanza.root.child('x', NS.mucUser)?.children.map((one) => one.attr('code')) ?? [];

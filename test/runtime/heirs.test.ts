@@ -278,6 +278,24 @@ test('a node that has agreed to take an account, and is told to stop before it h
   assert.is(staying && rooms(staying), 1);
 });
 
+test('an account that a node has agreed to take, and cannot, as it has died since, goes to another one', async (context) => {
+  const { room, store, start, visit } = await ground(context);
+  const key = randomBytes(32).toString('base64');
+  const asked: string[] = [];
+  // The store gives nothing to a node that is no more.
+  const move: Store['homes']['move'] = async (account, fence, to, ms) => {
+    asked.push(to);
+    return asked.length === 1 ? undefined : store.homes.move(account, fence, to, ms);
+  };
+  const first = await start(key, { ...store, homes: { ...store.homes, move } });
+  const others = [await start(key), await start(key)];
+  await acquainted();
+  await visit(first);
+  await first.stop();
+  assert.is(new Set(asked).size, 2);
+  assert.equal([room.witnessed, others.reduce((sum, one) => sum + rooms(one), 0)], ['+', 1]);
+});
+
 test('what is left behind is listed before it is given up, several at a time', async (context) => {
   const seen = new Map<string, string[]>();
   const note = (step: string, account: string): void => {

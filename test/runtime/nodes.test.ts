@@ -187,6 +187,23 @@ for (const lingerMs of [0, 50]) {
   });
 }
 
+test('how a service takes a nick that streams share all nodes of the account know when one has found it out', async (context) => {
+  for (const isShared of [true, false]) {
+    const { world, nodes: all, clients } = await joined(3, context, { isShared });
+    const more = world.bind(all[0]);
+    await world.settle();
+    more.join();
+    await world.settle();
+    clients[0].drop();
+    await world.settle(100);
+    const facts = all.map(({ account }) => account?.deps.services.facts('muc.test'));
+    for (const one of facts) {
+      assert.is((one?.nickSharedUntil ?? 0) > world.now, isShared);
+      assert.is((one?.nickRefusedUntil ?? 0) > world.now, !isShared);
+    }
+  }
+});
+
 test('a session that has left, on another node than the home, hears no more', async (context) => {
   const { world, clients } = await joined(2, context);
   const [a, b] = clients;

@@ -117,7 +117,7 @@ test('one whose sibling carries its room comes to a home that knows it, and is t
   const passage = renamed(readRecord(text, settings).passage, 'n1' as SessionId, 'n2' as CarrierId);
   const { session, carrier, rooms } = passage;
   const known = rooms.map((room) =>
-    shownOf(room, factsOf(room, 0), { own: new Set(), before: undefined, now: world.now }),
+    shownOf(room, factsOf(room, new Services().facts('')), { own: new Set(), before: undefined, now: world.now }),
   );
   const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
   const effects = step(world.state, { kind: 'arrive', arrival }, world.now);
@@ -143,7 +143,7 @@ test('one that has just said something has no error for it: the home has sent it
   world.drop(id);
   const { session, carrier, rooms, own } = renamed(passage, 'n1' as SessionId, 'n2' as CarrierId);
   const about = { own: new Set(own), before: undefined, now: world.now };
-  const known = rooms.map((room) => shownOf(room, factsOf(room, 0), about));
+  const known = rooms.map((room) => shownOf(room, factsOf(room, new Services().facts('')), about));
   const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
   const effects = step(world.state, { kind: 'arrive', arrival }, world.now);
   assert.equal(
@@ -177,7 +177,7 @@ test('one that has heard nothing since it came in is told nothing of what was sa
   const known = rooms.map((room) => {
     // A node that is not the home has heard nothing of the room but what its session has.
     const watched = { ...room, log: new StanzaLog({ stanzas: 10, ageMs: 60_000, bytes: 10_000 }) };
-    return shownOf(watched, factsOf(room, 0), { own: new Set(), before, now: world.now });
+    return shownOf(watched, factsOf(room, new Services().facts('')), { own: new Set(), before, now: world.now });
   });
   const arrival = { sessions: [session], carriers: [carrier], watched: [], known };
   const effects = step(world.state, { kind: 'arrive', arrival }, world.now);

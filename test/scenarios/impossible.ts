@@ -51,6 +51,11 @@ export const impossible = {
     reason: 'only ejabberd shows in a presence what a room can do',
     servers: ['prosody', 'jabberd2'],
   },
+  subscriptions: {
+    reason: 'only ejabberd has rooms that can be subscribed to (MUC/Sub)',
+    servers: ['prosody', 'jabberd2'],
+  },
+  closingSubject: { reason: 'mu-conference ends no answer to a join with the subject', servers: ['jabberd2'] },
   archive: { reason: 'mu-conference has no XEP-0313', servers: ['jabberd2'] },
   moderation: { reason: 'only Prosody, of these versions, knows XEP-0425', servers: ['ejabberd', 'jabberd2'] },
   carbons: { reason: 'jabberd2 has no XEP-0280', servers: ['jabberd2'] },

@@ -37,7 +37,8 @@ async function heardOf(client: Client, room: string, nick: string): Promise<stri
 
 function inWords(one: Element): string {
   const item = one.child('x', ns.mucUser)?.child('item');
-  return [one.name, one.type, one.condition, item?.attrs.affiliation, item?.attrs.role].filter(Boolean).join(' ');
+  const said = [one.name, one.type, one.condition, item?.attrs.affiliation, item?.attrs.role, ...one.codes.sort()];
+  return said.filter(Boolean).join(' ');
 }
 
 scenario(

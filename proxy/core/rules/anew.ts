@@ -103,6 +103,7 @@ function joinInFull(turn: Turn, room: Occupancy, carrier: Carrier, nick: string,
   turn.out.clearTimer(`retry ${room.key}`);
   // Any other stream would leave this one behind in the room.
   const move = startMove(turn, room, carrier, undefined, guiseOf(nick, presence));
+  move.isAnew = true;
   for (const key of shown) {
     const occupant = room.roster.get(key);
     if (occupant) move.roster.set(key, occupant);

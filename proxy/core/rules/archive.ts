@@ -15,6 +15,7 @@ import { entryStanza } from '../log-entry.ts';
 import { QUERY_FORM, readQuery } from '../mam-query.ts';
 import { isDelayOfRoom } from '../stanza-log.ts';
 import type { Occupancy, Session, Turn } from '../state.ts';
+import { noteOffer } from '../subscription.ts';
 import { noteLasting } from './grace.ts';
 import { noteLogged } from './groupchat.ts';
 
@@ -25,6 +26,7 @@ const MOST_PAGE_BYTES = 256 * 1024;
 export function noteRoomInfo(turn: Turn, room: Occupancy, info: Stanza): void {
   const { state } = turn;
   noteLasting(room, info);
+  noteOffer(turn, room, info);
   if (!state.settings.archive || info.type !== 'result') return;
   if (!info.root.child('query', NS.discoInfo)) return;
   const { archive } = room;

@@ -113,7 +113,7 @@ function isSame({ state }: Turn, sent: SentMessage, { id, to, session }: KnownRo
 function takeIn(turn: Turn, known: KnownRoom): void {
   const { state, out } = turn;
   const { facts, members } = known;
-  state.services.hearNickRefused(splitJid(facts.room).domain, facts.nickRefusedUntil, turn.now);
+  state.services.hearNicks(splitJid(facts.room).domain, facts, turn.now);
   let room = state.rooms.get(facts.room);
   if (!room || room.phase === 'ended') {
     room = createOccupancy(facts.room, facts.name, facts.nick, state.settings);

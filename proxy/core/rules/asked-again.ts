@@ -15,8 +15,8 @@ export function isSeenTo(turn: Turn, session: Session, stanza: Stanza): boolean 
   const key = bareKey(stanza.to ?? '');
   const room = key === undefined ? undefined : turn.state.rooms.get(key);
   if (room?.waiting.some((wait) => wait.session === session.id && wait.isTakenOver)) return true;
-  // A room that has refused the join has been told nothing; a status or a leave does no harm if said again.
-  if (room?.phase !== 'joined' || stanza.name === 'presence') return false;
+  // A room that has refused the join has been told nothing, also where it has let in somebody since; a status or a leave does no harm if said again.
+  if (room?.phase !== 'joined' || stanza.name === 'presence' || session.unsaid?.has(room.key)) return false;
   if (stanza.name === 'iq') refuseQueued(turn, room, [{ session: session.id, stanza }]);
   return stanza.type !== 'groupchat' || stanza.id === undefined || isSaid(turn, room, session, stanza);
 }

@@ -12,12 +12,13 @@ import { doubtOf } from './doubt.ts';
 import { isWord } from './forsaken.ts';
 import { noteSent } from './groupchat.ts';
 import { request } from './iq.ts';
-import { presentationOf } from './join.ts';
 import { leaveByPolicy } from './leave.ts';
 import { notePending, noteSaidSince } from './nick.ts';
+import { withoutJoin } from './other-nick.ts';
 import { sessionStanza } from './session-stanza.ts';
-import { noteShown } from './shown.ts';
+import { noteShown, showOf } from './shown.ts';
 import { sendAgain } from './stranded.ts';
+import { noteUnsaid } from './travellers.ts';
 
 /** Stanzas that a session sent behind its join, now that the join is answered. */
 export function flushBehind(turn: Turn, room: Occupancy, wait: WaitingJoin): void {
@@ -55,6 +56,7 @@ function sayFor(turn: Turn, room: Occupancy, session: SessionId, stanza: Stanza)
     if (phase === 'joined' && room.members.size === 0) leaveByPolicy(turn, room);
   } else if (carrier === undefined || phase !== 'joined' || !isWord(stanza)) {
     out.drop('no-session');
+    noteUnsaid(turn, session, room.key);
   } else {
     // It may come from another node yet, and say that again.
     if (stanza.type === 'groupchat') noteSent(turn, room, { id: session }, stanza);
@@ -76,12 +78,12 @@ function sendFor(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza
     // The presence of siblings that are there goes before the last one of somebody who has gone.
     const isStatus = stanza.name === 'presence' && (nick === '' || keyOfNick(nick) === keyOfNick(room.nick));
     if (isStatus && room.members.size > 0) return;
-    if (stanza.name === 'presence') {
-      const presence = detach(stanza);
-      notePending(room, undefined, nick === '' ? room.nick : nick, presence);
-      noteShown(turn, room, presence, presentationOf(presence, turn.now).show);
+    const said = stanza.name === 'presence' ? withoutJoin(detach(stanza)) : stanza;
+    if (said.name === 'presence') {
+      notePending(turn, room, undefined, nick === '' ? room.nick : nick, said);
+      if (isStatus) noteShown(turn, room, said, showOf(said));
     }
-    out.toCarrier(carrier, readdress(stanza, { from: null }), undefined, stanza);
+    out.toCarrier(carrier, readdress(said, { from: null }), undefined, said);
     return;
   }
   const edit = new Edit(stanza);

@@ -35,7 +35,7 @@ export function renameByBookmark(turn: Turn, key: BareKey): void {
   }
   renames.set(key, [...times, now]);
   out.push({ kind: 'bookmark-followed', act: 'rename' });
-  notePending(room, undefined, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
+  notePending(turn, room, undefined, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
 }
 
 /** A nick change now would part the two streams of a hand-over, or get lost. */

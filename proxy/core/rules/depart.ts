@@ -49,7 +49,7 @@ export function departTimeout(turn: Turn, room: Occupancy, carrier: CarrierId): 
     turn.out.setTimer(departTimer(carrier, room), GIVEN_UP_MS);
   } else {
     noteOverdue(turn, room, carrier);
-    departed(turn, room, carrier, true);
+    departed(turn, room, carrier);
   }
 }
 

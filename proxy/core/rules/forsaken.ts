@@ -4,6 +4,7 @@
  */
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Occupancy, SessionId, Turn } from '../state.ts';
+import { noteUnsaid } from './travellers.ts';
 
 /** Joins of sessions that have gone, of one room, that are carried out for what came behind them. */
 const MOST_FORSAKEN = 16;
@@ -18,8 +19,10 @@ export function forsake(turn: Turn, room: Occupancy, session: SessionId, saysAga
   if (saysAgain) return;
   for (const wait of own) {
     if (!wait.behind.some(({ stanza }) => isWord(stanza))) continue;
-    if (room.waiting.filter(({ isForsaken }) => isForsaken).length >= MOST_FORSAKEN) turn.out.drop('queue-full');
-    else room.waiting.push({ ...wait, isForsaken: true });
+    if (room.waiting.filter(({ isForsaken }) => isForsaken).length >= MOST_FORSAKEN) {
+      turn.out.drop('queue-full');
+      noteUnsaid(turn, session, room.key);
+    } else room.waiting.push({ ...wait, isForsaken: true });
   }
 }
 

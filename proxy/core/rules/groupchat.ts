@@ -78,10 +78,9 @@ function isChatState({ root }: Stanza): boolean {
 
 const CHAT_STATE_MARKS: ReadonlySet<string> = new Set([NS.chatStates, NS.hints, NS.stanzaId, NS.occupantId]);
 
-/** A subject and no body (XEP-0045 section 8.1). */
-export function isSubject(stanza: Stanza): boolean {
-  const { root } = stanza;
-  return root.child('subject') !== undefined && root.child('body') === undefined;
+/** A subject, and neither body nor thread: with one of them it is a message like others (XEP-0045 section 8.1). */
+export function isSubject({ root }: Stanza): boolean {
+  return root.child('subject') !== undefined && root.child('body') === undefined && root.child('thread') === undefined;
 }
 
 /** `at`: when it was heard live, epoch ms; undefined when the room replays it. */

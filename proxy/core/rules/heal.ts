@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { releaseRoom } from '../carriers.ts';
 import { chance } from '../jitter.ts';
-import { serviceOf } from '../occupancy.ts';
+import { presencesLost, serviceOf } from '../occupancy.ts';
 import { statusCodes } from '../self-presence.ts';
 import type { CarrierId, Occupancy, Turn } from '../state.ts';
 import { leaveAgain, mayComeIn } from './leave.ts';
@@ -67,19 +67,12 @@ export function losePlace(turn: Turn, room: Occupancy, id: CarrierId, isIn = fal
   if (room.move) room.move = { ...room.move, from: undefined, isBlind: true };
   else comeBackLater(turn, room);
   if (!isIn && mayComeIn(room, id)) leaveAgain(turn, room, id);
-  forgetSent(room, id);
+  // They are asked for again, as if their stream had been lost with them.
+  presencesLost(room, id);
   catchUp(turn, room, true);
   strandUnseen(turn, room, id);
   if (state.carriers.get(id)?.status === 'retiring' && !room.departing.has(id)) releaseRoom(turn, id, room);
   return true;
-}
-
-/** Stands for the stream that was to bring a presence to the room, and has not. */
-export const NOWHERE = '' as CarrierId;
-
-/** What was said through that stream ends with its place: it is asked for again, as if the stream had been lost. */
-export function forgetSent({ presences }: Occupancy, id: CarrierId): void {
-  for (const pending of presences) if (pending.carrier === id) pending.carrier = NOWHERE;
 }
 
 /** The room is not to be asked again before a while has passed. */

@@ -13,6 +13,7 @@ import { failRequest } from '../requests.ts';
 import type { AccountState, CarrierId, Occupancy, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 import { stray } from '../stray.ts';
+import { changesSubscription, subscriptionChanged } from '../subscription.ts';
 import { asksForInfo, tellOfArchive } from './archive.ts';
 import { tryDepart } from './depart.ts';
 
@@ -44,6 +45,7 @@ export function request(turn: Turn, room: Occupancy, session: Session, stanza: S
     originalId: stanza.id,
     queryId: query ? (query.attr('queryid') ?? null) : undefined,
     ...(asksForInfo(stanza) && { isInfo: true }),
+    ...(changesSubscription(stanza) && { isSubscription: true }),
     stanza: emptied(stanza),
   });
   out.setTimer(`iq ${id}`, state.settings.iqTimeoutMs);
@@ -91,6 +93,7 @@ export function answer(turn: Turn, carrier: CarrierId, stanza: Stanza): boolean 
     if (pending.isInfo && room) tellOfArchive(turn, room, session, stanza, edit);
     out.toSession(session.id, edit.toBuffer(), stanza);
   }
+  if (pending.isSubscription && stanza.type === 'result') subscriptionChanged(turn, pending.room);
   const room = state.rooms.get(pending.room);
   if (room) tryDepart(turn, room, carrier);
   return true;

@@ -36,6 +36,7 @@ import { isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { enter, presentationOf, sendFence, startJoin, wishedPassword } from './join.ts';
 import { leaveRoom } from './leave.ts';
+import { caughtUp, isOfStayBefore } from './overdue.ts';
 import { adoptPast, pastRead } from './past.ts';
 import { sessionStanza } from './session-stanza.ts';
 import { noteShown, showIfMore } from './shown.ts';
@@ -56,6 +57,7 @@ export function isAnswerTo(joinId: string, { id, from = '' }: Stanza): boolean {
 
 /** A presence in a join's answer. */
 export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stanza: Stanza): 'refused' | undefined {
+  if (isOfStayBefore(room, attempt, stanza)) return undefined;
   if (stanza.type === 'error') {
     return isAnswerTo(attempt.joinId, stanza) ? 'refused' : undefined;
   }
@@ -74,36 +76,20 @@ export function joinPresence(turn: Turn, room: Occupancy, attempt: Attempt, stan
     return undefined;
   }
   // COMPAT: ejabberd gives the end of an earlier session's place to the new session that has its resource.
-  if (stanza.type === 'unavailable') {
-    if (!attempt.self) return undefined;
-    const { id } = attempt.self;
-    if (id === undefined || id === attempt.joinId) return 'refused';
-    // The end of a stay that has begun by something else, such as a nick change that has crossed a kick: the join's answer is still to come.
-    beginAnew(turn, room, attempt);
-    return undefined;
-  }
+  if (stanza.type === 'unavailable') return attempt.self ? 'refused' : undefined;
   // The late answer to an earlier join through this stream, which was taken back, is none to this one.
   if (stanza.type !== undefined || isOfEarlier(turn, attempt, stanza)) return undefined;
   room.marksSelf = codes.includes('110');
   if (codes.includes('201')) attempt.created = true;
   // What came between the end of an earlier stay and the answer to this join is part of that answer again.
-  if (attempt.self && stanza.id === attempt.joinId) forgetHeard(turn, room, attempt);
+  if (attempt.self && stanza.id === attempt.joinId) {
+    forgetDiscussion(room, turn.state.settings);
+    attempt.notices.length = 0;
+  }
   attempt.self = detach(stanza);
   attempt.roster.delete(keyOfNick(nick));
   turn.out.setTimer(`settle ${room.key}`, SETTLE_MS);
   return undefined;
-}
-
-function beginAnew(turn: Turn, room: Occupancy, attempt: Attempt): void {
-  turn.out.clearTimer(`settle ${room.key}`);
-  attempt.self = undefined;
-  attempt.roster.clear();
-  forgetHeard(turn, room, attempt);
-}
-
-function forgetHeard({ state }: Turn, room: Occupancy, { notices }: Attempt): void {
-  forgetDiscussion(room, state.settings);
-  notices.length = 0;
 }
 
 /** Whether a self-presence answers a join of the proxy's own other than this one. */
@@ -129,6 +115,9 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
     const asked = turn.state.sessions.get(asker(room, attempt)?.session ?? attempt.wish.session);
     if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, attempt.carrier, stanza, asked);
     else if (stanza.id === attempt.fenceId) {
+      const last = caughtUp(attempt);
+      if (last) joining(turn, room, attempt, last);
+      if (room.attempt !== attempt) return;
       if (isConference(stanza)) turn.state.services.learn(serviceOf(room));
       noteRoomInfo(turn, room, stanza);
       fenceAnswered(turn, room);

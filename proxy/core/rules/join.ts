@@ -137,13 +137,15 @@ export function startJoin(turn: Turn, room: Occupancy): void {
   askForPast(turn, room);
   room.carrier = carrier.id;
   room.joinedAt = turn.now;
+  const isBehind = joinsAnew(turn, carrier, room.key);
   room.attempt = {
     carrier: carrier.id,
     wish: waiting,
-    // The client's own id, which other occupants may see, as without the proxy.
-    joinId: waiting.stanza.id ?? freshId(turn.state),
+    // The client's own id, which other occupants may see, as without the proxy; it may have been that of the stay before, too.
+    joinId: (isBehind ? undefined : waiting.stanza.id) ?? freshId(turn.state),
     fenceId: freshId(turn.state),
     isFenceSpent: false,
+    ...(isBehind && { isBehind }),
     self: undefined,
     created: false,
     roster: room.roster,
@@ -176,7 +178,6 @@ function sendJoin(turn: Turn, room: Occupancy, carrier: Carrier, id: string, wai
     if (room.password !== undefined && !x.child('password'))
       edit.append(x, `<password xmlns='${NS.muc}'>${escapeXml(room.password)}</password>`);
   }
-  joinsAnew(turn, carrier, room.key);
   carrier.rooms.add(room.key);
   turn.out.toCarrier(carrier.id, edit.toBuffer(), undefined, stanza);
 }

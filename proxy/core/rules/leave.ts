@@ -8,17 +8,27 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
-import { detach, forgetOccupancy, isRoomsWord, ownOccupantId, refuseQueued } from '../occupancy.ts';
-import type { CarrierId, Occupancy, Parting, Session, Turn } from '../state.ts';
+import {
+  detach,
+  forgetOccupancy,
+  isBeforeJoin,
+  isRoomsWord,
+  ownOccupantId,
+  presencesLost,
+  refuseQueued,
+} from '../occupancy.ts';
+import { type CarrierId, freshId, type Occupancy, type Parting, type Session, type Turn } from '../state.ts';
+import { isLeftToSubscription } from '../subscription.ts';
 import { staysBookmarked } from './bookmarked.ts';
 import { endAttempt } from './early.ts';
 import { forsake } from './forsaken.ts';
 import { graceOf, mayEnd } from './grace.ts';
 import { hide, isHiding } from './hide.ts';
 import { inboundOver } from './inbound.ts';
-import { startJoin } from './join.ts';
+import { sendFence, startJoin } from './join.ts';
 import { catchUp, passTold } from './missed.ts';
 import { isSmallEnough } from './outbound.ts';
+import { noteOverdue } from './overdue.ts';
 import { showWithout } from './shown.ts';
 import { strandUnseen } from './stranded.ts';
 
@@ -66,6 +76,7 @@ export function leave(
   }
   if (isDirected && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
   if (room.phase === 'joining') abandonJoin(turn, room);
+  else if (!isHidden && isLeftToSubscription(turn, room)) leaveRoom(turn, room);
   else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, member);
   else showWithout(turn, room);
 }
@@ -95,7 +106,7 @@ function leaveAnswer(room: Occupancy, session: Session, stanza: Stanza | undefin
   edit.setAttr(root, 'to', session.jid);
   if (isError) edit.setAttr(root, 'type', 'unavailable');
   for (const child of root.children) {
-    if (isRoomsWord(child)) edit.remove(child);
+    if (isRoomsWord(child) || (isError && child.name === 'error')) edit.remove(child);
   }
   edit.append(root, x);
   return edit.toBuffer();
@@ -192,8 +203,10 @@ export function awaitEnd({ out }: Turn, room: Occupancy): void {
  */
 export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farewell?: Stanza): void {
   const to = `${room.name}/${room.nick}`;
-  const isEntering = room.move?.carrier === carrier && room.move.self === undefined;
-  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }) });
+  const move = room.move?.carrier === carrier ? room.move : undefined;
+  const isAnew = move !== undefined && isBeforeJoin(move);
+  const isEntering = move !== undefined && (isAnew || move.self === undefined);
+  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }), ...(isAnew && { isAnew }) });
   if (farewell) {
     const edit = new Edit(farewell).removeAttr(farewell.root, 'from').setAttr(farewell.root, 'to', to);
     turn.out.toCarrier(carrier, edit.toBuffer(), undefined, farewell);
@@ -213,11 +226,20 @@ export function mayComeIn({ presences }: Occupancy, carrier: CarrierId): boolean
   return presences.some((pending) => pending.carrier === carrier);
 }
 
-/** That is taken back at once. What the room shows the stream meanwhile is none of the account's; others refuse the presence, which ends it too. */
-export function leaveAgain(turn: Turn, room: Occupancy, carrier: CarrierId): void {
-  const unasked = room.presences.filter((pending) => pending.carrier === carrier).length;
-  sendLeave(turn, room, carrier);
-  room.departing.set(carrier, { sent: true, unasked });
+/**
+ * That is taken back at once. What the room shows the stream meanwhile is none of the account's; others refuse the presence, which ends it too. Where
+ * a service answers neither, the answer to a fence behind them does.
+ */
+export function leaveAgain(turn: Turn, room: Occupancy, id: CarrierId): void {
+  const carrier = turn.state.carriers.get(id);
+  const unasked = room.presences.filter((pending) => pending.carrier === id).length;
+  sendLeave(turn, room, id);
+  if (!carrier || unasked === 0) room.departing.set(id, { sent: true, unasked });
+  else {
+    const fenceId = freshId(turn.state);
+    room.departing.set(id, { sent: true, unasked, fenceId });
+    sendFence(turn, room, carrier, fenceId);
+  }
 }
 
 /** Gives the room time to confirm the leave of this stream. */
@@ -225,11 +247,12 @@ export function awaitLeave(turn: Turn, room: Occupancy, carrier: CarrierId): voi
   turn.out.setTimer(departTimer(carrier, room), LEAVE_TIMEOUT_MS);
 }
 
-/** One stream has left the room; with the last one a leave is complete. `isUnsure`: the room may have put it out before. */
-export function departed(turn: Turn, room: Occupancy, carrier: CarrierId, isUnsure = false): void {
+/** One stream has left the room; with the last one a leave is complete. `wasOut`: it was out before, and did not hear the room to the end. */
+export function departed(turn: Turn, room: Occupancy, carrier: CarrierId, wasOut = false): void {
   releaseRoom(turn, carrier, room);
+  presencesLost(room, carrier);
   leaveRest(turn, room);
-  if (room.departing.size === 0) catchUp(turn, room, isUnsure);
+  if (room.departing.size === 0) catchUp(turn, room, wasOut);
   strandUnseen(turn, room, carrier);
   if (room.phase !== 'leaving' || room.departing.size > 0) return;
   // COMPAT: ejabberd loses what comes to a room that is just ending.
@@ -239,6 +262,7 @@ export function departed(turn: Turn, room: Occupancy, carrier: CarrierId, isUnsu
 
 /** The account is out of the room. A session that wanted in meanwhile starts anew. */
 export function left(turn: Turn, room: Occupancy): void {
+  for (const [id, { sent }] of room.departing) if (sent) noteOverdue(turn, room, id);
   const waiting = room.waiting;
   const [first] = waiting;
   room.waiting = [];

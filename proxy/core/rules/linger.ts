@@ -3,6 +3,7 @@
  */
 import type { Turn } from '../state.ts';
 import { leaveRoom } from './leave.ts';
+import { endAllOverdue } from './overdue.ts';
 
 /** To be called after each input: starts or ends the wait, and gives the account up when nothing is left of it. */
 export function settleAccount(turn: Turn): void {
@@ -23,7 +24,9 @@ export function settleAccount(turn: Turn): void {
     out.clearTimer('reopen');
     out.push({ kind: 'close-account-stream' });
     for (const carrier of [...state.carriers.values()]) {
-      if (carrier.kind === 'account-stream') state.carriers.delete(carrier.id);
+      if (carrier.kind !== 'account-stream') continue;
+      endAllOverdue(turn, carrier);
+      state.carriers.delete(carrier.id);
     }
   }
   if (state.carriers.size > 0) return;

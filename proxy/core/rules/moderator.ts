@@ -14,12 +14,15 @@ import { type CarrierId, freshId, type Occupancy, type Turn } from '../state.ts'
 
 const ROLES = ['moderator', 'participant', 'visitor'] as const;
 
-/** The account's own presence has come, behind `previous`. */
+/** The account's own presence has come, behind `previous`; or another stream carries the room, which has been told it. */
 export function noteRole(turn: Turn, room: Occupancy, previous: Stanza | undefined): void {
   const { carrier } = room;
-  const isMade = roleIn(room.self) === 'moderator' && roleIn(previous) !== 'moderator';
+  // What the last stream has asked may have no answer, nor has that its place among what this one hears.
+  const isOpen = room.lists !== undefined && room.lists.carrier !== carrier;
+  if (isOpen) room.lists = undefined;
+  const isMade = roleIn(room.self) === 'moderator' && (isOpen || roleIn(previous) !== 'moderator');
   // Who is made a moderator again and again does not ask before it is answered.
-  if (isMade && carrier !== undefined && room.lists?.carrier !== carrier && hidesSome(room)) {
+  if (isMade && carrier !== undefined && !room.lists && hidesSome(room)) {
     const ids = new Set<string>();
     const to = escapeXml(room.name);
     room.lists = { carrier, ids };

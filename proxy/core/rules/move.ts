@@ -4,16 +4,18 @@
  */
 import { bareOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { canTakeOver, chooseCarrier, releaseRoom, sleepsAtServer, suspend } from '../carriers.ts';
+import { chooseCarrier, releaseRoom, suspend } from '../carriers.ts';
 import { nicksFreed } from '../kept.ts';
 import {
   detach,
+  isBeforeJoin,
   isNickShared,
   isSelf,
   keyOfNick,
   nickOf,
   noteAnswered,
   noteRoomCodes,
+  presencesLost,
   recordOccupancy,
   serviceOf,
 } from '../occupancy.ts';
@@ -29,14 +31,16 @@ import { beginDepart } from './depart.ts';
 import { tellDifferences } from './differences.ts';
 import { isNotice } from './groupchat.ts';
 import { joinAgain, knownGuise } from './guise.ts';
-import { forgetSent, isTechnical, noteBack, rejoinRefused } from './heal.ts';
+import { isTechnical, noteBack, rejoinRefused } from './heal.ts';
 import { inbound } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
 import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.ts';
 import { sendLeave } from './leave.ts';
 import { goesOn, passTold } from './missed.ts';
+import { noteRole } from './moderator.ts';
 import { askAgain, requestRename } from './nick.ts';
-import { joinsAnew } from './overdue.ts';
+import { caughtUp, isOfStayBefore, joinsAnew } from './overdue.ts';
+import { isAwake, isBetterOff, isHibernating, isMissed, isOneComing } from './placing.ts';
 import { messageError } from './private-message.ts';
 import { giveUpPlace, isRemoval, removal } from './removal.ts';
 import { provedIn, sayAgain } from './self-ping.ts';
@@ -77,21 +81,6 @@ function goOn(turn: Turn, room: Occupancy): void {
   flushQueue(turn, room);
 }
 
-/** Whether the room is carried by a stream that is there. */
-function isAwake({ state }: Turn, { carrier }: Occupancy): boolean {
-  return carrier !== undefined && state.carriers.get(carrier)?.status !== 'hibernating';
-}
-
-/** Whether a stream that is being freed of its rooms will be ready again: its client is there. */
-function isOneComing({ state }: Turn): boolean {
-  for (const { status, session, isLeaving } of state.carriers.values()) {
-    if (status !== 'retiring' || session === undefined || isLeaving) continue;
-    const owner = state.sessions.get(session);
-    if (owner && !sleepsAtServer(owner)) return true;
-  }
-  return false;
-}
-
 /** Whether a hand-over of this room has begun. */
 function place(turn: Turn, room: Occupancy): boolean {
   const { state } = turn;
@@ -105,7 +94,7 @@ function place(turn: Turn, room: Occupancy): boolean {
   if (room.retryAt !== undefined && room.retryAt > turn.now) return false;
   // The old place must be free before a service that shares no nicks lets the account in again.
   if (!current && !isShared && [...room.departing.values()].some(({ isGivenUp }) => !isGivenUp)) return false;
-  const target = chooseCarrier(turn, room) ?? (current ? undefined : anyCarrier(turn, room));
+  const target = current ? chooseCarrier(turn, room) : anyCarrier(turn, room);
   // A session whose stream is lost is about to go; the place is taken again when the next one comes.
   // An account stream that is tried again in minutes is no reason to keep a user's logout back for as long.
   const isHopeless = target === 'pending' && current?.status === 'retiring' && state.accountStream === 'waiting';
@@ -127,32 +116,13 @@ function place(turn: Turn, room: Occupancy): boolean {
   return true;
 }
 
-/**
- * There is a stream that had better carry what this one does. A parked stream makes way also where the room sees that, as no account can share its
- * nick at that service; but not where only this nick is refused to any other stream (ejabberd lets anybody register one): it would be lost.
- */
-function isBetterOff(turn: Turn, room: Occupancy, { kind, isParked }: Carrier): boolean {
-  const { state, now } = turn;
-  if (kind !== 'borrowed') return false;
-  if (!isParked || !canTakeOver(state)) return state.accountStream === 'ready' && isNickShared(turn, room);
-  return isNickShared(turn, room) || state.services.refusesSharedNick(serviceOf(room), now);
-}
-
-/** Also one that could not take the place over while there was another. */
+/** Also one that could not take the place over while there was another: rather than wait for an account stream for minutes. */
 function anyCarrier(turn: Turn, room: Occupancy): ReturnType<typeof chooseCarrier> {
+  const best = chooseCarrier(turn, room);
+  const isFar = best === 'pending' && turn.state.accountStream === 'waiting';
+  if (best !== undefined && !isFar) return best;
   room.refused.clear();
   return chooseCarrier(turn, room);
-}
-
-function isHibernating({ state }: Turn, carrier: Carrier): boolean {
-  return carrier.session !== undefined && sleepsAtServer(state.sessions.get(carrier.session));
-}
-
-/** Somebody is there to hear the room, and its carrier hibernates. */
-function isMissed({ state }: Turn, room: Occupancy, carrier: Carrier): boolean {
-  if (carrier.status !== 'hibernating') return false;
-  for (const id of room.members.keys()) if (state.sessions.get(id)?.isHibernating === false) return true;
-  return false;
 }
 
 /** The last resort on services that refuse a shared nick: other occupants see the account leave and come. */
@@ -160,7 +130,7 @@ function leaveThenJoin(turn: Turn, room: Occupancy, current: Carrier): void {
   room.carrier = undefined;
   room.move = undefined;
   room.isReplaced = true;
-  forgetSent(room, current.id);
+  presencesLost(room, current.id);
   sendLeave(turn, room, current.id, current.farewell);
 }
 
@@ -194,7 +164,7 @@ export function startMove(
   // What the stream before the last one said may still be on its way, and one that is leaving hears the room beside the new one.
   if (from || room.departing.size > 0) room.overlap ??= new Overlap();
   if (!from) forgetPlaces(turn, room, to);
-  joinsAnew(turn, to, room.key);
+  move.isBehind = joinsAnew(turn, to, room.key);
   to.rooms.add(room.key);
   compareFor(turn, room, MOVE_TIMEOUT_MS + OVERLAP_MS);
   out.setTimer(`move ${room.key}`, MOVE_TIMEOUT_MS);
@@ -219,13 +189,7 @@ function compareFor(turn: Turn, room: Occupancy, ms: number): void {
 export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   if (stanza.name === 'iq') {
     if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, move.carrier, stanza);
-    else if (stanza.id !== move.fenceId) return;
-    else if (move.self) {
-      noteRoomInfo(turn, room, stanza);
-      finishMove(turn, room, move);
-    }
-    // A gateway may answer for the room before it is in: that proves nothing.
-    else move.isFenceSpent = true;
+    else if (stanza.id === move.fenceId) fenceAnswered(turn, room, move, stanza);
     return;
   }
   if (stanza.name === 'presence') {
@@ -246,7 +210,20 @@ export function moving(turn: Turn, room: Occupancy, move: Move, stanza: Stanza):
   move.heard.push(detach(stanza));
 }
 
+function fenceAnswered(turn: Turn, room: Occupancy, move: Move, answer: Stanza): void {
+  const last = caughtUp(move);
+  if (last) movePresence(turn, room, move, last);
+  if (room.move !== move) return;
+  if (move.self) {
+    noteRoomInfo(turn, room, answer);
+    finishMove(turn, room, move);
+  }
+  // A gateway may answer for the room before it is in: that proves nothing.
+  else move.isFenceSpent = true;
+}
+
 function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
+  if (isOfStayBefore({ nick: move.nick }, move, stanza)) return;
   if (stanza.type === 'error') {
     if (isAnswerTo(move.joinId, stanza)) moveRefused(turn, room, move, stanza);
     return;
@@ -267,21 +244,24 @@ function movePresence(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): 
 /** The account has been removed just after it had come in by this stream. */
 function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void {
   const isFinal = isRemoval(room, stanza) && !isTechnical(stanza);
-  // It was in by something else, such as a nick change that the room has taken for a join: the join itself is still to be answered.
-  const isOther = move.self?.id !== undefined && move.self.id !== move.joinId;
+  if (!isFinal && isBeforeJoin(move)) {
+    move.self = undefined;
+    move.roster.clear();
+    return;
+  }
   // The old stream may not have heard it; without one a refusal passes it on.
-  if (isFinal || isOther || move.from !== undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
-  if (isOther) room.move = { ...move, self: undefined, created: false, roster: new Map(), notices: [], heard: [] };
+  if (isFinal || move.from !== undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
   if (isFinal) {
-    if (!isOther) room.move = undefined;
+    // A join that is still to be answered is taken back.
+    if (!isBeforeJoin(move)) room.move = undefined;
     removal(turn, room, stanza);
-  } else if (!isOther) {
+  } else {
     moveRefused(turn, room, move, stanza);
   }
 }
 
-/** The new carrier is in: it is the room's carrier from here on. */
-function finishMove(turn: Turn, room: Occupancy, move: Move): void {
+/** The new carrier is in: it is the room's carrier from here on. `isLate`: the room has not told all yet. */
+function finishMove(turn: Turn, room: Occupancy, move: Move, isLate = false): void {
   const { out } = turn;
   if (!move.self) return;
   if (move.created) {
@@ -302,7 +282,9 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   }
   provedIn(turn, room, move.from === undefined);
   noteRoomCodes(room.codes, move.self);
+  const previous = room.self;
   tellDifferences(turn, room, move);
+  noteRole(turn, room, previous);
   recordOccupancy(turn, room);
   const { carrier, heard, subject } = move;
   const isWhole = move.isBlind ? goesOn(turn, room, heard) : undefined;
@@ -320,8 +302,8 @@ function finishMove(turn: Turn, room: Occupancy, move: Move): void {
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
   room.isReplaced = false;
   askAgain(turn, room);
-  noteOutdated(turn, room, move);
-  if (move.isBlind && !move.isOvertaken) settleStranded(turn, room);
+  noteOutdated(room, move);
+  if (move.isBlind && !move.isOvertaken && !isLate) settleStranded(turn, room);
   bringUpToDate(turn, room);
   flushQueue(turn, room, isWhole);
   showMostActive(turn, room);
@@ -367,8 +349,10 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
 export function moveTimeout(turn: Turn, room: Occupancy): void {
   const { move } = room;
   if (!move) return;
-  if (move.self) finishMove(turn, room, move);
-  else {
+  if (move.self) {
+    room.overlap?.awaitFence(move.fenceId);
+    finishMove(turn, room, move, true);
+  } else {
     if (turn.state.carriers.has(move.carrier)) sendLeave(turn, room, move.carrier);
     moveRefused(turn, room, move, undefined);
   }

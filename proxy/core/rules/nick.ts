@@ -5,17 +5,20 @@
 import { readdress } from '../../xml/edit.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
-import { detach, keyOfNick } from '../occupancy.ts';
+import { detach, keyOfNick, nickOf } from '../occupancy.ts';
+import { statusCodes } from '../self-presence.ts';
 import type { CarrierId, Occupancy, SentPresence, Session, SessionId, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 
 /** Requests that a room never answers are forgotten beyond this many. */
 const MOST_PENDING = 16;
+/** How long a room may take to answer a presence (ms). */
+const ANSWER_MS = 60_000;
 
 /** Policy `nick: follow`: a session that joined with another nick renames the account. Without a session it is the proxy's own wish. */
 export function requestRename(turn: Turn, room: Occupancy, session: Session | undefined, nick: string): void {
   if (room.carrier === undefined) return;
-  notePending(room, session, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
+  notePending(turn, room, session, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
 }
 
 /** A nick change of the proxy's own; returns its text. */
@@ -30,6 +33,7 @@ export function sendRename(turn: Turn, room: Occupancy, carrier: CarrierId, nick
  * A presence of the session, or of the proxy's own, is about to go to the room, which will show it with this nick or refuse it.
  */
 export function notePending(
+  { now }: Turn,
   room: Occupancy,
   session: Session | undefined,
   nick: string,
@@ -38,7 +42,8 @@ export function notePending(
 ): void {
   const { carrier } = room;
   if (carrier === undefined) return;
-  room.presences.push({ id: stanza.id, nick, session: session?.id, carrier, stanza: detach(stanza), ...more });
+  const entry = { id: stanza.id, nick, session: session?.id, carrier, at: now, stanza: detach(stanza) };
+  room.presences.push({ ...entry, ...more });
   if (room.presences.length > MOST_PENDING) room.presences.shift();
 }
 
@@ -64,6 +69,7 @@ export function askAgain(turn: Turn, room: Occupancy): void {
   for (const one of room.presences) {
     if (one.carrier === carrier) continue;
     one.carrier = carrier;
+    one.at = turn.now;
     const to = isRename(one) ? undefined : `${room.name}/${room.nick}`;
     turn.out.toCarrier(carrier, readdress(one.stanza, { from: null, to }), undefined, one.stanza);
   }
@@ -76,8 +82,22 @@ export function takeRefused(room: Occupancy, { id }: Stanza): SentPresence | und
   return index < 0 ? undefined : room.presences.splice(index, 1)[0];
 }
 
-/** The room has shown the presence that was asked for, with this nick: that is returned, with what was asked for before. */
-export function presenceSettled(room: Occupancy, nick: string): readonly SentPresence[] {
-  const index = room.presences.findIndex((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
-  return room.presences.splice(0, index + 1);
+/**
+ * The room has shown the presence that was asked for: that is returned, with what was asked for before. It is known by its nick; where the service
+ * gives another than was asked for (`before`: the one that it has had), by its id or by status 210 (XEP-0045 section 15.6).
+ */
+export function presenceSettled(room: Occupancy, stanza: Stanza, before: string | undefined): readonly SentPresence[] {
+  const { presences } = room;
+  const nick = keyOfNick(nickOf(stanza));
+  const index = presences.findIndex((pending) => keyOfNick(pending.nick) === nick);
+  if (index >= 0 || before === undefined) return presences.splice(0, index + 1);
+  const isAssigned = keyOfNick(before) !== nick && statusCodes(stanza).includes('210');
+  const isIt = ({ id }: SentPresence): boolean => isAssigned || (id !== undefined && id === stanza.id);
+  const changed = presences.findIndex((one) => keyOfNick(one.nick) !== keyOfNick(before) && isIt(one));
+  return presences.splice(0, changed + 1);
+}
+
+/** A nick change is on its way to the room. One that is not answered for so long will not be. */
+export function isRenaming({ now }: Turn, { presences, nick }: Occupancy): boolean {
+  return presences.some((one) => keyOfNick(one.nick) !== keyOfNick(nick) && one.at > now - ANSWER_MS);
 }

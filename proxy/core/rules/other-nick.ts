@@ -9,13 +9,12 @@ import { type BareKey, resourceOf } from '../../xml/address.ts';
 import { Edit } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
-import { detach, keyOfNick } from '../occupancy.ts';
+import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import { replay } from '../replay.ts';
 import type { Occupancy, SentJoin, SentPresence, Session, SessionId, Turn } from '../state.ts';
 import { enter, presentationOf } from './join.ts';
 import { notePending } from './nick.ts';
 import { throughCarrier } from './outbound.ts';
-import { noteShown } from './shown.ts';
 
 /** Whether this join changes the account's nick. */
 export function isNickChange({ state }: Turn, key: BareKey, { id }: Session, join: Stanza): boolean {
@@ -26,20 +25,29 @@ export function isNickChange({ state }: Turn, key: BareKey, { id }: Session, joi
   return nick !== keyOfNick(room.nick) && nick !== keyOfNick(member.asked);
 }
 
-/** To the room it goes as a nick change: the account's stream is to be told nothing anew. */
+/** To the room it goes as a nick change. */
 export function changeByJoin(turn: Turn, room: Occupancy, session: Session, join: Stanza, nick: string): void {
-  const edit = new Edit(join);
-  for (const child of join.root.children) if (child.name === 'x' && child.ns === NS.muc) edit.remove(child);
-  const change = parseStanza(edit.toBuffer(), join.declarations);
+  const change = withoutJoin(join);
   const says = presentationOf(detach(join), turn.now);
-  notePending(room, session, nick, change, { join: { stanza: says.stanza, at: turn.now }, says });
+  notePending(turn, room, session, nick, change, { join: { stanza: says.stanza, at: turn.now }, says });
   throughCarrier(turn, room, session, change);
-  noteShown(turn, room, says.stanza, says.show);
 }
 
-/** Those of the nick changes which the room has just shown that were joins. */
-export function joinsAmong(settled: readonly SentPresence[], nick: string): Map<SessionId, SentJoin> {
+/**
+ * The presence of a join, and no join: the account's stream is to be told nothing anew, and where the room has forgotten the account it is not let
+ * in without a word of what was said since.
+ */
+export function withoutJoin(join: Stanza): Stanza {
+  if (!hasMucChild(join)) return join;
+  const edit = new Edit(join);
+  for (const child of join.root.children) if (child.name === 'x' && child.ns === NS.muc) edit.remove(child);
+  return parseStanza(edit.toBuffer(), join.declarations);
+}
+
+/** Those of the nick changes which the room has just shown that were joins: those for the nick that the last one has asked for. */
+export function joinsAmong(settled: readonly SentPresence[]): Map<SessionId, SentJoin> {
   const joins = new Map<SessionId, SentJoin>();
+  const nick = settled.at(-1)?.nick ?? '';
   for (const { session, join, nick: asked } of settled) {
     if (session !== undefined && join && keyOfNick(asked) === keyOfNick(nick)) joins.set(session, join);
   }

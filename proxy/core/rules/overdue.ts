@@ -1,25 +1,27 @@
 /**
  * A room that was silent while a stream came in and went again (a hand-over that was given up) answers late: with a whole stay, from the
- * occupants to the end. It is none of the stream's own client, which has not asked for it and may have a place there by another stream.
+ * occupants to the end. It is none of the stream's own client, which has not asked for it and may have a place there by another stream. Nor is it
+ * the answer to another join on that stream.
  */
 import { type BareKey, resourceOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { isOwnEnd } from '../occupancy.ts';
+import { detach, isOwnEnd, isSelf } from '../occupancy.ts';
 import { isPlainEnd } from '../self-presence.ts';
-import { type Carrier, type CarrierId, isOwnId, type Occupancy, type Turn } from '../state.ts';
+import { type Attempt, type Carrier, type CarrierId, isOwnId, type Occupancy, type Turn } from '../state.ts';
 import { message } from './private-message.ts';
 
 /** How long what the room says is kept from the client (ms): longer than servers try to reach one another. */
 const OVERDUE_MS = 300_000;
 
 /**
- * The room has not confirmed in time that the stream has left. A stream without a client has nobody to mislead; that of a client which becomes
- * unavailable has, and goes free all the same. A node that is about to stop waits for none of this.
+ * The room has not confirmed in time that the stream has left. It misleads the client of that stream, and a join that the stream is to make
+ * again; a stream that has neither has nobody to mislead; that of a client which becomes unavailable has, and goes free all the same. A node that is about to stop waits for none of this.
  */
 export function noteOverdue({ state, out }: Turn, room: Occupancy, id: CarrierId): void {
   const carrier = state.carriers.get(id);
   const hasClient = carrier?.session !== undefined && state.sessions.has(carrier.session);
-  if (!hasClient || carrier.status === 'hibernating' || carrier.isLeaving || !carrier.rooms.has(room.key)) return;
+  const mayJoin = hasClient || carrier?.kind === 'account-stream';
+  if (!mayJoin || carrier.status === 'hibernating' || carrier.isLeaving || !carrier.rooms.has(room.key)) return;
   carrier.overdue ??= new Set();
   carrier.overdue.add(room.key);
   out.setTimer(timerOf(id, room.key), OVERDUE_MS);
@@ -64,9 +66,36 @@ export function endAllOverdue(turn: Turn, carrier: Carrier): void {
   for (const key of carrier.overdue ?? []) endOverdue(turn, carrier, key);
 }
 
-/** The stream joins the room (again): what this says from now on is the answer to that. */
-export function joinsAnew({ out }: Turn, carrier: Carrier, key: BareKey): void {
-  if (carrier.overdue?.delete(key)) out.clearTimer(timerOf(carrier.id, key));
+/** The stream joins the room (again): what this says from now on is heard. Whether the end of an earlier stay may be part of it. */
+export function joinsAnew({ out }: Turn, carrier: Carrier, key: BareKey): boolean {
+  if (!carrier.overdue?.delete(key)) return false;
+  out.clearTimer(timerOf(carrier.id, key));
+  return true;
+}
+
+/** Whether a presence that comes while a join is under way is of the stay before. The join's own id, or its fence, ends that. */
+export function isOfStayBefore({ nick }: Pick<Occupancy, 'nick'>, attempt: Attempt, stanza: Stanza): boolean {
+  if (!attempt.isBehind) return false;
+  if (stanza.id === attempt.joinId) {
+    caughtUp(attempt);
+    return false;
+  }
+  if (stanza.type !== 'error' && !isSelf(stanza, nick)) return false;
+  if (isOwnEnd(stanza, nick)) {
+    attempt.doubtful = undefined;
+    attempt.roster.clear();
+  } else if (stanza.type === undefined || (stanza.type === 'error' && stanza.id === undefined)) {
+    attempt.doubtful = detach(stanza);
+  }
+  return true;
+}
+
+/** The room has answered all up to the join. What it has said last is the answer, where it bears no id. */
+export function caughtUp(attempt: Attempt): Stanza | undefined {
+  const { doubtful } = attempt;
+  attempt.isBehind = false;
+  attempt.doubtful = undefined;
+  return doubtful;
 }
 
 function timerOf(carrier: CarrierId, key: BareKey): string {

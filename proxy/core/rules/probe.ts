@@ -59,5 +59,5 @@ function tell(turn: Turn, room: Occupancy, id: SessionId, nick: string, stanza: 
     return;
   }
   const view = { to: session.jid, id: undefined, carriers: carrierJids(state), add: [], remove: NO_CODES };
-  out.toSession(id, selfPresenceFor(stanza, view), stanza);
+  out.toSession(id, selfPresenceFor(stanza, { ...view, isProbed: true }), stanza);
 }

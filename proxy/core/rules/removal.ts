@@ -3,12 +3,13 @@
  * is told under its own address; the occupancy ends once.
  */
 
+import { Edit } from '../../xml/edit.ts';
 import { NS } from '../../xml/names.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { carrierJids, releaseRoom } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
-import { dismissSessions, ownOccupantId } from '../occupancy.ts';
+import { dismissSessions, keyOfNick, nickOf, ownOccupantId } from '../occupancy.ts';
 import { NO_CODES, REMOVAL_CODES, selfPresenceFor, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { tellFromLog } from './lag.ts';
@@ -27,7 +28,7 @@ export function isRemoval(room: Occupancy, stanza: Stanza): boolean {
 
 export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
   const { carrier: own, move } = room;
-  tellRemoval(turn, room, stanza);
+  tellRemoval(turn, room, underKnownNick(room, stanza));
   if (own !== undefined && mayComeIn(room, own)) leaveAgain(turn, room, own);
   if (move && turn.state.carriers.has(move.carrier)) {
     // The join of the hand-over may reach the room behind the removal, and bring the account in again.
@@ -45,6 +46,12 @@ export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
     if ((carrier.status !== 'retiring' && !carrier.isParked) || !carrier.rooms.has(room.key)) continue;
     if (!room.departing.has(carrier.id)) releaseRoom(turn, carrier.id, room);
   }
+}
+
+/** What crosses a nick change may come under a nick that no session has been shown. */
+function underKnownNick({ name, nick }: Occupancy, stanza: Stanza): Stanza {
+  if (keyOfNick(nickOf(stanza)) === keyOfNick(nick)) return stanza;
+  return parseStanza(new Edit(stanza).setAttr(stanza.root, 'from', `${name}/${nick}`).toBuffer(), stanza.declarations);
 }
 
 function tellRemoval(turn: Turn, room: Occupancy, stanza: Stanza): void {

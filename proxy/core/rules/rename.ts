@@ -10,32 +10,40 @@ import type { Occupancy, SentPresence, Session, Turn } from '../state.ts';
 import { presentationOf } from './join.ts';
 import { notePending, takeRefused } from './nick.ts';
 import { throughCarrier } from './outbound.ts';
-import { noteShown, showMostActive, shownBefore } from './shown.ts';
+import { noteShown, showMostActive, showOf } from './shown.ts';
 
 /** A joined session's presence to `room/other-nick`. */
 export function rename(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, nick: string): void {
   const says = presentationOf(detach(stanza), turn.now);
-  notePending(room, session, nick, says.stanza, { says });
+  notePending(turn, room, session, nick, says.stanza, { says });
   throughCarrier(turn, room, session, stanza);
-  noteShown(turn, room, says.stanza, says.show);
 }
 
-/** The room has shown these presences: what nick changes among them say of their senders holds. */
-export function presencesTaken(turn: Turn, room: Occupancy, settled: readonly SentPresence[]): void {
+/**
+ * The room has shown these presences, the account having had the nick `before`: what nick changes among them say of their senders holds, and is
+ * what the room sees.
+ */
+export function presencesTaken(
+  turn: Turn,
+  room: Occupancy,
+  settled: readonly SentPresence[],
+  before: string | undefined,
+): void {
   for (const { session, says } of settled) {
     const member = session === undefined ? undefined : room.members.get(session);
     if (member && says) member.presentation = says;
   }
-  if (settled.length > 0) showMostActive(turn, room);
+  const last = settled.at(-1);
+  if (!last) return;
+  if (keyOfNick(last.nick) !== keyOfNick(before ?? '')) noteShown(turn, room, last.stanza, showOf(last.stanza));
+  showMostActive(turn, room);
 }
 
 /** A presence error while the account is inside: a refused nick (409, 406), or a refused status. Only the asker hears of it. */
 export function presenceRefused(turn: Turn, room: Occupancy, stanza: Stanza): void {
   const pending = takeRefused(room, stanza);
-  if (pending && keyOfNick(pending.nick) !== keyOfNick(room.nick)) {
-    room.shown = shownBefore(room);
-    showMostActive(turn, room);
-  }
+  // It has been waited for.
+  if (pending && keyOfNick(pending.nick) !== keyOfNick(room.nick)) showMostActive(turn, room);
   const session = pending?.session === undefined ? undefined : turn.state.sessions.get(pending.session);
   if (!session) {
     turn.out.drop('unmatched-error');

@@ -130,13 +130,14 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
   }
   room.self = standing(stanza);
   noteRole(turn, room, previous);
-  const settled = isOfStreams(room, stanza, previous) ? [] : presenceSettled(room, nick);
+  const before = previous && nickOf(previous);
+  const settled = isOfStreams(room, stanza, previous) ? [] : presenceSettled(room, stanza, before);
   if (previous && keyOfNick(nickOf(previous)) !== keyOfNick(nick)) noteAsker(room, settled.at(-1), nick);
   const isAsked = settled.length > 0;
   if (!isAsked && previous && nickOf(previous) === nick && isAboutStreams(turn, room, previous, stanza)) return;
-  const joins = joinsAmong(settled, nick);
+  const joins = joinsAmong(settled);
   forkSelf(turn, room, stanza, joins);
-  presencesTaken(turn, room, settled);
+  presencesTaken(turn, room, settled, before);
   for (const [session, join] of joins) answerChange(turn, room, session, join);
 }
 

@@ -9,9 +9,10 @@ import { keepLetter } from '../letters.ts';
 import { isOwnEnd } from '../occupancy.ts';
 import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
-import type { Attempt, Carrier, Occupancy, Turn } from '../state.ts';
+import type { Carrier, CarrierId, Departing, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat, isSubject, noteReflected } from './groupchat.ts';
+import { isTechnical } from './heal.ts';
 import { inbound } from './inbound.ts';
 import { answer, mamResult } from './iq.ts';
 import { joining } from './join-answer.ts';
@@ -20,6 +21,7 @@ import { hear, passMissed } from './missed.ts';
 import { listAnswered } from './moderator.ts';
 import { moving } from './move.ts';
 import { message, messageError } from './private-message.ts';
+import { removal } from './removal.ts';
 import { passFarewell, roomPresence } from './room-presence.ts';
 import { doubt, doubtMessage, doubtPresence, sayAgain, selfPingAnswered } from './self-ping.ts';
 
@@ -35,10 +37,10 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
   else if (isOver(room, carrier)) aftermath(turn, room, carrier, stanza);
   else if (room.departing.has(carrier.id)) departing(turn, room, carrier, stanza);
   else if (room.attempt?.carrier === carrier.id) {
-    if (isAnswer && !isFence(room, room.attempt, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
+    if (isAnswer && !isFence(room, room.attempt.fenceId, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
     else joining(turn, room, room.attempt, stanza);
   } else if (room.move?.carrier === carrier.id) {
-    if (isAnswer && !isFence(room, room.move, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
+    if (isAnswer && !isFence(room, room.move.fenceId, stanza)) stray(turn, carrier.id, stanza, 'unmatched-iq');
     else moving(turn, room, room.move, stanza);
   } else if (room.carrier === carrier.id) live(turn, room, carrier, stanza);
   else if (room.phase === 'joined' && room.carrier === undefined) outside(turn, room, carrier, stanza);
@@ -46,9 +48,9 @@ export function roomStanza(turn: Turn, room: Occupancy, carrier: Carrier, stanza
 }
 
 /** The fence is answered by the room alone: ids on a join are seen by all occupants, who could guess the fence's from it. */
-function isFence(room: Occupancy, attempt: Attempt, stanza: Stanza): boolean {
+function isFence(room: Occupancy, fenceId: string | undefined, stanza: Stanza): boolean {
   const from = stanza.from ?? '';
-  return stanza.id === attempt.fenceId && bareKey(from) === room.key && resourceOf(from) === '';
+  return fenceId !== undefined && stanza.id === fenceId && bareKey(from) === room.key && resourceOf(from) === '';
 }
 
 /** What is sent to the bare JID (an invitation, a subscription refused) is the stream's own client's: the server has sent it to each device. */
@@ -85,7 +87,10 @@ function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): vo
       return;
     default:
       if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, carrier.id, stanza);
-      else stray(turn, carrier.id, stanza, 'unmatched-iq');
+      else {
+        room.overlap?.noteAnswer(stanza.id);
+        stray(turn, carrier.id, stanza, 'unmatched-iq');
+      }
   }
 }
 
@@ -104,8 +109,11 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   if (stanza.name === 'presence') {
     const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
     // What a stream has heard to whose end the room has given another reason may not be all.
-    if (isEnd) departed(turn, room, carrier.id, !isPlainEnd(stanza) || stanza.type === 'error');
+    if (isEnd) departed(turn, room, carrier.id, !(stanza.type === 'unavailable' && isPlainEnd(stanza)));
     else out.drop('overlap');
+    // Somebody has put the account out while it was in by this stream alone: it does not come back by another.
+    const isWilled = isOwnEnd(stanza, room.nick) && !isTechnical(stanza);
+    if (isWilled && room.phase === 'joined' && room.carrier === undefined) removal(turn, room, stanza);
   } else if (stanza.name === 'message') {
     if (room.phase !== 'joined') {
       if (stanza.type === 'groupchat') {
@@ -116,23 +124,35 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
     else otherMessage(turn, room, carrier, stanza);
   } else if (stanza.type === 'get' || stanza.type === 'set') {
     inbound(turn, room, carrier.id, stanza);
-  } else {
-    stray(turn, carrier.id, stanza, 'unmatched-iq');
-  }
+  } else if (isFence(room, room.departing.get(carrier.id)?.fenceId, stanza)) departed(turn, room, carrier.id);
+  else stray(turn, carrier.id, stanza, 'unmatched-iq');
 }
 
 /** The room does not know the stream, or will not have it. */
-function isRefused({ departing }: Occupancy, { id }: Carrier, { type }: Stanza): boolean {
-  if (type !== 'error') return false;
-  const { unasked = 0 } = departing.get(id) ?? {};
-  if (unasked <= 1) return true;
-  departing.set(id, { sent: true, unasked: unasked - 1 });
+function isRefused(room: Occupancy, { id }: Carrier, { type }: Stanza): boolean {
+  return type === 'error' && isAnsweredLast(room, id);
+}
+
+/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join, or is one. */
+function isEndOfStay(room: Occupancy, { id }: Carrier, stanza: Stanza): boolean {
+  if (!isOwnEnd(stanza, room.nick)) return false;
+  if (isPlainEnd(stanza)) return true;
+  return room.departing.get(id)?.isAnew !== true && !mayComeIn(room, id) && isAnsweredLast(room, id);
+}
+
+/** One of the presences that the room may have taken for a join has come to nothing: whether there is no other. */
+function isAnsweredLast({ departing }: Occupancy, id: CarrierId): boolean {
+  const known = departing.get(id);
+  if (!known?.unasked || known.unasked <= 1) return true;
+  departing.set(id, { ...known, unasked: known.unasked - 1 });
   return false;
 }
 
-/** The room's answer to the leave. A removal that this has crossed is none where a presence behind it may be taken for a join. */
-function isEndOfStay(room: Occupancy, carrier: Carrier, stanza: Stanza): boolean {
-  return isOwnEnd(stanza, room.nick) && (isPlainEnd(stanza) || !mayComeIn(room, carrier.id));
+/** The stream is not heard to its end: it never carried the room, or is given up. */
+function isToldElsewhere({ carrier, move, ahead }: Occupancy, departing: Departing | undefined): boolean {
+  return carrier !== undefined
+    ? !ahead || departing?.isGivenUp === true
+    : move !== undefined && departing?.isGivenUp === true;
 }
 
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
@@ -143,8 +163,8 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
     noteReflected(room, stanza);
     turn.out.drop('left-room');
   }
-  // Another stream is told the subject: what comes here is no newer, and may be the one of before, at the end of the answer to a join.
-  else if (isSubject(stanza) && room.carrier !== undefined && !room.ahead) {
+  // Another stream is told the subject, or will be: what comes here is no newer, and may be the one of before, at the end of the answer to a join.
+  else if (isSubject(stanza) && isToldElsewhere(room, departing)) {
     noteReflected(room, stanza);
     turn.out.drop('overlap');
   }

@@ -28,6 +28,7 @@ import { rename } from './rename.ts';
 import { ownSelfPing } from './self-ping.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
+import { speakSubscribed } from './subscribed.ts';
 import { joinInstead } from './take-up.ts';
 
 /** Stanzas of one session that may wait for a carrier or a join's answer. */
@@ -161,11 +162,15 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
 }
 
 /**
- * Whether a presence error to the own nick is how the client ends its stay (section 11.1): it says no error, so it answers nothing that the
- * room sent (M10, RFC 6120 section 8.3.1).
+ * Whether a presence error is how the client ends its stay (section 11.1), as it answers nothing that the room has sent (M10, RFC 6120 section 8.3.1):
+ * to the own nick it says no error, and to the room it has another id than the room's own presence. Prosody's has none: whoever answers that by an
+ * error is in no room without the proxy either.
  */
-function isExit(room: Occupancy, { type, to, root }: Stanza): boolean {
-  return type === 'error' && keyOfNick(resourceOf(to ?? '')) === keyOfNick(room.nick) && !root.child('error');
+function isExit(room: Occupancy, { type, to, id, root }: Stanza): boolean {
+  if (type !== 'error') return false;
+  const nick = resourceOf(to ?? '');
+  if (nick === '') return id === undefined || id !== room.roomPresence?.id;
+  return keyOfNick(nick) === keyOfNick(room.nick) && !root.child('error');
 }
 
 function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {
@@ -211,6 +216,7 @@ function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stan
     request(turn, room, session, stanza);
     return;
   }
+  if (!mustWait(turn, room, session, stanza) && speakSubscribed(turn, room, session, stanza)) return;
   const error = stanzaError(stanza, { to: session.jid, type: 'cancel', condition: 'not-acceptable' });
   out.toSession(session.id, error, stanza);
 }

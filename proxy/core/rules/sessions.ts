@@ -8,11 +8,12 @@ import { sayKept } from '../language.ts';
 import { forgetNudges } from '../nudge.ts';
 import { detach } from '../occupancy.ts';
 import type { Session, Turn } from '../state.ts';
+import { isLeftToSubscription } from '../subscription.ts';
 import { noteCursors } from './cursor.ts';
 import { forsake } from './forsaken.ts';
 import { ghostGone, letGo } from './ghost.ts';
 import { inboundOver } from './inbound.ts';
-import { abandonJoin, leave } from './leave.ts';
+import { abandonJoin, leave, leaveRoom } from './leave.ts';
 import { reconcile } from './move.ts';
 import { isSmallEnough } from './outbound.ts';
 import { isWorthParking, park } from './parking.ts';
@@ -58,6 +59,7 @@ export function sessionGone(turn: Turn, { session: id, unseen, mayPark = false, 
     forsake(turn, room, id, state.travellers.get(id)?.saysAgain);
     if (room.members.delete(id)) out.push({ kind: 'store-leave', room: key, session: id });
     if (room.phase === 'joining' && room.waiting.length === 0) abandonJoin(turn, room);
+    else if (goesOnMs === undefined && isLeftToSubscription(turn, room)) leaveRoom(turn, room);
     else showWithout(turn, room);
   }
   ghostGone(turn, session);

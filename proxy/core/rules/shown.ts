@@ -12,7 +12,7 @@ import { languageIn } from '../language.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { Move, Occupancy, Shown, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
-import { notePending } from './nick.ts';
+import { isRenaming, notePending } from './nick.ts';
 
 /** What is to be shown waits as long for a nick change to be answered, before that is looked at again (ms). */
 const RENAMING_MS = 1000;
@@ -44,6 +44,11 @@ function standalone({ bytes, root }: Stanza, child: Node): string {
   return text(child.start, child.nameEnd) + declarations + text(child.nameEnd, child.end);
 }
 
+/** How available a presence says that somebody is (RFC 6121 section 4.7.2.1). */
+export function showOf({ root }: Stanza): string {
+  return root.child('show')?.text().trim() ?? '';
+}
+
 /** The room has been sent this presence, or soon will have been. */
 export function noteShown(turn: Turn, room: Occupancy, presence: Stanza, show: string): void {
   room.shown = { content: presenceContent(presence), presence, rank: availability(show), at: turn.now };
@@ -60,7 +65,7 @@ export function shownBefore(room: Occupancy): Occupancy['shown'] {
  * and adds to it.
  */
 export function shownBy({ members }: Occupancy, self: Stanza): Shown {
-  const rank = availability(self.root.child('show')?.text().trim() ?? '');
+  const rank = availability(showOf(self));
   for (const { presentation } of members.values()) {
     const { stanza } = presentation;
     if (saysTheSame(self, stanza)) return { content: presenceContent(stanza), presence: stanza, rank, at: 0 };
@@ -88,10 +93,10 @@ function asWord(node: Node): string {
  * What was said of the account on the old stream of a hand-over since the new one's join ends with the old one: it is said again. So is
  * what was lost with the place: a rejoin holds what the room was last heard to show, and behind it presences are asked for again.
  */
-export function noteOutdated(turn: Turn, room: Occupancy, { from, at, isOutdated }: Move): void {
-  const last = room.presences.at(-1)?.stanza;
-  if (last) noteShown(turn, room, last, last.root.child('show')?.text().trim() ?? '');
-  else if (from === undefined || isOutdated || (room.shown?.at ?? 0) >= at) room.shown = shownBefore(room);
+export function noteOutdated(room: Occupancy, { from, at, isOutdated }: Move): void {
+  const isAgain = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(room.nick));
+  if (isAgain) return;
+  if (from === undefined || isOutdated || (room.shown?.at ?? 0) >= at) room.shown = shownBefore(room);
 }
 
 /** Who the most active session is may have changed, or the room has a carrier again. */
@@ -101,15 +106,10 @@ export function showMostActive(turn: Turn, room: Occupancy): void {
   // On its way from one stream to another the room is shown nothing that would part the two; afterwards this is called again.
   if (room.carrier === undefined || room.move) return;
   // To the nick that it has it would change that back; to the other one it would be refused with the change.
-  if (isRenaming(room)) turn.out.setTimer(`presence ${room.key}`, RENAMING_MS);
+  if (isRenaming(turn, room)) turn.out.setTimer(`presence ${room.key}`, RENAMING_MS);
   else if (isDue(turn, room, wanted.rank)) send(turn, room, wanted);
   else
     turn.out.setTimer(`presence ${room.key}`, (room.shown?.at ?? 0) + turn.state.settings.presencePauseMs - turn.now);
-}
-
-/** A nick change is on its way to the room. */
-export function isRenaming({ presences, nick }: Occupancy): boolean {
-  return presences.some((one) => keyOfNick(one.nick) !== keyOfNick(nick));
 }
 
 /** Whether a presence that says so much may go to the room now. */
@@ -161,6 +161,6 @@ function send(turn: Turn, room: Occupancy, { content, presence, rank }: Wanted):
   room.shown = { content, presence, rank, at: turn.now };
   const to = escapeXml(`${room.name}/${room.nick}`);
   const xml = `<presence id='${freshId(turn.state)}' to='${to}'${languageIn(presence)}>${content}</presence>`;
-  notePending(room, undefined, room.nick, parseStanza(xml));
+  notePending(turn, room, undefined, room.nick, parseStanza(xml));
   turn.out.toCarrier(room.carrier, xml);
 }

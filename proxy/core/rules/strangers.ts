@@ -8,6 +8,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { isWorthKeeping } from '../letter.ts';
 import { keepLetter, lettersRead, takeLetters } from '../letters.ts';
 import type { LogEntry } from '../log-entry.ts';
+import { detach } from '../occupancy.ts';
 import { delayed } from '../replay.ts';
 import type { AccountState, CarrierId, Session, SessionId, Turn } from '../state.ts';
 import { answerForAbsent, isAnswerable, refusalOn } from './inbound.ts';
@@ -32,9 +33,9 @@ export function stranger(turn: Turn, carrier: CarrierId, stanza: Stanza): void {
   passOn(turn, carrier, stanza);
 }
 
-/** A message to a stream whose client has gone: it is for the account's sessions, or the next one. `carrier`: where it came. */
-export function keepForNext(turn: Turn, carrier: CarrierId | undefined, stanza: Stanza): void {
-  if (isWorthKeeping(stanza)) passOn(turn, carrier, stanza);
+/** A message to a stream whose client has gone: it is for the account's sessions, or the next one. `carrier`: where it came; `detached`: the same in bytes of its own. */
+export function keepForNext(turn: Turn, carrier: CarrierId | undefined, stanza: Stanza, detached?: Stanza): void {
+  if (isWorthKeeping(stanza)) passOn(turn, carrier, stanza, detached);
   else turn.out.drop('no-session');
 }
 
@@ -50,10 +51,10 @@ export function takers({ sessions }: AccountState, leaver?: Session): SessionId[
   return ids;
 }
 
-function passOn(turn: Turn, carrier: CarrierId | undefined, stanza: Stanza): void {
+function passOn(turn: Turn, carrier: CarrierId | undefined, stanza: Stanza, detached?: Stanza): void {
   const ids = takers(turn.state);
   if (ids.length > 0) turn.out.fork(ids, stanza);
-  else if (!keepLetter(turn, stanza)) giveBack(turn, carrier, stanza);
+  else if (!keepLetter(turn, detached ?? detach(stanza))) giveBack(turn, carrier, stanza);
 }
 
 /** Its sender learns that nobody has got it; a room does not, which would throw the account out for that (M10). */
@@ -66,7 +67,7 @@ function giveBack({ state, out }: Turn, carrier: CarrierId | undefined, stanza: 
 
 /** Keeps a message that a session was to have. False: as many are kept as may be. */
 export function keep(turn: Turn, stanza: Stanza): boolean {
-  return turn.state.settings.historyAgeMs > 0 && keepLetter(turn, stanza);
+  return turn.state.settings.historyAgeMs > 0 && keepLetter(turn, detach(stanza));
 }
 
 /** Nobody has come for what is kept: the end of its time. */

@@ -3,10 +3,11 @@
  * node has stopped. What is said in its rooms is known from their logs; what was written in private (M3) is in none, and is kept here for it,
  * bounded. So is what was on its way to the node that it has left, which gives it back.
  */
-import { bareKey } from '../../xml/address.ts';
+import { type BareKey, bareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { isForNext, keepOne, takeKept, unkeepPrivate } from '../kept.ts';
+import { isForNext, isGivenBack, keepOne, noteGivenBack, takeKept, unkeepPrivate } from '../kept.ts';
 import { isWorthKeeping } from '../letter.ts';
+import { forgetLetters } from '../letters.ts';
 import { messageKey } from '../message-key.ts';
 import { detach } from '../occupancy.ts';
 import type { KeptPrivate, Traveller } from '../private.ts';
@@ -21,7 +22,8 @@ const MOST = { count: 100, bytes: 256 * 1024 };
 export function setOut({ state, out }: Turn, session: Session, withinMs: number): void {
   const { id, jid, carbons, rooms } = session;
   if (rooms.size === 0 || hasArrived(state.sessions.values(), id)) return;
-  state.travellers.set(id, { jid, carbons, rooms: [...rooms], saysAgain: state.isStopping, letters: [] });
+  const joined = [...rooms].filter((key) => state.rooms.get(key)?.members.has(id));
+  state.travellers.set(id, { jid, carbons, rooms: joined, saysAgain: state.isStopping, letters: [] });
   out.setTimer(`travels ${id}`, withinMs);
 }
 
@@ -30,9 +32,19 @@ function hasArrived(sessions: Iterable<Session>, id: SessionId): boolean {
   return false;
 }
 
-/** It does not come any more. Who else was in the room has been given what was kept, or the next one will be. */
-export function notArrived({ state }: Turn, id: SessionId): void {
+/** It does not come any more. Who else was in the room has been given what was kept, or the next one will be, but for what is of no use to others. */
+export function notArrived({ state, out }: Turn, id: SessionId): void {
+  for (const { stanza, isOwn } of state.travellers.get(id)?.letters ?? [])
+    if (!isOwn && !isForNext(stanza)) out.drop('no-session');
   state.travellers.delete(id);
+}
+
+/** What the session had said behind its join to the room has gone nowhere: it is to say it again, if it goes on elsewhere. */
+export function noteUnsaid({ state }: Turn, id: SessionId, key: BareKey): void {
+  const goesOn = state.travellers.get(id) ?? [...state.sessions.values()].find(({ former }) => former === id);
+  if (!goesOn) return;
+  goesOn.unsaid ??= new Set();
+  goesOn.unsaid.add(key);
 }
 
 /** A session that was in the room is on its way. */
@@ -74,8 +86,8 @@ export function missed(turn: Turn, ids: readonly SessionId[], stanza: Stanza): v
   const { state, out, now } = turn;
   const key = bareKey(stanza.from ?? '');
   const room = key === undefined ? undefined : state.rooms.get(key);
-  if (!room || room.phase === 'ended') {
-    keepForNext(turn, undefined, stanza);
+  if (!room) {
+    becomeLetter(turn, ids, detach(stanza));
     return;
   }
   const known = missedElsewhere(room, ids, stanza);
@@ -88,11 +100,23 @@ export function missed(turn: Turn, ids: readonly SessionId[], stanza: Stanza): v
     else if (traveller) keep(turn, traveller, { ...one, room: room.key, isOwn: false });
     isAwaited ||= traveller !== undefined;
   }
-  // Who is in the room was given it when they were.
-  if (room.members.size > 0 || known) return;
-  if (unkeepPrivate(turn, room, stanza)) return;
-  if (isForNext(stanza)) keepOne(turn, room, { ...one, missedBy: ids });
+  if (known || isGiven(turn, room, ids)) return;
+  if (room.phase === 'ended') becomeLetter(turn, ids, one.stanza);
+  else if (unkeepPrivate(turn, room, stanza)) return;
+  else if (isForNext(stanza)) keepOne(turn, room, { ...one, missedBy: ids });
   else if (!isAwaited) out.drop('no-session');
+}
+
+/** Who is in the room, or was to the end of the account's stay, was given it when they were. */
+function isGiven({ state }: Turn, { members, dismissed }: Occupancy, ids: readonly SessionId[]): boolean {
+  return members.size > 0 || [...(dismissed ?? [])].some((id) => state.sessions.has(id) && !ids.includes(id));
+}
+
+/** The account has left the room: once, whichever nodes give it back. */
+function becomeLetter(turn: Turn, ids: readonly SessionId[], stanza: Stanza): void {
+  if (isGivenBack(turn, ids, stanza)) return;
+  noteGivenBack(turn, stanza, ids);
+  keepForNext(turn, undefined, stanza, stanza);
 }
 
 /** The same message, which another node has given back for other sessions: one is kept, and counts for these too. */
@@ -112,6 +136,8 @@ export function arrived(turn: Turn, session: Session): void {
   const traveller = former === undefined ? undefined : state.travellers.get(former);
   const letters = traveller?.letters ?? [];
   session.isTakenOver = traveller ? !traveller.saysAgain : former !== undefined && state.sessions.has(former);
+  // What was left unsaid at an earlier home has been seen to there.
+  session.unsaid = traveller?.unsaid;
   if (former !== undefined) {
     // That one has ended, though its node has not said so yet: nothing more is on its way to it.
     for (const key of rooms)
@@ -119,6 +145,10 @@ export function arrived(turn: Turn, session: Session): void {
     state.travellers.delete(former);
     out.clearTimer(`travels ${former}`);
   }
+  const isIn = ({ room }: (typeof letters)[number]): boolean => state.rooms.get(room)?.members.has(id) === true;
+  for (const one of letters) if (!one.isOwn && !isIn(one)) out.drop('no-session');
+  // It is given these: they are no letters for who comes next.
+  forgetLetters(turn, letters.filter(isIn));
   for (const key of rooms) {
     const room = state.rooms.get(key);
     if (!room?.members.has(id)) continue;

@@ -40,25 +40,32 @@ function isForHeirs({ isLeftBehind, isDrained, ports }: SharedAccount): boolean 
 async function bequeath(account: SharedAccount, testator: Testator, end: number): Promise<void> {
   const { node } = testator;
   const key = await keyOf(account, testator);
-  const heir = key === undefined ? undefined : await heirFor(account, key, testator, end);
-  if (heir === undefined || account.isOver) return;
-  // Without the store it is tried until that is back.
-  await Promise.race([account.bequeath(heir), sleep(end - performance.now())]);
-  while (!account.isDrained && !account.isOver && node.isReached && performance.now() < end) await sleep(STEP_MS);
+  const tried = new Set<string>();
+  const isOpen = (): boolean => !account.isOver && node.isReached && performance.now() < end;
+  // One that is here still, or again, its heir has not been able to take: it may have ended meanwhile.
+  while (key !== undefined && isOpen() && isForHeirs(account)) {
+    const heir = await heirFor(account, key, testator, tried, end);
+    if (heir === undefined || account.isOver) return;
+    tried.add(heir);
+    // Without the store it is tried until that is back.
+    await Promise.race([account.bequeath(heir), sleep(end - performance.now())]);
+    while (!account.isLeftBehind && !account.isDrained && isOpen()) await sleep(STEP_MS);
+  }
 }
 
-/** A node that has the key and will stay, as far as it knows; undefined: there is none. */
+/** A node that has the key and will stay, as far as it knows, and that has not been `tried`; undefined: there is none. */
 async function heirFor(
   { key: account }: SharedAccount,
   key: string,
   { node, heirs }: Testator,
+  tried: ReadonlySet<string>,
   end: number,
 ): Promise<string | undefined> {
-  const declined = new Set<string>();
-  for (let heir = node.peerWith(key); heir !== undefined; heir = node.peerWith(key, declined)) {
+  const passed = new Set(tried);
+  for (let heir = node.peerWith(key, passed); heir !== undefined; heir = node.peerWith(key, passed)) {
     if (await heirs.ask(heir, account, end)) return heir;
     if (performance.now() >= end || !node.isReached) return undefined;
-    declined.add(heir);
+    passed.add(heir);
   }
   return undefined;
 }

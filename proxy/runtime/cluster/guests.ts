@@ -6,9 +6,10 @@ import { lastHeard } from '../../core/arrival.ts';
 import type { Effect } from '../../core/effects.ts';
 import { entered } from '../../core/entry.ts';
 import type { Input } from '../../core/inputs.ts';
+import { serviceOf } from '../../core/occupancy.ts';
 import type { CarrierId, SessionId } from '../../core/state.ts';
 import { factsOf, type RoomFacts } from '../../core/watch.ts';
-import { type BareKey, splitJid } from '../../xml/address.ts';
+import type { BareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import type { Elsewhere } from '../account-runner.ts';
 import { ChannelEnd } from './channel.ts';
@@ -108,7 +109,7 @@ export class Guests implements Elsewhere {
   #facts(key: string): RoomFacts | undefined {
     const { rooms, services } = this.#link.state;
     const room = rooms.get(key as BareKey);
-    return room && factsOf(room, services.facts(splitJid(room.key).domain).nickRefusedUntil);
+    return room && factsOf(room, services.facts(serviceOf(room)));
   }
 
   /** Nodes whose sessions or streams are in the room. */

@@ -1,9 +1,9 @@
 /** What a node's sessions are and know, as the payload by which they come to a home. */
 import { type Arrival, type KnownRoom, knownRoom } from '../../core/arrival.ts';
+import { serviceOf } from '../../core/occupancy.ts';
 import { RoomSet } from '../../core/room-set.ts';
 import type { Carrier, Member, Session, SessionId } from '../../core/state.ts';
 import { factsOf, type RoomFacts } from '../../core/watch.ts';
-import { splitJid } from '../../xml/address.ts';
 import { Payload, Reading, type TextRef } from './envelope.ts';
 import type { CarrierFacts, SessionFacts } from './items.ts';
 import type { Mirror } from './mirror.ts';
@@ -44,9 +44,11 @@ export function writeKnowledge(mirror: Mirror, hasCredentials: boolean, now: num
   for (const room of mirror.watched.values()) {
     // A stream that has come with a session is to leave it: the home sees that it carries it.
     if (room.phase === 'leaving') continue;
-    const { nickRefusedUntil } = mirror.services.facts(splitJid(room.key).domain);
     payload.add(
-      writeRoom(payload, knownRoom(room, factsOf(room, nickRefusedUntil), own, mirror.before(room.key), now)),
+      writeRoom(
+        payload,
+        knownRoom(room, factsOf(room, mirror.services.facts(serviceOf(room))), own, mirror.before(room.key), now),
+      ),
     );
   }
   for (const known of mirror.newcomers.rooms) payload.add(writeRoom(payload, known));

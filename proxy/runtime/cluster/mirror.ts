@@ -3,6 +3,7 @@ import type { Arrival, KnownRoom } from '../../core/arrival.ts';
 import { newCarrier, newSession } from '../../core/beginnings.ts';
 import { entered } from '../../core/entry.ts';
 import type { Input } from '../../core/inputs.ts';
+import { serviceOf } from '../../core/occupancy.ts';
 import { type Passage, shownOf } from '../../core/passage.ts';
 import { presentationOf } from '../../core/rules/join.ts';
 import type { Services } from '../../core/services.ts';
@@ -89,11 +90,10 @@ export class Mirror implements AccountView {
 
   /** What of a room the one session has been shown that it came with. */
   shown({ before, own: streams }: Passage, room: Occupancy): KnownRoom {
-    const { nickRefusedUntil } = this.services.facts(splitJid(room.key).domain);
     const here = [...this.sessions.values(), ...this.carriers.values()].map(({ jid }) => jid);
     const own = new Set([...here, ...streams]);
     const about = { own, before: before.get(room.key), now: this.#now() };
-    return shownOf(room, factsOf(room, nickRefusedUntil), about);
+    return shownOf(room, factsOf(room, this.services.facts(serviceOf(room))), about);
   }
 
   /** For a home that is here: what it knows of the rooms counts, and of those that it does not what the session has been shown. */
@@ -300,8 +300,7 @@ export class Mirror implements AccountView {
       if (ports.sessions.has(session)) this.unanswered.adopt(session, room.key, all);
     }
     if (room.phase !== 'joined') return;
-    const { nickRefusedUntil } = this.services.facts(splitJid(room.key).domain);
-    const watched = watchedRoom(factsOf(room, nickRefusedUntil), this.settings);
+    const watched = watchedRoom(factsOf(room, this.services.facts(serviceOf(room))), this.settings);
     for (const [id, member] of room.members) if (ports.sessions.has(id)) watched.members.set(id, member);
     this.watched.set(room.key, watched);
     if (watched.members.size === 0) {
@@ -323,7 +322,7 @@ export class Mirror implements AccountView {
     const room = this.watched.get(facts.room);
     if (room) applyFacts(room, facts);
     else this.watched.set(facts.room, watchedRoom(facts, this.settings));
-    this.services.hearNickRefused(splitJid(facts.room).domain, facts.nickRefusedUntil, this.#now());
+    this.services.hearNicks(splitJid(facts.room).domain, facts, this.#now());
   }
 
   entered(key: BareKey, id: SessionId, last: string | undefined): void {

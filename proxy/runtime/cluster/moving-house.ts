@@ -1,6 +1,7 @@
 /** A whole account on its way from one home to the next: its state, its timers, its channels. */
+import { serviceOf } from '../../core/occupancy.ts';
 import { fromPortable, type Portable, toPortable } from '../../core/portable.ts';
-import type { Services } from '../../core/services.ts';
+import type { NickFacts, Services } from '../../core/services.ts';
 import type { AccountState, CarrierId, SessionId, Settings } from '../../core/state.ts';
 import type { ChannelState } from './channel.ts';
 import { Payload, Reading, type TextRef } from './envelope.ts';
@@ -22,6 +23,8 @@ export interface House {
 
 type HouseItem =
   | { readonly kind: 'state'; readonly settings: Record<string, unknown>; readonly portable: Portable }
+  /** What is known of the rooms' services. */
+  | { readonly kind: 'services'; readonly nicks: readonly (NickFacts & { readonly service: string })[] }
   | { readonly kind: 'timers'; readonly timers: House['timers'] }
   | {
       readonly kind: 'guest';
@@ -34,6 +37,7 @@ export function packHouse({ state, timers, guests }: House, now: number): Buffer
   const payload = new Payload<HouseItem>();
   const portable = toPortable(state, { put: (text) => payload.text(text) }, now);
   payload.add({ kind: 'state', settings: writeSettings(state.settings), portable });
+  payload.add({ kind: 'services', nicks: nicksOf(state) });
   payload.add({ kind: 'timers', timers });
   for (const { channel, ...guest } of guests) {
     const { unseen, ...rest } = channel;
@@ -43,8 +47,15 @@ export function packHouse({ state, timers, guests }: House, now: number): Buffer
   return payload.seal();
 }
 
-/** @throws Error on what no node has written */
-export function unpackHouse(bytes: Buffer, bare: string, services: Services): House {
+function nicksOf({ rooms, services }: AccountState): (NickFacts & { service: string })[] {
+  return [...new Set([...rooms.values()].map(serviceOf))].map((service) => {
+    const { nickRefusedUntil, nickSharedUntil } = services.facts(service);
+    return { service, nickRefusedUntil, nickSharedUntil };
+  });
+}
+
+/** What is known of services is added to `services`. @throws Error on what no node has written */
+export function unpackHouse(bytes: Buffer, bare: string, services: Services, now: number): House {
   const reading = new Reading<HouseItem>(bytes);
   let state: AccountState | undefined;
   let timers: House['timers'] = [];
@@ -53,6 +64,8 @@ export function unpackHouse(bytes: Buffer, bare: string, services: Services): Ho
     if (item.kind === 'state') {
       const around = { bare, settings: readSettings(item.settings), services };
       state = fromPortable(item.portable, { get: (ref) => reading.text(ref) }, around);
+    } else if (item.kind === 'services') {
+      for (const { service, ...nicks } of item.nicks) services.hearNicks(service, nicks, now);
     } else if (item.kind === 'timers') timers = item.timers;
     else {
       const unseen = item.unseen.map(({ number, payload }) => ({

@@ -196,7 +196,8 @@ export class ClusterNode {
     const wasCutOff = !this.#isReached && begun > this.#sureUntil && this.#sureUntil > 0;
     if (wasCutOff) this.#patientUntil = performance.now() + PATIENCE * lifeMs;
     this.#isReached = true;
-    this.#sureUntil = begun + lifeMs * (1 - MARGIN);
+    // A sign of life that was given earlier may be answered later.
+    this.#sureUntil = Math.max(this.#sureUntil, begun + lifeMs * (1 - MARGIN));
   }
 
   /**
@@ -232,7 +233,7 @@ export class ClusterNode {
   async #beat(): Promise<void> {
     const { store, lifeMs, log } = this.#options;
     if (this.#isStopped) return;
-    const wasSure = this.#isReached && this.isSure;
+    let wasSure = this.#isReached && this.isSure;
     const before = this.#id;
     const begun = performance.now();
     try {
@@ -240,6 +241,8 @@ export class ClusterNode {
         await this.#inbox?.close();
         await this.#announce();
       } else if (await store.nodes.heartbeat(this.#id, lifeMs)) {
+        // Somebody may have found it in doubt while the answer was under way.
+        wasSure &&= this.#isReached && this.isSure;
         this.#trust(begun);
         await this.#tellKeys(false);
         await this.#lookAround();

@@ -342,7 +342,7 @@ export class Residency {
     const { bare, node, deps, waiting } = this.#part;
     if (this.#home && this.#home.fence.epoch >= epoch) return;
     const visit = this.#visit;
-    const { state, timers, guests } = unpackHouse(payload, bare, deps.services);
+    const { state, timers, guests } = unpackHouse(payload, bare, deps.services, deps.now());
     this.#visit = undefined;
     visit?.close();
     const home = this.#build({ node: node.id, epoch }, state);

@@ -38,6 +38,7 @@ import { shown } from './shown.ts';
 import { sleeping } from './sleeping.ts';
 import { store } from './store.ts';
 import { streams } from './streams.ts';
+import { subscribed } from './subscribed.ts';
 import { travelling } from './travelling.ts';
 import { trouble } from './trouble.ts';
 import { unfound } from './unfound.ts';
@@ -52,6 +53,7 @@ export const themes: Readonly<Record<string, readonly Mutant[]>> = {
   races,
   leaving,
   leaveShown,
+  subscribed,
   messages,
   presence,
   shown,

@@ -76,9 +76,17 @@ export const joining: readonly Mutant[] = [
   {
     name: 'a subject that was heard live is replayed without a time',
     file: 'core/replay.ts',
-    find: 'return room.subjectAt === undefined ? room.subject : delayed(room.subject, room.name, room.subjectAt);',
-    put: 'return room.subject;',
-    kills: { groupchat: ['M8 a subject reaches'] },
+    find: 'return roomPresence && !isRoomPresenceLast ? bare : delayed(bare, name, at);',
+    put: 'return bare;',
+    kills: { groupchat: ['M8 a device that joins'] },
+  },
+  {
+    name: 'a message with a subject and a thread is taken for a change of the subject',
+    file: 'core/rules/groupchat.ts',
+    find: " && root.child('thread') === undefined;",
+    put: ';',
+    cells: 'prosody,borrowed,tcp',
+    kills: { groupchat: ['M8 a message with a subject'] },
   },
   {
     name: 'a subject that is set while the account is inside is not noted',

@@ -45,7 +45,7 @@ export const lost: readonly Mutant[] = [
   {
     name: 'whoever has said what the room has not shown is not told',
     file: 'core/rules/move.ts',
-    find: '  if (move.isBlind && !move.isOvertaken) settleStranded(turn, room);\n',
+    find: '  if (move.isBlind && !move.isOvertaken && !isLate) settleStranded(turn, room);\n',
     put: '',
     kills: { 'lost-messages': ['M4 a message that is lost'] },
   },

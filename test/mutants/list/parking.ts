@@ -58,7 +58,7 @@ export const parking: readonly Mutant[] = [
   },
   {
     name: 'a parked stream stays when a session comes',
-    file: 'core/rules/move.ts',
+    file: 'core/rules/placing.ts',
     find: '  if (!isParked || !canTakeOver(state)) return',
     put: '  if (!isParked || !canTakeOver(state) || state.rooms.has(room.key)) return',
     kills: {
@@ -120,7 +120,7 @@ export const parking: readonly Mutant[] = [
   {
     name: 'whatever comes to a parked stream is kept for the next session',
     file: 'core/rules/strangers.ts',
-    find: "  if (isWorthKeeping(stanza)) passOn(turn, carrier, stanza);\n  else turn.out.drop('no-session');\n",
+    find: "  if (isWorthKeeping(stanza)) passOn(turn, carrier, stanza, detached);\n  else turn.out.drop('no-session');\n",
     put: '  if (isWorthKeeping(stanza) || stanza.id) passOn(turn, carrier, stanza);\n',
     kills: { 'parking-contacts': ['M6 what is written'] },
   },

@@ -35,8 +35,8 @@ export const presence: readonly Mutant[] = [
   {
     name: 'a rename is not sent when its session leaves behind it',
     file: 'core/rules/rename.ts',
-    find: '  notePending(room, session, nick, says.stanza, { says });\n  throughCarrier',
-    put: '  notePending(room, session, nick, says.stanza, { says });\n  if (room.members.size === 0) throughCarrier',
+    find: '  notePending(turn, room, session, nick, says.stanza, { says });\n  throughCarrier',
+    put: '  notePending(turn, room, session, nick, says.stanza, { says });\n  if (room.members.size === 0) throughCarrier',
     kills: { nick: ['L7 a rename and a leave', 'L7 two devices'] },
   },
   {
@@ -148,6 +148,14 @@ export const presence: readonly Mutant[] = [
     find: '  return isMoving(room) || itemCount(previous) !== itemCount(stanza);',
     put: '  return isMoving(room) || itemCount(previous) >= 0;',
     kills: { 'room-presences': ['L4 a room that says the same'] },
+  },
+  {
+    name: 'the answer to a probe of the own nick is marked as a self-presence',
+    file: 'core/self-presence.ts',
+    find: "if (!view.isProbed) add.add('110');",
+    put: "add.add('110');",
+    cells: 'prosody,borrowed,tcp',
+    kills: { 'room-presences': ['L4 a presence probe'] },
   },
   {
     name: "a presence probe goes by the session's own stream",

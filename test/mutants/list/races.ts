@@ -256,7 +256,7 @@ export const races: readonly Mutant[] = [
   {
     name: 'a self-presence without 110 is passed on as it is',
     file: 'core/self-presence.ts',
-    find: "  add.add('110');\n",
+    find: "  if (!view.isProbed) add.add('110');\n",
     put: '',
     kills: { 'join-silence': ['J12 a service without'] },
   },
@@ -291,8 +291,8 @@ export const races: readonly Mutant[] = [
   {
     name: 'an answer under the id of the fence is taken for the end of the join, whoever gives it',
     file: 'core/rules/room-stanza.ts',
-    find: "return stanza.id === attempt.fenceId && bareKey(from) === room.key && resourceOf(from) === '';",
-    put: "return stanza.id === attempt.fenceId && (bareKey(from) === room.key || resourceOf(from) === '');",
+    find: "return fenceId !== undefined && stanza.id === fenceId && bareKey(from) === room.key && resourceOf(from) === '';",
+    put: "return fenceId !== undefined && stanza.id === fenceId && (bareKey(from) === room.key || resourceOf(from) === '');",
     kills: { 'join-silence': ['M4'] },
   },
 ];

@@ -1,0 +1,86 @@
+/**
+ * Whether the account has subscribed to a room (MUC/Sub, ejabberd; see rules/subscribed.ts): the room's service is asked, as bookmarks are read, since
+ * any device may have done so, at any time. What is seen of a change on any stream only says that it is to be asked anew.
+ */
+import { type BareKey, bareKey } from '../xml/address.ts';
+import { NS } from '../xml/names.ts';
+import type { Stanza } from '../xml/stanza.ts';
+import { escapeXml } from '../xml/text.ts';
+import { autojoinMark } from './bookmark-state.ts';
+import { serviceOf } from './occupancy.ts';
+import { type AccountState, freshId, type Occupancy, type Turn } from './state.ts';
+
+/** Whether the request of a client may change what the account has subscribed to. */
+export function changesSubscription({ type, root }: Stanza): boolean {
+  return type === 'set' && root.children[0]?.ns === NS.mucSub;
+}
+
+/** What a room says of itself: where it can be subscribed to, its service is asked. */
+export function noteOffer(turn: Turn, room: Occupancy, info: Stanza): void {
+  const query = info.type === 'result' ? info.root.child('query', NS.discoInfo) : undefined;
+  if (!query) return;
+  const isOffered = query.children.some((one) => one.name === 'feature' && one.attr('var') === NS.mucSub);
+  if (!isOffered) room.subscription = undefined;
+  else if (!room.subscription) {
+    room.subscription = { isHeld: false };
+    askSubscriptions(turn, room);
+  }
+}
+
+/** The server has confirmed what a client wants of its subscription to the room, which offers one, then. */
+export function subscriptionChanged(turn: Turn, key: BareKey): void {
+  const room = turn.state.rooms.get(key);
+  if (!room) return;
+  room.subscription ??= { isHeld: false };
+  // What has been asked before may have been answered before.
+  for (const { subscription } of turn.state.rooms.values()) if (subscription) subscription.asked = undefined;
+  askSubscriptions(turn, room);
+}
+
+/** Asks the room's service, if it has not been asked already: one answer tells of all its rooms. */
+function askSubscriptions(turn: Turn, room: Occupancy): void {
+  const { state, out } = turn;
+  const { carrier, subscription } = room;
+  const service = serviceOf(room);
+  if (carrier === undefined || !subscription || isAsked(state, service)) return;
+  const id = freshId(state);
+  subscription.asked = { id, carrier };
+  const to = escapeXml(service);
+  out.toCarrier(carrier, `<iq type='get' id='${id}' to='${to}'><subscriptions xmlns='${NS.mucSub}'/></iq>`);
+}
+
+function isAsked({ rooms, carriers }: AccountState, service: string): boolean {
+  for (const room of rooms.values()) {
+    const asked = room.subscription?.asked;
+    if (asked && carriers.has(asked.carrier) && serviceOf(room) === service) return true;
+  }
+  return false;
+}
+
+/** The rooms that the answer tells of have been subscribed to, and others not. */
+export function noteSubscriptions(rooms: readonly Occupancy[], { root }: Stanza): void {
+  const list = root.child('subscriptions', NS.mucSub);
+  if (!list) return;
+  const held = new Set(list.children.map((one) => bareKey(one.attr('jid') ?? '')));
+  for (const { key, subscription } of rooms) if (subscription) subscription.isHeld = held.has(key);
+}
+
+/** Whether the account has subscribed to the room, as far as is known. */
+export function isSubscribed({ subscription }: Occupancy): boolean {
+  return subscription?.isHeld === true;
+}
+
+/** Whether nobody is in the room any more, and the account is to leave it to its subscription; where that is not known the service is asked. */
+export function isLeftToSubscription(turn: Turn, room: Occupancy): boolean {
+  const { phase, members, waiting, subscription } = room;
+  if (!subscription || phase !== 'joined' || members.size > 0 || waiting.length > 0) return false;
+  if (subscription.isHeld) return !isWantedThere(turn.state, room);
+  askSubscriptions(turn, room);
+  return false;
+}
+
+/** Who wants the account in the room without a device has said so in the settings. */
+function isWantedThere(state: AccountState, { key }: Occupancy): boolean {
+  const { leaveWhen, bookmarks } = state.settings;
+  return leaveWhen === 'never' || (bookmarks?.autojoin === true && autojoinMark(state, key) !== undefined);
+}

@@ -1,0 +1,75 @@
+/** Streams that have left a room which does not say so (rules/overdue.ts): what they are kept for, and what they are not. */
+import type { CarrierId, SessionId } from '../../proxy/core/state.ts';
+import { NS } from '../../proxy/xml/names.ts';
+import { assert, suite } from '../support/suite.ts';
+import { ROOM, World } from './world.ts';
+
+const test = suite('a room that owes the end of a stay');
+
+/** The room is to be handed over from a stream to this one, and answers it nothing. */
+function silentTo(target: 'a client' | 'the account') {
+  const world = new World();
+  const [a, b] = [world.bind(), world.bind()] as [SessionId, SessionId];
+  for (const id of [a, b]) world.join(id);
+  world.settle();
+  const take = world.room.take.bind(world.room);
+  const inside = [...world.room.inside.keys()];
+  world.room.take = (from, stanza, now) => (inside.includes(from) ? take(from, stanza, now) : []);
+  if (target === 'a client') world.drop(a);
+  else {
+    world.input({ kind: 'credentials', known: true });
+    world.accountStream(true);
+  }
+  const moving = (): CarrierId | undefined => [...world.state.rooms.values()][0]?.move?.carrier;
+  const carrier = moving() as CarrierId;
+  assert.ok(carrier !== undefined);
+  while (moving() === carrier) {
+    world.settle();
+    world.fire();
+  }
+  return { world, a, b, carrier, own: () => world.state.carriers.get(carrier) };
+}
+
+function runsOut(world: World, carrier: CarrierId): void {
+  const key = `depart ${carrier} ${ROOM}`;
+  world.now = Math.max(world.now, world.timers.get(key) ?? Number.NaN);
+  assert.ok(world.timers.delete(key));
+  world.input({ kind: 'timer', key });
+}
+
+/** An occupant’s presence comes on the stream. */
+function shows(world: World, carrier: CarrierId): void {
+  const item = "<item affiliation='none' role='participant'/>";
+  world.arrives(carrier, `<presence from='${ROOM}/bob' to='x'><x xmlns='${NS.mucUser}'>${item}</x></presence>`);
+}
+
+test('its stay is kept from a stream’s client, for five minutes', () => {
+  const { world, b, carrier, own } = silentTo('a client');
+  assert.is(carrier, world.client(b).carrier);
+  runsOut(world, carrier);
+  assert.equal([own()?.rooms.size, own()?.overdue?.size], [1, 1]);
+  const start = world.client(b).told.length;
+  shows(world, carrier);
+  assert.equal(world.client(b).told.slice(start), []);
+  world.input({ kind: 'timer', key: `overdue ${carrier} ${ROOM}` });
+  assert.equal([own()?.rooms.size, own()?.overdue?.size], [0, 0]);
+});
+
+test('a stream whose node is about to stop waits for none of it, whether told before or after its time is out', () => {
+  for (const isBefore of [true, false]) {
+    const { world, carrier, own } = silentTo('a client');
+    if (!isBefore) runsOut(world, carrier);
+    world.input({ kind: 'carriers-leave', carriers: [carrier], mayOpen: false });
+    if (isBefore) runsOut(world, carrier);
+    assert.equal([own()?.rooms.size ?? 0, own()?.overdue?.size ?? 0], [0, 0]);
+    assert.is(world.timers.has(`overdue ${carrier} ${ROOM}`), false);
+  }
+});
+
+test('an account stream waits for it too: it may join again, and is to know whose answer comes', () => {
+  const { world, carrier, own } = silentTo('the account');
+  runsOut(world, carrier);
+  assert.equal([own()?.kind, own()?.rooms.size, own()?.overdue?.size], ['account-stream', 1, 1]);
+});
+
+test.run();
