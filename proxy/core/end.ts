@@ -41,7 +41,7 @@ export function endOccupancy(turn: Turn, room: Occupancy, isComing = false): voi
 }
 
 /** What occupants have said to the account alone while a stream came in, and nobody has been told yet. */
-function keepUnheard(turn: Turn, room: Occupancy): void {
+export function keepUnheard(turn: Turn, room: Occupancy): void {
   const { attempt, move, ahead, overlap } = room;
   const heard = [
     ...(attempt?.early.map((stanza) => ({ carrier: attempt.carrier, stanza })) ?? []),

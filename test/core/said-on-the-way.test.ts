@@ -157,6 +157,11 @@ const FOUND: readonly (readonly [what: string, service: Service, events: string]
     'forget join-as arrive whisper arrive arrive arrive:1 arrive:3 farewell:1 leave fire',
   ],
   [
+    'behind a removal, to a stream that comes in',
+    { isShared: true, knowsOld: false },
+    'park kick arrive whisper arrive:7 arrive arrive:2 arrive:2 arrive:2',
+  ],
+  [
     'behind a join that ends in a removal',
     { isShared: true, knowsOld: false },
     'kick arrive join arrive whisper throw-out',
@@ -201,6 +206,11 @@ test('a status that the room has refused, having forgotten the account, is not s
 test('a status on its way as the stream leaves to come back is said again', () => {
   const events = 'status:21 unavailable fire credentials account-stream:1 fire lose-account-stream';
   checkAgreement({ isShared: true, knowsOld: true }, played(events));
+});
+
+test('a status that is sent between the two presences of a nick change is newer than that', () => {
+  const events = 'credentials park rename farewell arrive arrive:3 fire arrive arrive arrive bind join';
+  for (const knowsOld of [true, false]) checkAgreement({ isShared: true, knowsOld }, played(events));
 });
 
 test('a stream that was renamed as the next one came in is not another occupant', () => {

@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
-import { endOccupancy } from '../end.ts';
+import { endOccupancy, keepUnheard } from '../end.ts';
 import {
   detach,
   forgetOccupancy,
@@ -189,10 +189,13 @@ export function retreat(turn: Turn, room: Occupancy, carrier: CarrierId): void {
 }
 
 /** The account is in the room no more, but for streams whose leave has not been answered. */
-export function awaitEnd({ out }: Turn, room: Occupancy): void {
+export function awaitEnd(turn: Turn, room: Occupancy): void {
+  const { out } = turn;
   room.phase = 'leaving';
   room.carrier = undefined;
+  keepUnheard(turn, room);
   room.move = undefined;
+  room.ahead = undefined;
   out.clearTimer(`move ${room.key}`);
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
 }

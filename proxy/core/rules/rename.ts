@@ -35,7 +35,9 @@ export function presencesTaken(
   }
   const last = settled.at(-1);
   if (!last) return;
-  if (keyOfNick(last.nick) !== keyOfNick(before ?? '')) noteShown(turn, room, last.stanza, showOf(last.stanza));
+  const isOutdated = room.presences.some(({ nick }) => keyOfNick(nick) === keyOfNick(last.nick));
+  if (keyOfNick(last.nick) !== keyOfNick(before ?? '') && !isOutdated)
+    noteShown(turn, room, last.stanza, showOf(last.stanza));
   showMostActive(turn, room);
 }
 
