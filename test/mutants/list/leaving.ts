@@ -11,6 +11,7 @@ export const leaving: readonly Mutant[] = [
       'leave-session': ['L1 one of two devices', 'L2 a rejoin'],
       'leave-gone': ['L3 a session that broadcasts', 'L3 the only session'],
       'join-addresses': ['J11 a nick with markup'],
+      'rooms-random': ['J2, L4, M2 a device and others'],
     },
   },
   {
