@@ -213,6 +213,10 @@ test('a status that is sent between the two presences of a nick change is newer 
   for (const knowsOld of [true, false]) checkAgreement({ isShared: true, knowsOld }, played(events));
 });
 
+test('a kick that crosses a nick change and the leave behind it is not the end of what the room has taken for a join', () => {
+  checkAgreement({ isShared: false, knowsOld: true }, played('farewell settle rename bind unavailable kick'));
+});
+
 test('a stream that was renamed as the next one came in is not another occupant', () => {
   const events = 'kick arrive bind park join:7 settle unavailable:3 join:1 park join-as';
   checkAgreement({ isShared: true, knowsOld: false }, played(events));

@@ -15,7 +15,6 @@ import {
   nickOf,
   noteAnswered,
   noteRoomCodes,
-  presencesLost,
   recordOccupancy,
   serviceOf,
 } from '../occupancy.ts';
@@ -130,7 +129,6 @@ function leaveThenJoin(turn: Turn, room: Occupancy, current: Carrier): void {
   room.carrier = undefined;
   room.move = undefined;
   room.isReplaced = true;
-  presencesLost(room, current.id);
   sendLeave(turn, room, current.id, current.farewell);
 }
 
