@@ -1,5 +1,5 @@
 /** The end of an occupancy: what is left of it, and for whom. */
-import { dropStored, keepOnwards } from './kept.ts';
+import { dropStored, isForNext, keepOnwards, keepPrivate } from './kept.ts';
 import { dismissSessions } from './occupancy.ts';
 import { closePing } from './ping-answers.ts';
 import type { Occupancy, Turn } from './state.ts';
@@ -12,6 +12,7 @@ export function endOccupancy(turn: Turn, room: Occupancy, isComing = false): voi
   const { out } = turn;
   closePing(turn, room);
   dismissSessions(turn, room);
+  keepUnheard(turn, room);
   room.attempt = undefined;
   room.move = undefined;
   room.overlap = undefined;
@@ -37,4 +38,18 @@ export function endOccupancy(turn: Turn, room: Occupancy, isComing = false): voi
   room.carrier = undefined;
   // The service may still say things about this place, as ejabberd does after a kick of two sessions: they are swallowed.
   out.setTimer(`ended ${room.key}`, AFTERMATH_MS);
+}
+
+/** What occupants have said to the account alone while a stream came in, and nobody has been told yet. */
+export function keepUnheard(turn: Turn, room: Occupancy): void {
+  const { attempt, move, ahead, overlap } = room;
+  const heard = [
+    ...(attempt?.early.map((stanza) => ({ carrier: attempt.carrier, stanza })) ?? []),
+    ...(move?.heard.map((stanza) => ({ carrier: move.carrier, stanza })) ?? []),
+    ...(ahead ? [...ahead.told, ...ahead.stanzas].map((stanza) => ({ carrier: ahead.carrier, stanza })) : []),
+  ];
+  for (const { carrier, stanza } of heard) {
+    if (stanza.type === 'groupchat' || !isForNext(stanza)) continue;
+    if (!overlap || overlap.isNew(carrier, stanza)) keepPrivate(turn, room, stanza);
+  }
 }

@@ -215,7 +215,8 @@ export function dismissSessions(turn: Turn, room: Occupancy): void {
   failStranded(turn, room);
 }
 
-const NOWHERE = '' as CarrierId;
+/** Stands for the stream that was to bring a presence to the room, and has not. */
+export const NOWHERE = '' as CarrierId;
 
 /** The stay that these presences were sent in is over: the next one may ask for them again (rules/nick.ts). */
 export function presencesLost({ presences }: Occupancy, carrier: CarrierId): void {

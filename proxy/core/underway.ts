@@ -1,7 +1,7 @@
 /** What is under way between an account and a room: joins and hand-overs, and what is on its way to the room or back. */
 import type { BareKey } from '../xml/address.ts';
 import type { Stanza } from '../xml/stanza.ts';
-import type { CarrierId, NickKey, SessionId } from './state.ts';
+import type { CarrierId, NickKey, Presentation, SessionId } from './state.ts';
 
 /** A stanza behind a join. */
 export interface BehindJoin {
@@ -146,6 +146,8 @@ export interface Refused {
   readonly error: Stanza;
   /** It is a join under another nick. */
   readonly isJoin?: true;
+  /** Its sender has said otherwise of its availability since. */
+  isOutdated?: boolean;
 }
 
 /** A stream that is leaving a room. */
@@ -189,6 +191,8 @@ export interface SentPresence {
   readonly stanza: Stanza;
   /** The join that it stands for, and when that came (epoch ms); see rules/other-nick.ts. */
   readonly join?: SentJoin;
+  /** What a nick change says of its sender's availability (rules/rename.ts); absent: the sender has said otherwise since. */
+  says?: Presentation | undefined;
 }
 
 /** A stanza of a member that waits for a carrier. */
@@ -197,6 +201,8 @@ export interface QueuedStanza {
   readonly stanza: Stanza;
   /** It was given to a stream that did not bring it to the server; the siblings have been shown it. */
   readonly isAgain?: boolean;
+  /** Of a nick change: its sender has said otherwise of its availability since. */
+  readonly isOutdated?: boolean;
   /** Another home may have sent it before it was lost. */
   readonly isUnsure?: boolean;
 }

@@ -35,6 +35,10 @@ export class ModelRoom {
   readonly #history: { readonly xml: (to: string, delay: string) => string; readonly at: number }[] = [];
   /** What an independent occupant has seen of the account: `+` it came, `-` it left. */
   witnessed = '';
+  /** What is shown of each stream that is in the room: how available it says to be. */
+  readonly shows = new Map<string, string>();
+  /** What is being discussed; empty: nothing was said of that. */
+  subject = '';
   /** Bodies of what the account has said, in order. */
   readonly said: string[] = [];
   /** Pings that it has been asked. */
@@ -69,14 +73,38 @@ export class ModelRoom {
   }
 
   /** The stream has ended. */
-  gone(from: string): void {
-    this.#remove(from);
+  gone(from: string): Told[] {
+    return this.#remove(from);
   }
 
   /** The independent occupant says something; returns its number. */
   say(now: number): { serial: number; told: Told[] } {
     this.#serial += 1;
     return { serial: this.#serial, told: this.#broadcast('bob', `b${this.#serial}`, String(this.#serial), now) };
+  }
+
+  /** The independent occupant says something to the account's nick: each of its streams has a copy. Returns the body. */
+  whisper(): { body: string; told: Told[] } {
+    this.#serial += 1;
+    const body = `p${this.#serial}`;
+    const from = `${this.#options.room}/bob`;
+    const xml = (to: string): string =>
+      `<message type='chat' from='${from}' to='${to}' id='${body}'><body>${body}</body><x xmlns='${NS.mucUser}'/></message>`;
+    return { body, told: [...this.inside.keys()].map((to) => ({ to, xml: xml(to) })) };
+  }
+
+  /** The independent occupant changes the subject. */
+  changeSubject(): Told[] {
+    this.#serial += 1;
+    this.subject = `t${this.#serial}`;
+    return [...this.inside.keys()].map((to) => ({ to, xml: this.#subject(to) }));
+  }
+
+  #subject(to: string): string {
+    const by = this.subject === '' ? '' : '/bob';
+    const from = `from='${this.#options.room}${by}'`;
+    const subject = this.subject === '' ? '<subject/>' : `<subject>${this.subject}</subject>`;
+    return `<message type='groupchat' ${from} to='${to}'>${subject}</message>`;
   }
 
   /** An occupant of another account comes, or goes. */
@@ -109,7 +137,9 @@ export class ModelRoom {
 
   #expel(code: string): Told[] {
     const told = [...this.inside].map(([to, nick]) => ({ to, xml: this.#self(to, nick, 'unavailable', '', code) }));
-    for (const { to } of told) this.#remove(to);
+    this.inside.clear();
+    this.shows.clear();
+    if (told.length > 0) this.witnessed += '-';
     return told;
   }
 
@@ -119,8 +149,7 @@ export class ModelRoom {
     if (stanza.type === 'unavailable') {
       if (!this.inside.has(from)) return [];
       const own = this.inside.get(from);
-      this.#remove(from);
-      return [{ to: from, xml: this.#self(from, own ?? nick, 'unavailable', '') }];
+      return [{ to: from, xml: this.#self(from, own ?? nick, 'unavailable', '') }, ...this.#remove(from)];
     }
     if (!this.inside.has(from) && !stanza.root.child('x', NS.muc) && !knowsOld) {
       // As Prosody does: groupchat 1.0 is no way in.
@@ -141,7 +170,7 @@ export class ModelRoom {
       ];
     }
     const isTaken = [...this.inside].some(([jid, other]) => jid !== from && other === nick);
-    if (isTaken && !isShared) {
+    if ((isTaken && !isShared) || this.others.has(nick)) {
       const error = `<error type='cancel'><conflict xmlns='${NS.stanzaErrors}'/></error>`;
       return [
         {
@@ -150,6 +179,7 @@ export class ModelRoom {
         },
       ];
     }
+    this.shows.set(from, stanza.root.child('show')?.text() ?? '');
     if (this.inside.get(from) === nick && !stanza.root.child('x', NS.muc)) {
       // A new status (XEP-0045 section 7.7).
       return [...this.inside.keys()].map((to) => ({ to, xml: this.#self(to, nick, '', stanza.id ?? '') }));
@@ -166,13 +196,19 @@ export class ModelRoom {
   #renamed(from: string, earlier: string, nick: string, { id = '' }: Stanza): Told[] {
     const isSplit = [...this.inside.values()].includes(earlier);
     const own = { to: from, xml: this.#self(from, nick, '', id) };
-    const shown = [...this.inside.keys()]
-      .filter((to) => to !== from)
-      .map((to) => ({ to, xml: this.#other(to, nick, '') }));
+    const shown = this.#siblings(from).flatMap((to) => [
+      ...(isSplit ? [] : [{ to, xml: this.#other(to, earlier, " type='unavailable'") }]),
+      { to, xml: this.#shared(to, nick) },
+    ]);
     // COMPAT: ejabberd renames one of several without a 303.
     if (isSplit && this.#options.knowsOld) return [own, ...shown];
     const end = this.#self(from, earlier, 'unavailable', '', '303').replace('<item ', `<item nick='${nick}' `);
     return [{ to: from, xml: end }, own, ...shown];
+  }
+
+  /** The account's other streams. */
+  #siblings(from: string): string[] {
+    return [...this.inside.keys()].filter((to) => to !== from);
   }
 
   #answer(from: string, nick: string, stanza: Stanza, isIn: boolean): Told[] {
@@ -184,20 +220,35 @@ export class ModelRoom {
     const past = this.#history.filter(({ at }) => at >= since);
     const told: Told[] = [
       ...[...this.others].map((other) => ({ to: from, xml: this.#other(from, other, '') })),
+      ...[...new Set(this.inside.values())].flatMap((other) =>
+        other === nick ? [] : [{ to: from, xml: this.#other(from, other, '') }],
+      ),
       { to: from, xml: this.#self(from, nick, '', stanza.id ?? '', this.isEnded ? '201' : '110') },
     ];
     for (const { xml, at } of most === 0 ? [] : past.slice(-most)) {
       const delay = `<delay xmlns='${NS.delay}' from='${room}' stamp='${new Date(at).toISOString()}'/>`;
       told.push({ to: from, xml: xml(from, delay) });
     }
-    told.push({ to: from, xml: `<message type='groupchat' from='${room}' to='${from}'><subject/></message>` });
-    return told;
+    told.push({ to: from, xml: this.#subject(from) });
+    return [...told, ...this.#siblings(from).map((to) => ({ to, xml: this.#shared(to, nick) }))];
+  }
+
+  /** Another stream of the account has come in under the nick. */
+  #shared(to: string, nick: string): string {
+    const isOwn = this.inside.get(to) === nick;
+    const shown = this.#self(to, nick, '', '');
+    // COMPAT: ejabberd does not say that it is the account's own.
+    return isOwn && this.#options.knowsOld !== true
+      ? shown
+      : shown.replace("<status code='110'/>", '').replace(` jid='${to}'`, '');
   }
 
   #self(to: string, nick: string, type: string, id: string, code = '110'): string {
     const attributes = `${type === '' ? '' : ` type='${type}'`}${id === '' ? '' : ` id='${id}'`}`;
     const item = `<item affiliation='none' role='${type === '' ? 'participant' : 'none'}' jid='${to}'/>`;
-    return `<presence from='${this.#options.room}/${nick}' to='${to}'${attributes}><x xmlns='${NS.mucUser}'>${item}<status code='110'/>${code === '110' ? '' : `<status code='${code}'/>`}</x></presence>`;
+    const show = type === '' ? this.shows.get(to) : undefined;
+    const said = show ? `<show>${show}</show>` : '';
+    return `<presence from='${this.#options.room}/${nick}' to='${to}'${attributes}>${said}<x xmlns='${NS.mucUser}'>${item}<status code='110'/>${code === '110' ? '' : `<status code='${code}'/>`}</x></presence>`;
   }
 
   #message(from: string, stanza: Stanza, now: number): Told[] {
@@ -225,9 +276,15 @@ export class ModelRoom {
     return [...this.inside.keys()].map((to) => ({ to, xml: xml(to, '') }));
   }
 
-  #remove(from: string): void {
-    if (!this.inside.delete(from)) return;
+  /** What others of the account's streams are told: a nick that nobody has any more is gone. */
+  #remove(from: string): Told[] {
+    const nick = this.inside.get(from);
+    if (nick === undefined) return [];
+    this.inside.delete(from);
+    this.shows.delete(from);
     if (this.inside.size === 0) this.witnessed += '-';
+    if ([...this.inside.values()].includes(nick)) return [];
+    return this.#siblings(from).map((to) => ({ to, xml: this.#other(to, nick, " type='unavailable'") }));
   }
 }
 

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import type { Settings } from '../../proxy/core/state.ts';
 import { assert } from '../support/suite.ts';
 import type { RoomOptions } from './model-room.ts';
-import { World } from './world.ts';
+import { type Believes, World } from './world.ts';
 
 /** One thing that can happen; numbers choose among what there is. */
 export const event = fc.oneof(
@@ -31,12 +31,18 @@ export const event = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('refuse' as const), fc.nat(3)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('rename' as const), fc.nat(9)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('join-as' as const), fc.nat(9)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('status' as const), fc.nat(29)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('others' as const), fc.nat(3)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('whisper' as const), fc.nat(1)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('subject' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('ask' as const), fc.nat(9)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('fire' as const), fc.nat(1)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('settle' as const), fc.nat(1)) },
 );
 
 export type Happening = readonly [string, number];
+
+const SHOWS = ['', 'away', 'dnd'] as const;
 
 export function happen(world: World, [what, number]: Happening): void {
   const ids = [...world.sessions.keys()];
@@ -51,15 +57,19 @@ export function happen(world: World, [what, number]: Happening): void {
   else if (what === 'throw-out') world.throwOut();
   else if (what === 'forget') world.room.forget();
   else if (what === 'refuse') world.room.refusal = number === 0 ? 'resource-constraint' : undefined;
-  // What is on its way does not take as long as a room may be silent.
-  else if (what === 'fire') world.fire('silence');
+  // What is on its way does not take as long as a room may be silent, or messages are kept.
+  else if (what === 'fire') world.fire('silence', 'kept');
   else if (what === 'settle') world.settle();
   else if (what === 'say') world.roomSays();
+  else if (what === 'others') world.others(number < 2 ? 'carol' : 'dave', number % 2 === 0);
+  else if (what === 'whisper') world.whisper();
+  else if (what === 'subject') world.changeSubject();
   else if (id === undefined) return;
   else if (what === 'join') world.join(id);
   else if (what === 'leave') world.leave(id);
   else if (what === 'speak') world.speak(id);
   else if (what === 'farewell') world.farewell(id, number % 2 === 0);
+  else if (what === 'status') world.status(id, SHOWS[Math.floor(number / 10)] ?? '');
   else if (what === 'rename') world.rename(id, `nick${number % 3}`);
   else if (what === 'join-as') world.joinAs(id, `nick${number % 3}`);
   else if (what === 'ask') world.ask(id);
@@ -76,6 +86,8 @@ export function inhabited(world: World): World {
   return world;
 }
 
+const LONG: ReadonlySet<string> = new Set(['linger', 'reopen', 'silence', 'kept']);
+
 /** Lets everything come to rest: all stanzas arrive, account streams open, and the short timers run out. */
 export function rest(world: World): void {
   world.room.refusal = undefined;
@@ -83,7 +95,7 @@ export function rest(world: World): void {
     world.settle();
     world.accountStream(true);
     world.settle();
-    const isLong = (key: string): boolean => key === 'linger' || key === 'reopen' || key === 'silence';
+    const isLong = (key: string): boolean => LONG.has(key);
     if ([...world.timers.keys()].every(isLong)) return;
     const long = [...world.timers].filter(([key]) => isLong(key));
     for (const [key] of long) world.timers.delete(key);
@@ -150,6 +162,8 @@ export function checkAgreement(service: Service, events: readonly Happening[]): 
       'a message was seen, and refused',
     );
   }
+  checkSights(world);
+  checkWhispers(world);
   const last = world.roomSays();
   world.settle();
   for (const { heard, place } of world.sessions.values()) {
@@ -163,6 +177,36 @@ export function checkAgreement(service: Service, events: readonly Happening[]): 
       'order',
     );
   }
+}
+
+/** What each joined session was shown of the room is what is there, and the room is shown the most available of them. */
+function checkSights(world: World): void {
+  const [[stream, nick] = ['', '']] = world.room.inside;
+  const joined = [...world.sessions.values()].filter(({ place }) => place === 'in');
+  for (const client of joined) {
+    assert.equal([...client.sees].toSorted(), [...world.room.others].toSorted(), 'other occupants');
+    assert.is(client.nick, nick, 'the own nick');
+    assert.is(client.subject, world.room.subject, 'the subject');
+  }
+  for (const room of world.state.rooms.values())
+    assert.is(room.roster.has(room.nick), false, 'the account is no other occupant of its own');
+  const rank = ({ show }: Believes): number => ['away', 'dnd', ''].indexOf(show);
+  const [best] = joined.toSorted((a, b) => rank(b) - rank(a) || b.statedAt - a.statedAt);
+  if (best) assert.is(world.room.shows.get(stream), best.show, 'what the room is shown');
+}
+
+/** What was said in private and has come to the account is told to each session once, and to the next one where none was there. */
+function checkWhispers(world: World): void {
+  for (const { whispered } of world.isSlow ? [] : world.sessions.values())
+    assert.equal(whispered, [...new Set(whispered)], 'a private message once');
+  const untold = [...world.arrived].filter((body) => !world.whispered.has(body));
+  const kept = [...world.state.rooms.values()].flatMap(({ kept }) => kept.map(({ stanza }) => stanza.id ?? ''));
+  const letters = world.state.kept.map(({ stanza }) => stanza.id ?? '');
+  assert.equal(
+    untold.filter((body) => !kept.includes(body) && !letters.includes(body)),
+    [],
+    'a private message is told or kept',
+  );
 }
 
 /** When all sessions have gone, nothing is left of the account. */

@@ -61,6 +61,16 @@ export interface Believes {
   readonly givenUp: Set<string>;
   /** What others have said while it was in the room, and it has not heard. */
   readonly missing: Set<string>;
+  /** Nicks of other occupants, as it was shown, and its own. */
+  readonly sees: Set<string>;
+  nick: string;
+  /** The subject that it was told last. */
+  subject: string;
+  /** How available it has said to be, and when. */
+  show: string;
+  statedAt: number;
+  /** What was said to it in private. */
+  readonly whispered: string[];
   /** All that it was told, in order. */
   readonly told: Stanza[];
 }
@@ -95,6 +105,9 @@ export class World {
   readonly #withheld = new Set<CarrierId>();
   /** Carriers of which nothing arrives: what the room says to them is with their server. */
   readonly #deaf = new Set<CarrierId>();
+  /** Private messages that have come to the account, and those that a session was told. */
+  readonly arrived = new Set<string>();
+  readonly whispered = new Set<string>();
   #serial = 0;
   readonly #saidAt = new Map<string, number>();
   isOpening = false;
@@ -139,6 +152,12 @@ export class World {
       spoken: new Set(),
       givenUp: new Set(),
       missing: new Set(),
+      sees: new Set(),
+      nick: '',
+      subject: '',
+      show: '',
+      statedAt: 0,
+      whispered: [],
       told: [],
     });
     this.#streams.set(jid, carrier);
@@ -153,6 +172,8 @@ export class World {
     client.isWithin = client.place === 'in' || (client.place === 'asking' && client.isWithin);
     client.place = 'asking';
     client.heard = [];
+    client.sees.clear();
+    this.#state(client, '');
     this.#serial += 1;
     this.send(
       session,
@@ -188,9 +209,27 @@ export class World {
     return body;
   }
 
+  /** A session that has joined says how available it is. */
+  status(session: SessionId, show: string): void {
+    const client = this.client(session);
+    if (client.place !== 'in') return;
+    this.#state(client, show);
+    this.#serial += 1;
+    this.send(session, `<presence id='n${this.#serial}' to='${ROOM}/${client.nick}'>${showing(show)}</presence>`);
+  }
+
+  #state(client: Believes, show: string): void {
+    client.show = show;
+    client.statedAt = this.now;
+  }
+
   /** A session that has joined changes the nick. */
   rename(session: SessionId, nick: string): void {
-    if (this.client(session).place === 'in') this.send(session, `<presence to='${ROOM}/${nick}'/>`);
+    const client = this.client(session);
+    if (client.place !== 'in') return;
+    this.#state(client, client.show);
+    this.#serial += 1;
+    this.send(session, `<presence id='n${this.#serial}' to='${ROOM}/${nick}'>${showing(client.show)}</presence>`);
   }
 
   /** A session that has joined joins under another nick, and wants to hear nothing again. */
@@ -199,6 +238,7 @@ export class World {
     if (client.place !== 'in') return;
     client.place = 'asking';
     client.isWithin = true;
+    this.#state(client, '');
     this.#serial += 1;
     const muc = `<x xmlns='${NS.muc}'><history maxstanzas='0'/></x>`;
     this.send(session, `<presence id='k${this.#serial}' to='${ROOM}/${nick}'>${muc}</presence>`);
@@ -245,8 +285,9 @@ export class World {
     const { carrier, jid } = this.client(session);
     this.#streams.delete(jid);
     this.#gone(jid);
-    this.sessions.delete(session);
     this.input({ kind: 'carrier-lost', carrier });
+    // What it is told up to here reaches its client, or is seen to as undelivered.
+    this.sessions.delete(session);
     this.input({ kind: 'session-gone', session });
   }
 
@@ -302,6 +343,21 @@ export class World {
     for (const client of this.sessions.values()) if (client.place === 'in') client.missing.add(String(serial));
     this.#tell(told);
     return String(serial);
+  }
+
+  /** The independent occupant changes the subject. */
+  changeSubject(): void {
+    this.#tell(this.room.changeSubject());
+  }
+
+  /** Other occupants come, or go. */
+  others(nick: string, isHere: boolean): void {
+    this.#tell(this.room.other(nick, isHere));
+  }
+
+  /** The independent occupant says something to the account alone. */
+  whisper(): void {
+    this.#tell(this.room.whisper().told);
   }
 
   send(session: SessionId, xml: string): void {
@@ -366,6 +422,7 @@ export class World {
   #atAccount(carrier: CarrierId, queue: Stanza[]): void {
     const stanza = queue.shift();
     if (!stanza) return;
+    if (stanza.type === 'chat' && this.state.carriers.has(carrier) && !this.isIdle) this.arrived.add(stanza.id ?? '');
     // What the room repeats bears the time at which it was said; what comes on a stream that is lost reaches nobody.
     const isTimed = stanza.root.child('delay', NS.delay) !== undefined || !this.state.carriers.has(carrier);
     if (!isTimed && this.now - (this.#saidAt.get(stanza.id ?? '') ?? this.now) > LATE_MS) this.isSlow = true;
@@ -381,14 +438,19 @@ export class World {
     return this.#up.get(this.client(session).jid) ?? [];
   }
 
+  /** What is on its way to the room arrives there, and what that leads to does not come yet. */
+  reach(): void {
+    for (const [jid, queue] of this.#up) while (queue.length > 0) this.#atRoom(jid, queue);
+  }
+
   /** Everything that is on its way arrives. */
   settle(): void {
     while (this.arrive(true));
   }
 
-  /** The timer that is due first runs out, but for that one. Returns its key. */
-  fire(except?: string): string | undefined {
-    const next = [...this.timers].filter(([key]) => key !== except).sort(([, a], [, b]) => a - b)[0];
+  /** The timer that is due first runs out, but for those. Returns its key. */
+  fire(...except: string[]): string | undefined {
+    const next = [...this.timers].filter(([key]) => !except.includes(key)).sort(([, a], [, b]) => a - b)[0];
     if (!next) return undefined;
     this.now = Math.max(this.now, next[1]);
     this.timers.delete(next[0]);
@@ -485,8 +547,7 @@ export class World {
   }
 
   #gone(jid: string): void {
-    this.room.gone(jid);
-    this.other.gone(jid);
+    this.#tell([...this.room.gone(jid), ...this.other.gone(jid)]);
   }
 
   #hear(id: SessionId, stanza: Stanza): void {
@@ -497,25 +558,50 @@ export class World {
     const isOutside = client.place === 'out' || (client.place === 'asking' && !client.isWithin);
     if (isOutside && stanza.type === 'error') client.givenUp.add(stanza.id ?? '');
     if (stanza.name === 'message' && stanza.id !== undefined) client.spoken.delete(stanza.id);
-    const isSelf = stanza.root.child('x', NS.mucUser)?.children.some((one) => one.attr('code') === '110') === true;
+    const nick = stanza.from?.startsWith(`${ROOM}/`) ? stanza.from.slice(ROOM.length + 1) : '';
+    const codes = stanza.root.child('x', NS.mucUser)?.children.map((one) => one.attr('code')) ?? [];
+    const isSelf = codes.includes('110');
+    if (stanza.name === 'presence' && codes.includes('303')) {
+      const item = stanza.root.child('x', NS.mucUser)?.child('item');
+      if (isSelf) client.nick = item?.attr('nick') ?? nick;
+      return;
+    }
     if (stanza.name === 'presence' && stanza.type === 'error') {
       client.errors += 1;
       // An error to a nick change or a status puts nobody out.
       if (client.place === 'asking') client.place = client.isWithin ? 'in' : 'out';
     } else if (stanza.name === 'presence' && isSelf) {
       client.place = stanza.type === 'unavailable' ? 'out' : 'in';
+      if (client.place === 'in') client.nick = nick;
+      // Who was shown under that nick before was another stream of the account.
+      client.sees.delete(nick);
       // The answer to a join that asks for history: who joins twice in a row may be given it twice.
       if (stanza.id?.startsWith('j')) client.heard = [];
+    } else if (stanza.name === 'presence' && nick !== '') {
+      if (stanza.type === 'unavailable') client.sees.delete(nick);
+      else client.sees.add(nick);
+    } else if (stanza.type === 'chat') {
+      client.whispered.push(stanza.id ?? '');
+      this.whispered.add(stanza.id ?? '');
+    } else if (stanza.type === 'groupchat' && stanza.root.child('subject')) {
+      client.subject = stanza.root.child('subject')?.text() ?? '';
     } else if (stanza.type === 'groupchat' && stanza.root.child('body')) {
       const body = stanza.root.child('body')?.text() ?? '';
       client.heard.push(body);
       client.missing.delete(body);
     }
     if (client.place === 'out') {
+      // Who goes is not told what has become of the last words; where an error says that it is not known, a later stay may show them.
+      for (const id of client.spoken) client.givenUp.add(id);
       client.spoken.clear();
       client.missing.clear();
+      client.sees.clear();
     }
   }
+}
+
+function showing(show: string): string {
+  return show === '' ? '' : `<show>${show}</show>`;
 }
 
 function append<K>(queues: Map<K, Stanza[]>, key: K, stanza: Stanza): void {

@@ -123,7 +123,7 @@ export class NodesWorld {
     if (!stanza || !this.streams.has(jid)) return;
     const body = stanza.root.child('body')?.text();
     if (body !== undefined && this.room.inside.has(jid)) this.said.push(body);
-    if (stanza.toAt < 0) this.room.gone(jid);
+    if (stanza.toAt < 0) this.tell(this.room.gone(jid));
     else this.tell(this.room.take(jid, stanza, this.now));
   }
 
@@ -371,7 +371,7 @@ export class TestClient implements SessionPort, CarrierPort {
     this.world.streams.delete(this.jid);
     this.world.up.delete(this.jid);
     this.world.down.delete(this.jid);
-    this.world.room.gone(this.jid);
+    this.world.tell(this.world.room.gone(this.jid));
     if (this.node.isDead) {
       this.isParked = false;
       this.#isGone = true;

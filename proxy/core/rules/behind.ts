@@ -5,7 +5,7 @@
 import { resourceOf } from '../../xml/address.ts';
 import { Edit, readdress } from '../../xml/edit.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { keyOfNick, refuseQueued } from '../occupancy.ts';
+import { detach, keyOfNick, refuseQueued } from '../occupancy.ts';
 import type { CarrierId, Occupancy, QueuedStanza, Session, SessionId, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { doubtOf } from './doubt.ts';
@@ -13,9 +13,10 @@ import { isWord } from './forsaken.ts';
 import { noteSent } from './groupchat.ts';
 import { request } from './iq.ts';
 import { leaveByPolicy } from './leave.ts';
-import { notePending } from './nick.ts';
+import { notePending, noteSaidSince } from './nick.ts';
 import { withoutJoin } from './other-nick.ts';
 import { sessionStanza } from './session-stanza.ts';
+import { noteShown, showOf } from './shown.ts';
 import { sendAgain } from './stranded.ts';
 import { noteUnsaid } from './travellers.ts';
 
@@ -34,7 +35,7 @@ export function flushQueue(turn: Turn, room: Occupancy, isWhole?: boolean): void
 type Flushed = QueuedStanza & { readonly isForsaken?: boolean };
 
 function flush(turn: Turn, room: Occupancy, queued: Flushed, isWhole: boolean | undefined): void {
-  const { session, stanza, isAgain, isUnsure, isForsaken } = queued;
+  const { session, stanza, isAgain, isUnsure, isForsaken, isOutdated } = queued;
   const sender = turn.state.sessions.get(session);
   const doubt = isUnsure ? doubtOf(turn, room, stanza, isWhole) : 'unsent';
   if (doubt === 'unknown' && isForsaken) turn.out.drop('no-session');
@@ -44,6 +45,7 @@ function flush(turn: Turn, room: Occupancy, queued: Flushed, isWhole: boolean | 
   else if (isForsaken || !sender) sayFor(turn, room, session, stanza);
   else if (isAgain) sendAgain(turn, room, sender, stanza);
   else sessionStanza(turn, sender, stanza);
+  if (isOutdated) noteSaidSince(room, session);
 }
 
 /** In the account's name: its sender has gone, and nobody waits for an answer. */
@@ -76,8 +78,11 @@ function sendFor(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza
     // The presence of siblings that are there goes before the last one of somebody who has gone.
     const isStatus = stanza.name === 'presence' && (nick === '' || keyOfNick(nick) === keyOfNick(room.nick));
     if (isStatus && room.members.size > 0) return;
-    const said = stanza.name === 'presence' ? withoutJoin(stanza) : stanza;
-    if (said.name === 'presence') notePending(turn, room, undefined, nick === '' ? room.nick : nick, said);
+    const said = stanza.name === 'presence' ? withoutJoin(detach(stanza)) : stanza;
+    if (said.name === 'presence') {
+      notePending(turn, room, undefined, nick === '' ? room.nick : nick, said);
+      if (isStatus) noteShown(turn, room, said, showOf(said));
+    }
     out.toCarrier(carrier, readdress(said, { from: null }), undefined, said);
     return;
   }

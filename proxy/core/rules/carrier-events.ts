@@ -10,9 +10,10 @@ import { chance } from '../jitter.ts';
 import { forgetOccupancy } from '../occupancy.ts';
 import { failRequestsOf } from '../requests.ts';
 import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
+import { endAttempt } from './early.ts';
 import { noteLoss } from './heal.ts';
 import { leaveRest, left } from './leave.ts';
-import { catchUp } from './missed.ts';
+import { catchUp, passTold } from './missed.ts';
 import { reconcile } from './move.ts';
 import { parkedLeaves, parkedLost } from './parking.ts';
 import { retire } from './retire.ts';
@@ -144,14 +145,18 @@ export function carriersLeave(turn: Turn, ids: readonly CarrierId[], mayOpen: bo
 
 function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {
   const { id } = carrier;
-  if (room.attempt?.carrier === id) room.attempt = undefined;
+  if (room.attempt?.carrier === id) endAttempt(turn, room);
   pingLost(turn, room, id);
   if (room.carrier === id) {
     room.carrier = undefined;
     if (room.phase === 'joined') noteLoss(turn, room);
   }
-  if (room.move?.carrier === id) room.move = undefined;
-  else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true, isOvertaken: true };
+  const { move } = room;
+  if (move?.carrier === id) {
+    room.move = undefined;
+    // Nobody else has heard what it was told.
+    if (move.from === undefined && room.phase === 'joined') passTold(turn, room, id, move.heard, move.subject);
+  } else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true, isOvertaken: true };
   room.refused.delete(id);
   const wasDeparting = room.departing.delete(id);
   if (room.carrier === undefined || room.departing.size === 0)

@@ -16,9 +16,13 @@ export function tellDifferences(turn: Turn, room: Occupancy, move: Move): void {
   const { state, out } = turn;
   const members = hearerIds(room);
   const nick = move.self && nickOf(move.self);
-  // The room that had forgotten the account has let it in under the nick that was asked for.
-  const isRenamed = nick !== undefined && move.from === undefined && keyOfNick(nick) !== keyOfNick(room.nick);
-  if (isRenamed) forkSelf(turn, room, renamed(room, nick));
+  // The room that had forgotten the account has let it in under the nick that was asked for, or the old stream was renamed as this one came in.
+  const isRenamed = nick !== undefined && keyOfNick(nick) !== keyOfNick(room.nick);
+  if (isRenamed) {
+    forkSelf(turn, room, renamed(room, nick));
+    // That nick was another occupant's meanwhile, as it seemed: the account's.
+    room.roster.delete(keyOfNick(nick));
+  }
   for (const stanza of rosterDifferences(room, room.roster, move.roster)) out.fork(members, stanza);
   room.roster.clear();
   for (const [key, occupant] of move.roster) room.roster.set(key, occupant);

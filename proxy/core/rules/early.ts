@@ -4,6 +4,7 @@
  */
 
 import type { Stanza } from '../../xml/stanza.ts';
+import { isForNext, keepPrivate } from '../kept.ts';
 import { detach, noteConfigChange } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { EntryAttempt, Occupancy, Turn } from '../state.ts';
@@ -39,4 +40,15 @@ export function tellEarly(turn: Turn, room: Occupancy, { carrier, early }: Entry
     if (stanza.type === 'groupchat') groupchat(turn, room, carrier, stanza);
     else message(turn, room, carrier, stanza);
   }
+}
+
+/** The join comes to nothing, or to nobody: what occupants have said to the account meanwhile waits for the next session. */
+export function endAttempt(turn: Turn, room: Occupancy): void {
+  const { attempt } = room;
+  room.attempt = undefined;
+  for (const stanza of attempt?.early ?? []) if (isPrivate(stanza)) keepPrivate(turn, room, stanza);
+}
+
+function isPrivate(stanza: Stanza): boolean {
+  return stanza.type !== 'groupchat' && isForNext(stanza);
 }

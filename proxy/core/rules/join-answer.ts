@@ -10,6 +10,7 @@ import { isByBookmark } from '../bookmark-state.ts';
 import { releaseRoom } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
 import type { Input } from '../inputs.ts';
+import { isForNext, keepPrivate } from '../kept.ts';
 import {
   detach,
   forgetDiscussion,
@@ -30,7 +31,7 @@ import { autojoined, autojoinFailed, isPassing } from './autojoin.ts';
 import { flushBehind } from './behind.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { takeCursor } from './cursor.ts';
-import { isEarly, keepEarly, tellEarly } from './early.ts';
+import { endAttempt, isEarly, keepEarly, tellEarly } from './early.ts';
 import { isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { enter, presentationOf, sendFence, startJoin, wishedPassword } from './join.ts';
@@ -141,7 +142,13 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
   }
   // Anything else before the self-presence is for the one who joins: a captcha challenge (XEP-0158), a refusal in words.
   const first = asker(room, attempt);
-  if (!first || stanza.type === 'error') return;
+  if (stanza.type === 'error') return;
+  if (!first) {
+    // Nobody waits any more.
+    if (isForNext(stanza)) keepPrivate(turn, room, stanza);
+    else out.drop('no-session');
+    return;
+  }
   out.fork([first.session], stanza);
   if (!attempt.self && !room.challenged) {
     room.challenged = true;
@@ -196,7 +203,6 @@ function settle(turn: Turn, room: Occupancy): void {
   }
   out.clearTimer(`settle ${room.key}`);
   out.clearTimer(`join ${room.key}`);
-  room.attempt = undefined;
   room.self = attempt.self;
   room.name = bareOf(attempt.self.from ?? room.name);
   room.nick = nickOf(attempt.self);
@@ -208,6 +214,7 @@ function settle(turn: Turn, room: Occupancy): void {
     leaveRoom(turn, room);
     return;
   }
+  room.attempt = undefined;
   room.phase = 'joined';
   const live = countLive(room, now);
   room.log.freeAll(live);
@@ -251,7 +258,7 @@ function refused(turn: Turn, room: Occupancy, error: Stanza): void {
   const { out } = turn;
   const { attempt } = room;
   if (!attempt) return;
-  room.attempt = undefined;
+  endAttempt(turn, room);
   out.clearTimer(`settle ${room.key}`);
   const answered = room.waiting.filter((wait) => isSameWish(wait, attempt.wish));
   room.waiting = room.waiting.filter((wait) => !answered.includes(wait));
@@ -322,7 +329,7 @@ export function joinFailed(turn: Turn, room: Occupancy, condition: StanzaConditi
     answerRefused(turn, room, wait, errorXml('wait', condition, text));
   }
   const carrier = attempt ? state.carriers.get(attempt.carrier) : undefined;
-  room.attempt = undefined;
+  endAttempt(turn, room);
   out.clearTimer(`settle ${room.key}`);
   // A success that comes later is left again: the leave goes out now and reaches the room behind the join.
   if (room.phase === 'leaving') turn.out.clearTimer(`join ${room.key}`);

@@ -13,7 +13,7 @@ import { replay } from '../replay.ts';
 import type { Carrier, Occupancy, Session, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
 import { isGapWaiting, takeCursor } from './cursor.ts';
-import { requestRename } from './nick.ts';
+import { noteSaidSince, requestRename } from './nick.ts';
 import { joinsAnew } from './overdue.ts';
 import { askForPast } from './past.ts';
 import { showIfMore } from './shown.ts';
@@ -79,23 +79,31 @@ export function admit(turn: Turn, room: Occupancy, session: Session, stanza: Sta
   }
 }
 
-/** What it has said of its availability before the join, and that still waits for a carrier, is outdated. */
+/** What it has said of its availability or nick before the join, and that still waits for a carrier, is outdated. */
 function dropStatuses(room: Occupancy, { id }: Session): void {
-  const isStatus = ({ name, type, to = '' }: Stanza): boolean =>
-    name === 'presence' && type === undefined && ['', keyOfNick(room.nick)].includes(keyOfNick(resourceOf(to)));
-  room.queue = room.queue.filter(({ session, stanza }) => session !== id || !isStatus(stanza));
+  room.queue = room.queue.filter(
+    ({ session, stanza: { name, type } }) => session !== id || name !== 'presence' || type !== undefined,
+  );
 }
 
-/** Makes the session a member of the occupancy. */
-export function enter(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, asked: string): void {
-  const { out, now } = turn;
+/** Makes the session a member of the occupancy. `presentation`: what it has said of its availability. */
+export function enter(
+  turn: Turn,
+  room: Occupancy,
+  session: Session,
+  stanza: Stanza,
+  asked: string,
+  presentation = presentationOf(stanza, turn.now),
+): void {
+  const { out } = turn;
   session.rooms.add(room.key);
   room.farewell = undefined;
   room.parting = undefined;
   room.hiddenFrom?.delete(session.id);
   const password = passwordOf(stanza);
   const given = password === undefined ? {} : { password };
-  room.members.set(session.id, { asked, ...given, presentation: presentationOf(stanza, now), lag: undefined });
+  noteSaidSince(room, session.id);
+  room.members.set(session.id, { asked, ...given, presentation, lag: undefined });
   out.push({ kind: 'store-join', room: room.key, session: session.id });
 }
 

@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { departTimer, occupies, releaseRoom } from '../carriers.ts';
-import { endOccupancy } from '../end.ts';
+import { endOccupancy, keepUnheard } from '../end.ts';
 import {
   detach,
   forgetOccupancy,
@@ -20,12 +20,13 @@ import {
 import { type CarrierId, freshId, type Occupancy, type Parting, type Session, type Turn } from '../state.ts';
 import { isLeftToSubscription } from '../subscription.ts';
 import { staysBookmarked } from './bookmarked.ts';
+import { endAttempt } from './early.ts';
 import { forsake } from './forsaken.ts';
 import { graceOf, mayEnd } from './grace.ts';
 import { hide, isHiding } from './hide.ts';
 import { inboundOver } from './inbound.ts';
 import { sendFence, startJoin } from './join.ts';
-import { catchUp } from './missed.ts';
+import { catchUp, passTold } from './missed.ts';
 import { isSmallEnough } from './outbound.ts';
 import { noteOverdue } from './overdue.ts';
 import { showWithout } from './shown.ts';
@@ -146,7 +147,7 @@ export function graceOver(turn: Turn, room: Occupancy): void {
 export function leaveRoom(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   room.phase = 'leaving';
-  room.attempt = undefined;
+  endAttempt(turn, room);
   out.clearTimer(`join ${room.key}`);
   out.clearTimer(`settle ${room.key}`);
   const places = [...state.carriers.values()].filter((one) => occupies(one, room.key));
@@ -161,7 +162,10 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
       out.setTimer(departTimer(id, room), ENTERING_MS);
     }
   }
+  const { move } = room;
   room.move = undefined;
+  // Nobody else has heard what it was told.
+  if (move && move.from === undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
   if (room.departing.size === 0) left(turn, room);
 }
@@ -185,10 +189,13 @@ export function retreat(turn: Turn, room: Occupancy, carrier: CarrierId): void {
 }
 
 /** The account is in the room no more, but for streams whose leave has not been answered. */
-export function awaitEnd({ out }: Turn, room: Occupancy): void {
+export function awaitEnd(turn: Turn, room: Occupancy): void {
+  const { out } = turn;
   room.phase = 'leaving';
   room.carrier = undefined;
+  keepUnheard(turn, room);
   room.move = undefined;
+  room.ahead = undefined;
   out.clearTimer(`move ${room.key}`);
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
 }

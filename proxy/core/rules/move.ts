@@ -37,7 +37,7 @@ import { fenceAgain, isAnswerTo, isOfEarlier, joinFailed } from './join-answer.t
 import { sendLeave } from './leave.ts';
 import { goesOn, passTold } from './missed.ts';
 import { noteRole } from './moderator.ts';
-import { askAgain, sendRename } from './nick.ts';
+import { askAgain, requestRename } from './nick.ts';
 import { caughtUp, isOfStayBefore, joinsAnew } from './overdue.ts';
 import { isAwake, isBetterOff, isHibernating, isMissed, isOneComing } from './placing.ts';
 import { messageError } from './private-message.ts';
@@ -250,7 +250,8 @@ function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void
   // The old stream may not have heard it; without one a refusal passes it on.
   if (isFinal || move.from !== undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
   if (isFinal) {
-    room.move = undefined;
+    // A join that is still to be answered is taken back.
+    if (!isBeforeJoin(move)) room.move = undefined;
     removal(turn, room, stanza);
   } else {
     moveRefused(turn, room, move, stanza);
@@ -293,13 +294,13 @@ function finishMove(turn: Turn, room: Occupancy, move: Move, isLate = false): vo
     if (!move.isBlind) room.ahead = { carrier, told: heard, subject, stanzas: [] };
     beginDepart(turn, room, move.from);
     // The old stream was renamed while the new one came in under the old nick.
-    if (renamed !== undefined) sendRename(turn, room, move.carrier, renamed);
+    if (renamed !== undefined) requestRename(turn, room, undefined, renamed);
   }
   compareFor(turn, room, OVERLAP_MS);
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });
   room.isReplaced = false;
   askAgain(turn, room);
-  if (move.from !== undefined) noteOutdated(room, move);
+  noteOutdated(room, move);
   if (move.isBlind && !move.isOvertaken && !isLate) settleStranded(turn, room);
   bringUpToDate(turn, room);
   flushQueue(turn, room, isWhole);

@@ -6,25 +6,17 @@ import { readdress } from '../../xml/edit.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { detach, keyOfNick, nickOf } from '../occupancy.ts';
-import { refuseJoin } from '../refused-join.ts';
 import { statusCodes } from '../self-presence.ts';
-import type { CarrierId, Occupancy, SentJoin, SentPresence, Session, Turn } from '../state.ts';
+import type { CarrierId, Occupancy, SentPresence, Session, SessionId, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
-import { throughCarrier } from './outbound.ts';
 
 /** Requests that a room never answers are forgotten beyond this many. */
 const MOST_PENDING = 16;
 /** How long a room may take to answer a presence (ms). */
 const ANSWER_MS = 60_000;
 
-/** A joined session's presence to `room/other-nick`. */
-export function rename(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, nick: string): void {
-  notePending(turn, room, session, nick, stanza);
-  throughCarrier(turn, room, session, stanza);
-}
-
-/** Policy `nick: follow`: a session that joined with another nick renames the account. */
-export function requestRename(turn: Turn, room: Occupancy, session: Session, nick: string): void {
+/** Policy `nick: follow`: a session that joined with another nick renames the account. Without a session it is the proxy's own wish. */
+export function requestRename(turn: Turn, room: Occupancy, session: Session | undefined, nick: string): void {
   if (room.carrier === undefined) return;
   notePending(turn, room, session, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
 }
@@ -38,8 +30,7 @@ export function sendRename(turn: Turn, room: Occupancy, carrier: CarrierId, nick
 }
 
 /**
- * A presence of the session, or of the proxy's own, is about to go to the room, which will show it with this nick or refuse it. `join`: what
- * it stands for.
+ * A presence of the session, or of the proxy's own, is about to go to the room, which will show it with this nick or refuse it.
  */
 export function notePending(
   { now }: Turn,
@@ -47,13 +38,19 @@ export function notePending(
   session: Session | undefined,
   nick: string,
   stanza: Stanza,
-  join?: SentJoin,
+  more: Pick<SentPresence, 'join' | 'says'> = {},
 ): void {
   const { carrier } = room;
   if (carrier === undefined) return;
   const entry = { id: stanza.id, nick, session: session?.id, carrier, at: now, stanza: detach(stanza) };
-  room.presences.push(join ? { ...entry, join } : entry);
+  room.presences.push({ ...entry, ...more });
   if (room.presences.length > MOST_PENDING) room.presences.shift();
+}
+
+/** The session says anew how available it is, whatever its nick changes on their way say. */
+export function noteSaidSince(room: Occupancy, id: SessionId): void {
+  for (const pending of room.presences) if (pending.session === id) pending.says = undefined;
+  for (const refused of room.ping?.refused ?? []) if (refused.session === id) refused.isOutdated = true;
 }
 
 /**
@@ -83,18 +80,6 @@ export function takeRefused(room: Occupancy, { id }: Stanza): SentPresence | und
   const byId = room.presences.findIndex((pending) => pending.id === id);
   const index = byId >= 0 ? byId : id === undefined ? 0 : -1;
   return index < 0 ? undefined : room.presences.splice(index, 1)[0];
-}
-
-/** A presence error while the account is inside: a refused nick (409, 406), or a refused status. Only the asker hears of it. */
-export function presenceRefused(turn: Turn, room: Occupancy, stanza: Stanza): void {
-  const pending = takeRefused(room, stanza);
-  const session = pending?.session === undefined ? undefined : turn.state.sessions.get(pending.session);
-  if (!session) {
-    turn.out.drop('unmatched-error');
-    return;
-  }
-  if (pending?.join) refuseJoin(turn, room, session, stanza);
-  else turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);
 }
 
 /**

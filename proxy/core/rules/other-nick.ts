@@ -15,7 +15,6 @@ import type { Occupancy, SentJoin, SentPresence, Session, SessionId, Turn } from
 import { enter, presentationOf } from './join.ts';
 import { notePending } from './nick.ts';
 import { throughCarrier } from './outbound.ts';
-import { noteShown, showMostActive } from './shown.ts';
 
 /** Whether this join changes the account's nick. */
 export function isNickChange({ state }: Turn, key: BareKey, { id }: Session, join: Stanza): boolean {
@@ -29,7 +28,8 @@ export function isNickChange({ state }: Turn, key: BareKey, { id }: Session, joi
 /** To the room it goes as a nick change. */
 export function changeByJoin(turn: Turn, room: Occupancy, session: Session, join: Stanza, nick: string): void {
   const change = withoutJoin(join);
-  notePending(turn, room, session, nick, change, { stanza: detach(join), at: turn.now });
+  const says = presentationOf(detach(join), turn.now);
+  notePending(turn, room, session, nick, change, { join: { stanza: says.stanza, at: turn.now }, says });
   throughCarrier(turn, room, session, change);
 }
 
@@ -64,10 +64,9 @@ export function answerChange(turn: Turn, room: Occupancy, id: SessionId, { stanz
   // What the room says does not reach it now: it will be told what differs.
   if (member.lag || member.lacks) return;
   const asked = resourceOf(join.to ?? '');
-  enter(turn, room, session, join, asked);
+  const { presentation } = member;
+  enter(turn, room, session, join, asked, presentation);
   const heardFrom = room.log.entries(now).find((entry) => !entry.delayed && entry.at >= at);
   const fresh = { isCreator: false, notices: [], liveFrom: undefined, cursor: undefined };
   replay(turn, room, session, { join, asked, heardFrom, ...fresh });
-  noteShown(turn, room, join, presentationOf(join, now).show);
-  showMostActive(turn, room);
 }

@@ -3,11 +3,12 @@
  * occupants to the end. It is none of the stream's own client, which has not asked for it and may have a place there by another stream. Nor is it
  * the answer to another join on that stream.
  */
-import type { BareKey } from '../../xml/address.ts';
+import { type BareKey, resourceOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { detach, isOwnEnd, isSelf } from '../occupancy.ts';
 import { isPlainEnd } from '../self-presence.ts';
 import { type Attempt, type Carrier, type CarrierId, isOwnId, type Occupancy, type Turn } from '../state.ts';
+import { message } from './private-message.ts';
 
 /** How long what the room says is kept from the client (ms): longer than servers try to reach one another. */
 const OVERDUE_MS = 300_000;
@@ -31,13 +32,26 @@ export function belated(turn: Turn, carrier: Carrier, key: BareKey, stanza: Stan
   const { name, type } = stanza;
   const isRefused = name === 'presence' && type === 'error' && isOwnId(turn.state, stanza.id);
   const isOccupants = name === 'presence' ? type === undefined || type === 'unavailable' : type === 'groupchat';
-  if (!(isOccupants || isRefused) || !carrier.overdue?.has(key)) return false;
+  if (!carrier.overdue?.has(key)) return false;
+  const room = turn.state.rooms.get(key);
+  if (room?.phase === 'joined' && isPrivate(stanza)) {
+    // Its client hears the room by way of another stream, which has a copy, unless the room has forgotten that one.
+    if (room.carrier === undefined || room.overlap) message(turn, room, carrier.id, stanza);
+    else turn.out.drop('overlap');
+    return true;
+  }
+  if (!(isOccupants || isRefused)) return false;
   turn.out.drop('left-room');
-  const nick = turn.state.rooms.get(key)?.nick ?? '';
+  const nick = room?.nick ?? '';
   // A removal that has crossed the leave may be followed by what the room takes for a join (leave.ts `mayComeIn`), and by its end.
   const isEnd = isOwnEnd(stanza, nick) && isPlainEnd(stanza);
   if (isEnd || isRefused) endOverdue(turn, carrier, key);
   return true;
+}
+
+/** What an occupant says to another. */
+function isPrivate({ name, type, from = '' }: Stanza): boolean {
+  return name === 'message' && type !== 'error' && type !== 'groupchat' && resourceOf(from) !== '';
 }
 
 /** The room has answered, or the time for it is over. */

@@ -20,17 +20,23 @@ import {
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { comesInAnew, comesInUnder, isRepeated, noteAsker, takeHeld } from './anew.ts';
+import { noteReflected } from './groupchat.ts';
 import { isTechnical, losePlace } from './heal.ts';
 import { noteRole } from './moderator.ts';
-import { presenceRefused, presenceSettled } from './nick.ts';
+import { presenceSettled } from './nick.ts';
 import { answerChange, joinsAmong } from './other-nick.ts';
 import { answersProbe } from './probe.ts';
 import { isRemoval, removal } from './removal.ts';
+import { presenceRefused, presencesTaken } from './rename.ts';
 import { forkSelf, renamed } from './self-fork.ts';
 
 /** The account's nick in the store and in mind. */
 function setNick(turn: Turn, room: Occupancy, nick: string): void {
+  // What was said under the last one, and has not been told yet, has arrived.
+  for (const stanza of room.ahead?.stanzas ?? []) if (stanza.type === 'groupchat') noteReflected(room, stanza);
   room.nick = nick;
+  // Another stream may have had it already, and was shown as another occupant.
+  room.roster.delete(keyOfNick(nick));
   recordOccupancy(turn, room);
 }
 
@@ -121,17 +127,31 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
     forkSelf(turn, room, renamed(room, nick));
     if (previous) room.roster.set(keyOfNick(room.nick), { nick: room.nick, presence: previous });
     setNick(turn, room, nick);
-    room.roster.delete(keyOfNick(nick));
   }
   room.self = standing(stanza);
   noteRole(turn, room, previous);
-  const settled = presenceSettled(room, stanza, previous && nickOf(previous));
+  const before = previous && nickOf(previous);
+  const settled = isOfStreams(room, stanza, previous) ? [] : presenceSettled(room, stanza, before);
   if (previous && keyOfNick(nickOf(previous)) !== keyOfNick(nick)) noteAsker(room, settled.at(-1), nick);
   const isAsked = settled.length > 0;
   if (!isAsked && previous && nickOf(previous) === nick && isAboutStreams(turn, room, previous, stanza)) return;
   const joins = joinsAmong(settled);
   forkSelf(turn, room, stanza, joins);
+  presencesTaken(turn, room, settled, before);
   for (const [session, join] of joins) answerChange(turn, room, session, join);
+}
+
+/**
+ * Whether the presence may be about the account's streams alone, and is no answer: one comes or goes, and the room has not repeated the id
+ * of what is on its way to it.
+ */
+function isOfStreams(room: Occupancy, stanza: Stanza, previous: Stanza | undefined): boolean {
+  if (!isMoving(room) || !previous || keyOfNick(nickOf(previous)) !== keyOfNick(nickOf(stanza))) return false;
+  return room.presences.every(({ id }) => id !== undefined && id !== stanza.id);
+}
+
+function isMoving({ move, departing, overlap }: Occupancy): boolean {
+  return move !== undefined || departing.size > 0 || overlap !== undefined;
 }
 
 /**
@@ -141,6 +161,5 @@ function selfAvailable(turn: Turn, room: Occupancy, stanza: Stanza, nick: string
 function isAboutStreams(turn: Turn, room: Occupancy, previous: Stanza, stanza: Stanza): boolean {
   const carriers = carrierJids(turn.state);
   if (selfDigest(previous, carriers) !== selfDigest(stanza, carriers)) return false;
-  const isMoving = room.move !== undefined || room.departing.size > 0 || room.overlap !== undefined;
-  return isMoving || itemCount(previous) !== itemCount(stanza);
+  return isMoving(room) || itemCount(previous) !== itemCount(stanza);
 }

@@ -4,10 +4,12 @@
 import { bareKey, resourceOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { isForNext } from '../kept.ts';
+import { keepLetter } from '../letters.ts';
 import { isOwnEnd } from '../occupancy.ts';
 import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
-import type { Carrier, CarrierId, Occupancy, Turn } from '../state.ts';
+import type { Carrier, CarrierId, Departing, Occupancy, Turn } from '../state.ts';
 import { stray } from '../stray.ts';
 import { groupchat, isSubject, noteReflected } from './groupchat.ts';
 import { isTechnical } from './heal.ts';
@@ -106,6 +108,7 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   const { out } = turn;
   if (stanza.name === 'presence') {
     const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
+    // What a stream has heard to whose end the room has given another reason may not be all.
     if (isEnd) departed(turn, room, carrier.id, !(stanza.type === 'unavailable' && isPlainEnd(stanza)));
     else out.drop('overlap');
     // Somebody has put the account out while it was in by this stream alone: it does not come back by another.
@@ -145,6 +148,13 @@ function isAnsweredLast({ departing }: Occupancy, id: CarrierId): boolean {
   return false;
 }
 
+/** The stream is not heard to its end: it never carried the room, or is given up. */
+function isToldElsewhere({ carrier, move, ahead }: Occupancy, departing: Departing | undefined): boolean {
+  return carrier !== undefined
+    ? !ahead || departing?.isGivenUp === true
+    : move !== undefined && departing?.isGivenUp === true;
+}
+
 function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const departing = room.departing.get(carrier.id);
   if (departing && room.carrier === undefined) departing.heardAt = turn.now;
@@ -153,8 +163,8 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
     noteReflected(room, stanza);
     turn.out.drop('left-room');
   }
-  // The next stream is told the subject when it comes in, and this one may bring one of before.
-  else if (departing?.isGivenUp && isSubject(stanza) && (room.move || room.carrier)) {
+  // Another stream is told the subject, or will be: what comes here is no newer, and may be the one of before, at the end of the answer to a join.
+  else if (isSubject(stanza) && isToldElsewhere(room, departing)) {
     noteReflected(room, stanza);
     turn.out.drop('overlap');
   }
@@ -189,11 +199,18 @@ function aftermath(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   if (!isNoise(stanza)) {
     // To a message that crossed the end.
     if (stanza.name === 'message' && stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
+    else if (room.departing.has(carrier.id) && keepLate(turn, carrier, stanza)) return;
     else stray(turn, carrier.id, stanza, 'left-room');
     return;
   }
   turn.out.drop('left-room');
   if (isInside(stanza)) leaveAgain(turn, room, carrier.id);
+}
+
+/** What an occupant has said to the account before the room took its leave is for the next session: the stream has no client to tell. */
+function keepLate(turn: Turn, { session }: Carrier, stanza: Stanza): boolean {
+  const hasClient = session !== undefined && turn.state.sessions.has(session);
+  return !hasClient && stanza.name === 'message' && isForNext(stanza) && keepLetter(turn, stanza);
 }
 
 /** The stream is an occupant, as far as the room says. */

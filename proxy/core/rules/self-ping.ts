@@ -7,7 +7,7 @@ import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { chance } from '../jitter.ts';
-import { detach, keyOfNick, serviceOf } from '../occupancy.ts';
+import { detach, keyOfNick, NOWHERE, serviceOf } from '../occupancy.ts';
 import { answerIn, passRefusals, tellIn, tellUnknown } from '../ping-answers.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, Refused, SelfPing, Session, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
@@ -128,12 +128,14 @@ export function doubtPresence(turn: Turn, room: Occupancy, stanza: Stanza): bool
   const ping = doubt(turn, room, stanza);
   if (!ping || ping.refused.length >= MOST_WAITING) return false;
   const pending = takeRefused(room, stanza);
-  // One of the proxy's own is made anew when the account is back.
+  // One of the proxy's own is made anew when the account is back, but for a nick change, which is asked for again then.
+  if (pending && pending.session === undefined && keyOfNick(pending.nick) !== keyOfNick(room.nick))
+    room.presences.unshift({ ...pending, carrier: NOWHERE });
   if (pending?.session !== undefined) {
     const { session, join } = pending;
-    const error = detach(stanza);
+    const refused = { session, error: detach(stanza), isOutdated: pending.says === undefined };
     ping.refused.push(
-      join ? { session, stanza: join.stanza, error, isJoin: true } : { session, stanza: pending.stanza, error },
+      join ? { ...refused, stanza: join.stanza, isJoin: true } : { ...refused, stanza: pending.stanza },
     );
   }
   return true;
@@ -243,16 +245,20 @@ function outside(turn: Turn, room: Occupancy, ping: SelfPing): void {
 function again(turn: Turn, room: Occupancy, { waiting, refused }: SelfPing): void {
   if (refused.some(({ stanza }) => stanza.name === 'presence')) room.shown = shownBefore(room);
   const meant = refused.filter((one) => one.stanza.name !== 'presence' || isMeant(room, one));
-  const said = meant.map(({ session, stanza }) => ({ session, stanza, isAgain: stanza.name === 'message' }));
+  const said = meant.map(({ session, stanza, isOutdated = false }) => {
+    return { session, stanza, isAgain: stanza.name === 'message', isOutdated };
+  });
   room.queue.unshift(...said, ...waiting);
   if (room.queue.length > 0) bePatient(turn, room);
 }
 
 /** A presence whose sender has not left meanwhile, nor said otherwise of its availability. */
-function isMeant({ members, nick }: Occupancy, { session, stanza, isJoin }: Refused): boolean {
+function isMeant({ members, nick, presences }: Occupancy, { session, stanza, isJoin }: Refused): boolean {
   const member = members.get(session);
   const isStatus = !isJoin && ['', keyOfNick(nick)].includes(keyOfNick(resourceOf(stanza.to ?? '')));
-  return member !== undefined && !(isStatus && !member.presentation.stanza.bytes.equals(stanza.bytes));
+  if (!member || !isStatus) return member !== undefined;
+  const isSaidSince = presences.some((pending) => pending.session === session && pending.says);
+  return !isSaidSince && member.presentation.stanza.bytes.equals(stanza.bytes);
 }
 
 /** The service is away, or silent: it is asked again, for as long as a lost place may take to be healed. */

@@ -20,11 +20,11 @@ import { inboundAnswer } from './inbound.ts';
 import { request } from './iq.ts';
 import { join } from './join.ts';
 import { leave, leaveRoom } from './leave.ts';
-import { rename } from './nick.ts';
 import { changeByJoin, isNickChange } from './other-nick.ts';
 import { fits } from './outbound.ts';
 import { sendMessage } from './private-message.ts';
 import { probe } from './probe.ts';
+import { rename } from './rename.ts';
 import { ownSelfPing } from './self-ping.ts';
 import { status } from './status.ts';
 import { bePatient } from './stranded.ts';
@@ -84,7 +84,7 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, circ
   const member = room?.members.get(session.id);
   if (room && member) {
     if (isUnsure && isSaid(turn, room, session, stanza)) return;
-    if (isLeave || !(member.lacks || mustWait(turn, room, stanza))) memberStanza(turn, room, session, stanza);
+    if (isLeave || !(member.lacks || mustWait(turn, room, session, stanza))) memberStanza(turn, room, session, stanza);
     else waitForCarrier(turn, room, session, stanza, isUnsure);
     return;
   }
@@ -92,11 +92,14 @@ export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, circ
 }
 
 /** A nick change waits for the end of a hand-over too: it would part the two streams that share the nick. */
-function mustWait(turn: Turn, room: Occupancy, stanza: Stanza): boolean {
+function mustWait(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): boolean {
   if (room.carrier === undefined) return true;
   // What hibernates may never come back; another stream takes the room over.
   if (turn.state.carriers.get(room.carrier)?.status === 'hibernating') return true;
-  if (!room.move || stanza.name !== 'presence' || stanza.type !== undefined) return false;
+  if (stanza.name !== 'presence' || stanza.type !== undefined) return false;
+  // Behind a presence of its sender that waits.
+  if (room.queue.some((one) => one.session === session.id && one.stanza.name === 'presence')) return true;
+  if (!room.move) return false;
   const nick = resourceOf(stanza.to ?? '');
   return nick !== '' && keyOfNick(nick) !== keyOfNick(room.nick);
 }
@@ -209,7 +212,7 @@ function strangerStanza(turn: Turn, key: BareKey, session: Session, stanza: Stan
     request(turn, room, session, stanza);
     return;
   }
-  if (!mustWait(turn, room, stanza) && speakSubscribed(turn, room, session, stanza)) return;
+  if (!mustWait(turn, room, session, stanza) && speakSubscribed(turn, room, session, stanza)) return;
   const error = stanzaError(stanza, { to: session.jid, type: 'cancel', condition: 'not-acceptable' });
   out.toSession(session.id, error, stanza);
 }

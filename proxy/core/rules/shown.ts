@@ -44,6 +44,11 @@ function standalone({ bytes, root }: Stanza, child: Node): string {
   return text(child.start, child.nameEnd) + declarations + text(child.nameEnd, child.end);
 }
 
+/** How available a presence says that somebody is (RFC 6121 section 4.7.2.1). */
+export function showOf({ root }: Stanza): string {
+  return root.child('show')?.text().trim() ?? '';
+}
+
 /** The room has been sent this presence, or soon will have been. */
 export function noteShown(turn: Turn, room: Occupancy, presence: Stanza, show: string): void {
   room.shown = { content: presenceContent(presence), presence, rank: availability(show), at: turn.now };
@@ -60,7 +65,7 @@ export function shownBefore(room: Occupancy): Occupancy['shown'] {
  * and adds to it.
  */
 export function shownBy({ members }: Occupancy, self: Stanza): Shown {
-  const rank = availability(self.root.child('show')?.text().trim() ?? '');
+  const rank = availability(showOf(self));
   for (const { presentation } of members.values()) {
     const { stanza } = presentation;
     if (saysTheSame(self, stanza)) return { content: presenceContent(stanza), presence: stanza, rank, at: 0 };
@@ -84,10 +89,14 @@ function asWord(node: Node): string {
   return JSON.stringify([node.ns, node.name, attributes, node.text(), node.children.map(asWord)]);
 }
 
-/** What was said of the account on the old stream of a hand-over since the new one's join ends with the old one: it is said again. */
-export function noteOutdated(room: Occupancy, { at, isOutdated, nick }: Move): void {
-  const isAgain = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(nick));
-  if (!isAgain && (isOutdated || (room.shown?.at ?? 0) >= at)) room.shown = shownBefore(room);
+/**
+ * What was said of the account on the old stream of a hand-over since the new one's join ends with the old one: it is said again. So is
+ * what was lost with the place: a rejoin holds what the room was last heard to show, and behind it presences are asked for again.
+ */
+export function noteOutdated(room: Occupancy, { from, at, isOutdated }: Move): void {
+  const isAgain = room.presences.some((pending) => keyOfNick(pending.nick) === keyOfNick(room.nick));
+  if (isAgain) return;
+  if (from === undefined || isOutdated || (room.shown?.at ?? 0) >= at) room.shown = shownBefore(room);
 }
 
 /** Who the most active session is may have changed, or the room has a carrier again. */

@@ -9,12 +9,13 @@ import { availability, mostActive } from '../carriers.ts';
 import { detach, isRoomsWord, ownOccupantId } from '../occupancy.ts';
 import type { Member, Occupancy, Session, Turn } from '../state.ts';
 import { presentationOf } from './join.ts';
-import { notePending } from './nick.ts';
+import { isRenaming, notePending, noteSaidSince } from './nick.ts';
 import { throughCarrier } from './outbound.ts';
 import { isDue, noteShown, showMostActive } from './shown.ts';
 
 export function status(turn: Turn, room: Occupancy, session: Session, member: Member, stanza: Stanza): void {
   member.presentation = presentationOf(detach(stanza), turn.now);
+  noteSaidSince(room, session.id);
   if (mayGo(turn, room, session, member)) {
     notePending(turn, room, session, room.nick, stanza);
     throughCarrier(turn, room, session, stanza);
@@ -28,6 +29,8 @@ export function status(turn: Turn, room: Occupancy, session: Session, member: Me
 
 /** Whether the room is to have the presence at once, and from this client: so a client is answered that has no siblings. */
 function mayGo(turn: Turn, room: Occupancy, session: Session, { presentation }: Member): boolean {
+  // To the nick that it has it would change that back.
+  if (isRenaming(turn, room)) return false;
   if (room.members.size === 1) return true;
   if (mostActive(turn.state, room)?.id !== session.id) return false;
   return isDue(turn, room, availability(presentation.show));

@@ -27,16 +27,16 @@ export const presence: readonly Mutant[] = [
   },
   {
     name: 'a refused nick is told to all joined sessions',
-    file: 'core/rules/nick.ts',
+    file: 'core/rules/rename.ts',
     find: '  else turn.out.toSession(session.id, readdress(stanza, { to: session.jid }), stanza);\n',
     put: '  else turn.out.fork([...room.members.keys()], stanza);\n',
     kills: { nick: ['L7 a nick that is taken'] },
   },
   {
     name: 'a rename is not sent when its session leaves behind it',
-    file: 'core/rules/nick.ts',
-    find: '  notePending(turn, room, session, nick, stanza);\n  throughCarrier',
-    put: '  notePending(room, session, nick, stanza);\n  if (room.members.size === 0) throughCarrier',
+    file: 'core/rules/rename.ts',
+    find: '  notePending(turn, room, session, nick, says.stanza, { says });\n  throughCarrier',
+    put: '  notePending(turn, room, session, nick, says.stanza, { says });\n  if (room.members.size === 0) throughCarrier',
     kills: { nick: ['L7 a rename and a leave', 'L7 two devices'] },
   },
   {
@@ -145,8 +145,8 @@ export const presence: readonly Mutant[] = [
   {
     name: 'what a room says again of the account is not heard',
     file: 'core/rules/room-presence.ts',
-    find: '  return isMoving || itemCount(previous) !== itemCount(stanza);',
-    put: '  return isMoving || itemCount(previous) >= 0;',
+    find: '  return isMoving(room) || itemCount(previous) !== itemCount(stanza);',
+    put: '  return isMoving(room) || itemCount(previous) >= 0;',
     kills: { 'room-presences': ['L4 a room that says the same'] },
   },
   {

@@ -179,7 +179,7 @@ export const races: readonly Mutant[] = [
   {
     name: 'a join whose stream is lost is not sent again',
     file: 'core/rules/carrier-events.ts',
-    find: '  if (room.attempt?.carrier === id) room.attempt = undefined;\n',
+    find: '  if (room.attempt?.carrier === id) endAttempt(turn, room);\n',
     put: '',
     kills: { 'join-silence': ['J7 a stream that is lost'] },
   },

@@ -21,7 +21,7 @@ export const subscribed: readonly Mutant[] = [
   {
     name: 'who has only subscribed may not speak where its stream is in the room for others',
     file: 'core/rules/session-stanza.ts',
-    find: '!mustWait(turn, room, stanza) && speakSubscribed(turn, room, session, stanza)',
+    find: '!mustWait(turn, room, session, stanza) && speakSubscribed(turn, room, session, stanza)',
     put: 'false',
     cells: 'ejabberd,borrowed,tcp',
     kills: { subscribed: ['M2 a device that has subscribed'] },
