@@ -12,7 +12,7 @@ import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
 import { replay } from '../replay.ts';
 import type { Occupancy, SentJoin, SentPresence, Session, SessionId, Turn } from '../state.ts';
-import { enter, presentationOf } from './join.ts';
+import { enter } from './join.ts';
 import { notePending } from './nick.ts';
 import { throughCarrier } from './outbound.ts';
 import { noteShown, showMostActive } from './shown.ts';
@@ -68,6 +68,6 @@ export function answerChange(turn: Turn, room: Occupancy, id: SessionId, { stanz
   const heardFrom = room.log.entries(now).find((entry) => !entry.delayed && entry.at >= at);
   const fresh = { isCreator: false, notices: [], liveFrom: undefined, cursor: undefined };
   replay(turn, room, session, { join, asked, heardFrom, ...fresh });
-  noteShown(turn, room, join, presentationOf(join, now).show);
+  noteShown(turn, room, join);
   showMostActive(turn, room);
 }
