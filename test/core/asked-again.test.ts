@@ -190,6 +190,16 @@ test('so it is where the room has let in another device since', () => {
   }
 });
 
+test('what was said is not said again for something behind it that no room is told', () => {
+  const { world, one, asked } = joining(writes('private'), `<iq type='result' id='r' to='${ROOM}/bob'/>`);
+  world.setOut(one);
+  world.settle();
+  const id = comes(world, one);
+  asks(world, id, asked);
+  world.settle();
+  assert.equal(said(world), ['private']);
+});
+
 test('and where so many have gone that a home carries out no more of their joins', () => {
   const { world, one, asked } = joining();
   const ids = [one];

@@ -21,6 +21,8 @@ import { noteUnsaid } from './travellers.ts';
 
 /** Stanzas that a session sent behind its join, now that the join is answered. */
 export function flushBehind(turn: Turn, room: Occupancy, wait: WaitingJoin): void {
+  const isLost = wait.isForsaken && (room.carrier === undefined || room.phase !== 'joined');
+  if (isLost) noteUnsaid(turn, wait.session, room.key);
   for (const one of wait.behind.splice(0)) {
     flush(turn, room, { ...one, session: wait.session, isForsaken: wait.isForsaken }, undefined);
   }
@@ -54,7 +56,6 @@ function sayFor(turn: Turn, room: Occupancy, session: SessionId, stanza: Stanza)
     if (phase === 'joined' && room.members.size === 0) leaveByPolicy(turn, room);
   } else if (carrier === undefined || phase !== 'joined' || !isWord(stanza)) {
     out.drop('no-session');
-    noteUnsaid(turn, session, room.key);
   } else {
     // It may come from another node yet, and say that again.
     if (stanza.type === 'groupchat') noteSent(turn, room, { id: session }, stanza);
