@@ -16,6 +16,7 @@ import type { KeptPrivate, Traveller } from './private.ts';
 import type { RoomSet } from './room-set.ts';
 import type { Services } from './services.ts';
 import type { StanzaLog } from './stanza-log.ts';
+import type { Stated } from './stated.ts';
 import type {
   Ahead,
   Departing,
@@ -80,9 +81,7 @@ export interface Settings {
 }
 
 /** How a session presents itself in a room; decides who is the most active (L6). */
-export interface Presentation {
-  readonly show: string;
-  readonly priority: number;
+export interface Presentation extends Stated {
   /** When it was stated, epoch ms. */
   readonly at: number;
   /** The presence stanza as the client sent it. */

@@ -9,7 +9,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { occupies } from '../carriers.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
-import type { Occupancy, Session, Turn } from '../state.ts';
+import type { Circumstances, Occupancy, Session, Turn } from '../state.ts';
 import { archiveRequest } from './archive.ts';
 import { isSeenTo } from './asked-again.ts';
 import { isSaid } from './doubt.ts';
@@ -35,16 +35,6 @@ import { joinInstead } from './take-up.ts';
 const MOST_WAITING = 200;
 /** Their bytes. */
 const MOST_WAITING_BYTES = 512 * 1024;
-
-/**
- * How a stanza has come to this home.
- * - `isUnsure`: another home may have sent it on before it was lost, or this one before it lost the way to the session's node.
- * - `isAskedAgain`: see the input.
- */
-export interface Circumstances {
-  readonly isUnsure?: boolean | undefined;
-  readonly isAskedAgain?: boolean | undefined;
-}
 
 /** A stanza of a session to a room goes where it belongs, or waits for that, bounded. */
 export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, circumstances: Circumstances = {}): void {
