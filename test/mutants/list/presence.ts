@@ -36,7 +36,7 @@ export const presence: readonly Mutant[] = [
     name: 'a rename is not sent when its session leaves behind it',
     file: 'core/rules/nick.ts',
     find: '  notePending(turn, room, session, nick, stanza);\n  throughCarrier',
-    put: '  notePending(room, session, nick, stanza);\n  if (room.members.size === 0) throughCarrier',
+    put: '  notePending(turn, room, session, nick, stanza);\n  if (room.members.size === 0) throughCarrier',
     kills: { nick: ['L7 a rename and a leave', 'L7 two devices'] },
   },
   {
