@@ -14,7 +14,7 @@ export const forgotten: readonly Mutant[] = [
     name: 'what the room is shown of the account takes its nick change back',
     file: 'core/rules/shown.ts',
     find: '  if (isRenaming(turn, room)) turn',
-    put: '  if (room.move && isRenaming(room)) turn',
+    put: '  if (room.move && isRenaming(turn, room)) turn',
     cells: 'prosody,borrowed,tcp',
     kills: { forgotten: ['L7 a nick change'] },
   },

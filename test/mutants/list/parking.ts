@@ -121,7 +121,7 @@ export const parking: readonly Mutant[] = [
     name: 'whatever comes to a parked stream is kept for the next session',
     file: 'core/rules/strangers.ts',
     find: "  if (isWorthKeeping(stanza)) passOn(turn, carrier, stanza, detached);\n  else turn.out.drop('no-session');\n",
-    put: '  if (isWorthKeeping(stanza) || stanza.id) passOn(turn, carrier, stanza);\n',
+    put: '  if (isWorthKeeping(stanza) || stanza.id) passOn(turn, carrier, stanza, detached);\n',
     kills: { 'parking-contacts': ['M6 what is written'] },
   },
   {
