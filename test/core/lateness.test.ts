@@ -42,7 +42,23 @@ test('a message that one stream has told is not told again by another that is la
   assert.is([...world.timers.keys()].filter((key) => key.startsWith('overlap')).length, 0);
 });
 
-test('streams are not compared for ever in a room that answers no fence', () => {
+test('nor what the new stream tells late behind all that it was told with its join, unless nobody has named it', () => {
+  for (const id of ["id='m1'", '']) {
+    const { world, a, b } = twoInside();
+    const [old, carrier] = [world.client(a).carrier, world.client(b).carrier];
+    const message = `<message type='groupchat' ${id} from='${ROOM}/bob'><body>hm</body></message>`;
+    world.drop(a);
+    happenAll(world, ['arrive', 0], ['arrive', 0]);
+    world.arrives(old, message);
+    world.settle();
+    assert.is(world.state.rooms.get(KEY)?.carrier, carrier);
+    assert.ok(world.fire()?.startsWith('overlap'));
+    world.arrives(carrier, message);
+    assert.equal(world.client(b).heard, id === '' ? ['hm', 'hm'] : ['hm']);
+  }
+});
+
+test('streams are not compared for ever, nor in a room that answers no fence', () => {
   const { world, a } = twoInside();
   world.drop(a);
   happenAll(world, ['arrive', 0], ['arrive', 1], ['arrive', 1]);

@@ -87,10 +87,7 @@ function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): vo
       return;
     default:
       if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, carrier.id, stanza);
-      else {
-        room.overlap?.noteAnswer(stanza.id);
-        stray(turn, carrier.id, stanza, 'unmatched-iq');
-      }
+      else stray(turn, carrier.id, stanza, 'unmatched-iq');
   }
 }
 
@@ -170,7 +167,7 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
   }
   // What the room repeats is known as far as the log goes.
   else if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier.id, stanza);
-  else if (room.overlap) groupchat(turn, room, carrier.id, stanza);
+  else if (room.overlap?.isOver === false) groupchat(turn, room, carrier.id, stanza);
   else if (room.carrier === undefined || departing?.isGivenUp) passMissed(turn, room, carrier.id, stanza);
   else turn.out.drop('overlap');
 }
