@@ -265,7 +265,11 @@ export function departed(turn: Turn, room: Occupancy, carrier: CarrierId, wasOut
 
 /** The account is out of the room. A session that wanted in meanwhile starts anew. */
 export function left(turn: Turn, room: Occupancy): void {
-  for (const [id, { sent }] of room.departing) if (sent) noteOverdue(turn, room, id);
+  for (const [id, { sent }] of [...room.departing]) {
+    if (!sent) continue;
+    noteOverdue(turn, room, id);
+    releaseRoom(turn, id, room);
+  }
   const waiting = room.waiting;
   const [first] = waiting;
   room.waiting = [];
