@@ -277,6 +277,22 @@ test('of a service that takes ids away the last word before the fence is the ans
   }
 });
 
+test('what was said in a stay is not refused in the next one, in which its history may have told of it', () => {
+  const { world, a } = twoInside({ knowsOld: true });
+  world.kick();
+  world.rename(a, 'nick0');
+  world.speak(a);
+  world.arrive(false);
+  world.join(a);
+  assert.ok(world.fire()?.startsWith('depart'));
+  rest(world);
+  assert.is(world.client(a).heard.length, 1);
+  world.throwOut();
+  rest(world);
+  assert.is(world.client(a).place, 'in');
+  assert.is(world.client(a).told.filter(({ type }) => type === 'error').length, 0);
+});
+
 function fromRoom(world: World, id: SessionId): string[] {
   return world.client(id).told.map(({ name, type }) => `${name} ${type ?? ''}`.trim());
 }

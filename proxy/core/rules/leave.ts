@@ -13,6 +13,7 @@ import {
   forgetOccupancy,
   isBeforeJoin,
   isRoomsWord,
+  messagesPast,
   ownOccupantId,
   presencesLost,
   refuseQueued,
@@ -278,6 +279,7 @@ export function left(turn: Turn, room: Occupancy): void {
   turn.out.clearTimer(`ended ${room.key}`);
   // Nothing that was on its way to the room in this stay is in the next one.
   room.presences = [];
+  messagesPast(room);
   room.meanwhile = undefined;
   room.lists = undefined;
   room.isReplaced = false;
