@@ -293,6 +293,20 @@ test('what was said in a stay is not refused in the next one, in which its histo
   assert.is(world.client(a).told.filter(({ type }) => type === 'error').length, 0);
 });
 
+test('a message that waits for the old stream’s end is not lost for its sender when the nick changes meanwhile', () => {
+  const { world, a, b } = twoInside();
+  world.room.forget();
+  world.drop(a);
+  // The old stream's leave is not answered, as the room has forgotten it.
+  world.settle();
+  world.speak(b);
+  world.rename(b, 'nick0');
+  world.settle();
+  assert.ok(world.fire()?.startsWith('overlap'));
+  world.lose(b);
+  assert.is(world.state.rooms.get(KEY)?.sent.length, 0);
+});
+
 function fromRoom(world: World, id: SessionId): string[] {
   return world.client(id).told.map(({ name, type }) => `${name} ${type ?? ''}`.trim());
 }
