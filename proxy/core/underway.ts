@@ -175,6 +175,8 @@ export interface Departing {
    * the room may still take for that, or refuse. Absent: it is in.
    */
   readonly unasked?: number;
+  /** The room owes it the end of an earlier stay, too: what ends one says nothing of the other, and the fence's answer is waited for; absent: no. */
+  readonly isBehind?: boolean;
   /** Id of the IQ behind its leave, whose answer shows that the room has dealt with all that; absent: the leave itself is answered. */
   readonly fenceId?: string;
   /** Its answer was waited for long enough, and the next stream comes in; what is heard on it still is passed on; absent: not so. */

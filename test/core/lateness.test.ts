@@ -307,6 +307,24 @@ test('a message that waits for the old stream’s end is not lost for its sender
   assert.is(world.state.rooms.get(KEY)?.sent.length, 0);
 });
 
+test('a stream that the room owes the end of two stays is kept from its client until both have ended', () => {
+  const { world, a, b } = twoInside();
+  world.drop(a);
+  const c = world.bind();
+  world.join(c);
+  // The hand-over to the second stream is taken back, and so late that it has been tried once more, and taken back again.
+  world.blink(b);
+  world.join(b);
+  const depart = `depart ${world.client(b).carrier} ${ROOM}`;
+  while (world.timers.has(depart)) world.fire();
+  world.drop(c);
+  world.blink(b);
+  world.client(b).told.length = 0;
+  rest(world);
+  assert.equal(fromRoom(world, b), []);
+  assert.is(world.room.inside.size, 0);
+});
+
 function fromRoom(world: World, id: SessionId): string[] {
   return world.client(id).told.map(({ name, type }) => `${name} ${type ?? ''}`.trim());
 }

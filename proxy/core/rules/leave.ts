@@ -210,7 +210,10 @@ export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farew
   const move = room.move?.carrier === carrier ? room.move : undefined;
   const isAnew = move !== undefined && isBeforeJoin(move);
   const isEntering = move !== undefined && (isAnew || move.self === undefined);
-  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }), ...(isAnew && { isAnew }) });
+  const behind = move?.isBehind ? turn.state.carriers.get(carrier) : undefined;
+  const fenceId = behind && freshId(turn.state);
+  const fence = fenceId === undefined ? {} : { isBehind: true, fenceId };
+  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }), ...(isAnew && { isAnew }), ...fence });
   if (farewell) {
     const edit = new Edit(farewell).removeAttr(farewell.root, 'from').setAttr(farewell.root, 'to', to);
     turn.out.toCarrier(carrier, edit.toBuffer(), undefined, farewell);
@@ -219,6 +222,7 @@ export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farew
   if (farewell?.type !== 'unavailable') {
     turn.out.toCarrier(carrier, `<presence type='unavailable' to='${escapeXml(to)}'/>`);
   }
+  if (behind && fenceId !== undefined) sendFence(turn, room, behind, fenceId);
   awaitLeave(turn, room, carrier);
 }
 

@@ -104,7 +104,8 @@ function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Sta
 function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const { out } = turn;
   if (stanza.name === 'presence') {
-    const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
+    const isBehind = room.departing.get(carrier.id)?.isBehind === true;
+    const isEnd = !isBehind && (isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza));
     // What a stream has heard to whose end the room has given another reason may not be all.
     if (isEnd) departed(turn, room, carrier.id, !(stanza.type === 'unavailable' && isPlainEnd(stanza)));
     else out.drop('overlap');
