@@ -164,7 +164,7 @@ export interface Departing {
   readonly sent: boolean;
   /** The room had not answered the stream's join when it was sent; absent: it had. */
   readonly isEntering?: boolean;
-  /** And it was in already (rules/anew.ts): the end of that stay may come before the answer; absent: no. */
+  /** It was in before that (rules/anew.ts), or a presence that may be taken for a join is on its way: a removal may not be the end; absent: no. */
   readonly isAnew?: boolean;
   /** While no other stream hears the room: when the room last said something on this one (epoch ms); absent: not yet. */
   heardAt?: number;

@@ -325,6 +325,20 @@ test('a stream that the room owes the end of two stays is kept from its client u
   assert.is(world.room.inside.size, 0);
 });
 
+test('a nick change on the old stream of a hand-over that crosses the loss of its place is kept from its client', () => {
+  const { world, a, b } = twoInside({ knowsOld: true });
+  world.joinAs(a, 'nick0');
+  world.throwOut();
+  world.blink(a);
+  world.client(a).told.length = 0;
+  // The new stream is in before the old one hears that it was out.
+  const { carrier } = world.client(b);
+  while (world.state.rooms.get(KEY)?.carrier !== carrier && (world.arrive(true, 1) || world.arrive(false, 1)));
+  rest(world);
+  assert.equal(fromRoom(world, a), []);
+  assert.is(world.client(b).place, 'in');
+});
+
 function fromRoom(world: World, id: SessionId): string[] {
   return world.client(id).told.map(({ name, type }) => `${name} ${type ?? ''}`.trim());
 }

@@ -208,8 +208,8 @@ export function awaitEnd(turn: Turn, room: Occupancy): void {
 export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farewell?: Stanza): void {
   const to = `${room.name}/${room.nick}`;
   const move = room.move?.carrier === carrier ? room.move : undefined;
-  const isAnew = move !== undefined && isBeforeJoin(move);
-  const isEntering = move !== undefined && (isAnew || move.self === undefined);
+  const isEntering = move !== undefined && (isBeforeJoin(move) || move.self === undefined);
+  const isAnew = (move !== undefined && isBeforeJoin(move)) || mayComeIn(room, carrier);
   const behind = move?.isBehind ? turn.state.carriers.get(carrier) : undefined;
   const fenceId = behind && freshId(turn.state);
   const fence = fenceId === undefined ? {} : { isBehind: true, fenceId };
