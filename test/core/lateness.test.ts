@@ -339,6 +339,18 @@ test('a nick change on the old stream of a hand-over that crosses the loss of it
   assert.is(world.client(b).place, 'in');
 });
 
+test('the same of two joins that were given up', () => {
+  for (const isAccountStream of [false, true]) {
+    const { world, a } = rejoined(isAccountStream);
+    while (world.client(a).place === 'asking') world.fire();
+    const { told } = world.client(a);
+    const before = told.length;
+    rest(world);
+    assert.is(told.length, before);
+    assert.is(world.room.inside.size, 0);
+  }
+});
+
 function fromRoom(world: World, id: SessionId): string[] {
   return world.client(id).told.map(({ name, type }) => `${name} ${type ?? ''}`.trim());
 }

@@ -148,7 +148,6 @@ export function graceOver(turn: Turn, room: Occupancy): void {
 export function leaveRoom(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   room.phase = 'leaving';
-  endAttempt(turn, room);
   out.clearTimer(`join ${room.key}`);
   out.clearTimer(`settle ${room.key}`);
   const places = [...state.carriers.values()].filter((one) => occupies(one, room.key));
@@ -163,6 +162,7 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
       out.setTimer(departTimer(id, room), ENTERING_MS);
     }
   }
+  endAttempt(turn, room);
   const { move } = room;
   room.move = undefined;
   // Nobody else has heard what it was told.
@@ -210,7 +210,8 @@ export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farew
   const move = room.move?.carrier === carrier ? room.move : undefined;
   const isEntering = move !== undefined && (isBeforeJoin(move) || move.self === undefined);
   const isAnew = (move !== undefined && isBeforeJoin(move)) || mayComeIn(room, carrier);
-  const behind = move?.isBehind ? turn.state.carriers.get(carrier) : undefined;
+  const attempt = move ?? (room.attempt?.carrier === carrier ? room.attempt : undefined);
+  const behind = attempt?.isBehind ? turn.state.carriers.get(carrier) : undefined;
   const fenceId = behind && freshId(turn.state);
   const fence = fenceId === undefined ? {} : { isBehind: true, fenceId };
   room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }), ...(isAnew && { isAnew }), ...fence });
