@@ -58,6 +58,8 @@ import { subscriptionChanged } from './subscription.ts';
 
 /** How much longer messages are compared while an old stream has not confirmed its leave (ms). */
 const OVERLAP_MORE_MS = 5000;
+/** And how long when all have: the stream that has stayed may be that late (ms). */
+const LATENESS_MS = 60_000;
 
 /** Handles one input. Changes `state` and returns what is to be done, in order. `now`: epoch ms. */
 export function step(state: AccountState, input: Input, now: number): readonly Effect[] {
@@ -370,10 +372,12 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       return;
     case 'overlap':
       catchUp(turn, room, true);
-      // As long as an old stream has not left, it may be the slower one; and so may the new one.
-      if (room.departing.size > 0 || room.overlap?.isBehind())
-        turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
-      else room.overlap = undefined;
+      // As long as an old stream has not left, it may be the slower one; behind that the new one may.
+      if (room.departing.size > 0) turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
+      else if (room.overlap?.isOver === false) {
+        room.overlap.isOver = true;
+        turn.out.setTimer(`overlap ${room.key}`, LATENESS_MS);
+      } else room.overlap = undefined;
       return;
     case 'ended':
       if (room.phase === 'ended') forgetOccupancy(turn, room);

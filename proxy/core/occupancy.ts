@@ -223,6 +223,11 @@ export function presencesLost({ presences }: Occupancy, carrier: CarrierId): voi
   for (const pending of presences) if (pending.carrier === carrier) pending.carrier = NOWHERE;
 }
 
+/** The same of messages: an error may still come to them, and no history of the next stay tells that they were lost. */
+export function messagesPast(room: Occupancy): void {
+  room.sent = room.sent.map((sent) => ({ ...sent, carrier: NOWHERE }));
+}
+
 /** What waited for a carrier goes nowhere: an error, never silence (M4). A presence has its answer in the end of the stay. */
 export function refuseQueued({ state, out }: Turn, room: Occupancy, refused: Occupancy['queue']): void {
   for (const { session, stanza } of refused) {

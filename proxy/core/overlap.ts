@@ -4,14 +4,14 @@
  * so that two equal messages without ids are two messages.
  */
 import type { Stanza } from '../xml/stanza.ts';
-import { messageKey } from './message-key.ts';
+import { messageKey, roomStanzaId } from './message-key.ts';
 import type { CarrierId } from './state.ts';
 
 export class Overlap {
   readonly #passed = new Map<string, number>();
   readonly #heard = new Map<string, number>();
-  /** The fence that the room owes to the stream that carries it, and how often that may still be a reason to go on; undefined: none. */
-  #owed: { readonly fence: string; looks: number } | undefined;
+  /** The hand-over is over; a stream that is late may still tell what was told. What nobody has named counts as new then. */
+  isOver = false;
 
   static restore({ passed, heard }: Overlap['state']): Overlap {
     const overlap = new Overlap();
@@ -33,25 +33,9 @@ export class Overlap {
     return Overlap.restore({ passed: this.#passed, heard: new Map(heard) });
   }
 
-  /** The room has let that stream in, and has not answered its fence: what it has still to say may have been passed on. */
-  awaitFence(fence: string): void {
-    this.#owed = { fence, looks: MOST_LOOKS };
-  }
-
-  /** The room has answered something: from its fence on the stream says what no other has said. */
-  noteAnswer(id: string | undefined): void {
-    if (this.#owed?.fence === id) this.#owed = undefined;
-  }
-
-  /** Whether the stream that carries the room may be behind what was passed on. A room that answers no fence is not waited for without end. */
-  isBehind(): boolean {
-    if (!this.#owed) return false;
-    this.#owed.looks -= 1;
-    return this.#owed.looks >= 0;
-  }
-
   /** Whether this message is heard for the first time; to be called for each message of the room while two streams hear it. */
   isNew(carrier: CarrierId, stanza: Stanza): boolean {
+    if (this.isOver && stanza.id === undefined && roomStanzaId(stanza) === undefined) return true;
     const key = messageKey(stanza);
     const here = `${carrier}\n${key}`;
     const heard = (this.#heard.get(here) ?? 0) + 1;
@@ -64,8 +48,6 @@ export class Overlap {
   }
 }
 
-/** How often a fence that is not answered makes the comparing go on. */
-const MOST_LOOKS = 12;
 /** A stream that hibernates may take hours to be compared. */
 const MOST_COMPARED = 10_000;
 

@@ -164,7 +164,7 @@ export interface Departing {
   readonly sent: boolean;
   /** The room had not answered the stream's join when it was sent; absent: it had. */
   readonly isEntering?: boolean;
-  /** And it was in already (rules/anew.ts): the end of that stay may come before the answer; absent: no. */
+  /** It was in before that (rules/anew.ts), or a presence that may be taken for a join is on its way: a removal may not be the end; absent: no. */
   readonly isAnew?: boolean;
   /** While no other stream hears the room: when the room last said something on this one (epoch ms); absent: not yet. */
   heardAt?: number;
@@ -175,6 +175,8 @@ export interface Departing {
    * the room may still take for that, or refuse. Absent: it is in.
    */
   readonly unasked?: number;
+  /** The room owes it the end of an earlier stay, too: what ends one says nothing of the other, and the fence's answer is waited for; absent: no. */
+  readonly isBehind?: boolean;
   /** Id of the IQ behind its leave, whose answer shows that the room has dealt with all that; absent: the leave itself is answered. */
   readonly fenceId?: string;
   /** Its answer was waited for long enough, and the next stream comes in; what is heard on it still is passed on; absent: not so. */

@@ -42,7 +42,23 @@ test('a message that one stream has told is not told again by another that is la
   assert.is([...world.timers.keys()].filter((key) => key.startsWith('overlap')).length, 0);
 });
 
-test('streams are not compared for ever in a room that answers no fence', () => {
+test('nor what the new stream tells late behind all that it was told with its join, unless nobody has named it', () => {
+  for (const id of ["id='m1'", '']) {
+    const { world, a, b } = twoInside();
+    const [old, carrier] = [world.client(a).carrier, world.client(b).carrier];
+    const message = `<message type='groupchat' ${id} from='${ROOM}/bob'><body>hm</body></message>`;
+    world.drop(a);
+    happenAll(world, ['arrive', 0], ['arrive', 0]);
+    world.arrives(old, message);
+    world.settle();
+    assert.is(world.state.rooms.get(KEY)?.carrier, carrier);
+    assert.ok(world.fire()?.startsWith('overlap'));
+    world.arrives(carrier, message);
+    assert.equal(world.client(b).heard, id === '' ? ['hm', 'hm'] : ['hm']);
+  }
+});
+
+test('streams are not compared for ever, nor in a room that answers no fence', () => {
   const { world, a } = twoInside();
   world.drop(a);
   happenAll(world, ['arrive', 0], ['arrive', 1], ['arrive', 1]);
@@ -258,6 +274,80 @@ test('of a service that takes ids away the last word before the fence is the ans
     assert.is(world.client(a).place, 'asking');
     world.arrives(carrier, `<iq type='result' id='${fence}' from='${ROOM}' to='${jid}'/>`);
     assert.is(world.client(a).place, isRefused ? 'out' : 'in');
+  }
+});
+
+test('what was said in a stay is not refused in the next one, in which its history may have told of it', () => {
+  const { world, a } = twoInside({ knowsOld: true });
+  world.kick();
+  world.rename(a, 'nick0');
+  world.speak(a);
+  world.arrive(false);
+  world.join(a);
+  assert.ok(world.fire()?.startsWith('depart'));
+  rest(world);
+  assert.is(world.client(a).heard.length, 1);
+  world.throwOut();
+  rest(world);
+  assert.is(world.client(a).place, 'in');
+  assert.is(world.client(a).told.filter(({ type }) => type === 'error').length, 0);
+});
+
+test('a message that waits for the old stream’s end is not lost for its sender when the nick changes meanwhile', () => {
+  const { world, a, b } = twoInside();
+  world.room.forget();
+  world.drop(a);
+  // The old stream's leave is not answered, as the room has forgotten it.
+  world.settle();
+  world.speak(b);
+  world.rename(b, 'nick0');
+  world.settle();
+  assert.ok(world.fire()?.startsWith('overlap'));
+  world.lose(b);
+  assert.is(world.state.rooms.get(KEY)?.sent.length, 0);
+});
+
+test('a stream that the room owes the end of two stays is kept from its client until both have ended', () => {
+  const { world, a, b } = twoInside();
+  world.drop(a);
+  const c = world.bind();
+  world.join(c);
+  // The hand-over to the second stream is taken back, and so late that it has been tried once more, and taken back again.
+  world.blink(b);
+  world.join(b);
+  const depart = `depart ${world.client(b).carrier} ${ROOM}`;
+  while (world.timers.has(depart)) world.fire();
+  world.drop(c);
+  world.blink(b);
+  world.client(b).told.length = 0;
+  rest(world);
+  assert.equal(fromRoom(world, b), []);
+  assert.is(world.room.inside.size, 0);
+});
+
+test('a nick change on the old stream of a hand-over that crosses the loss of its place is kept from its client', () => {
+  const { world, a, b } = twoInside({ knowsOld: true });
+  world.joinAs(a, 'nick0');
+  world.throwOut();
+  world.blink(a);
+  world.client(a).told.length = 0;
+  // The new stream is in before the old one hears that it was out.
+  const { carrier } = world.client(b);
+  while (world.state.rooms.get(KEY)?.carrier !== carrier && (world.arrive(true, 1) || world.arrive(false, 1)));
+  rest(world);
+  assert.equal(fromRoom(world, a), []);
+  assert.is(world.client(b).place, 'in');
+});
+
+test('the same of two joins that were given up', () => {
+  for (const isAccountStream of [false, true]) {
+    const { world, a } = rejoined(isAccountStream);
+    while (world.client(a).place === 'asking') world.fire();
+    const { told } = world.client(a);
+    const before = told.length;
+    rest(world);
+    assert.is(told.length, before);
+    assert.is(world.room.inside.size, 0);
   }
 });
 

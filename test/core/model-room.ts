@@ -181,8 +181,11 @@ export class ModelRoom {
     }
     this.shows.set(from, stanza.root.child('show')?.text() ?? '');
     if (this.inside.get(from) === nick && !stanza.root.child('x', NS.muc)) {
-      // A new status (XEP-0045 section 7.7).
-      return [...this.inside.keys()].map((to) => ({ to, xml: this.#self(to, nick, '', stanza.id ?? '') }));
+      // A new status (XEP-0045 section 7.7). To streams of another nick the occupant is another one.
+      return [...this.inside].map(([to, own]) => ({
+        to,
+        xml: own === nick ? this.#self(to, nick, '', stanza.id ?? '') : this.#other(to, nick, ''),
+      }));
     }
     const earlier = this.inside.get(from);
     if (this.inside.size === 0) this.witnessed += '+';

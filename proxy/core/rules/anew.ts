@@ -78,7 +78,13 @@ export function takeHeld(room: Occupancy): Iterable<Stanza> {
 function mayHaveLetIn({ state, now }: Turn, room: Occupancy): Carrier | undefined {
   const { carrier: id, presences } = room;
   const carrier = id === undefined ? undefined : state.carriers.get(id);
-  if (!room.marksSelf || carrier?.status !== 'ready' || room.move || room.departing.size > 0 || room.overlap)
+  if (
+    !room.marksSelf ||
+    carrier?.status !== 'ready' ||
+    room.move ||
+    room.departing.size > 0 ||
+    room.overlap?.isOver === false
+  )
     return undefined;
   // A service that answers each status so has forgotten nothing.
   if (room.backAt !== undefined && !isStable(room, now)) return undefined;

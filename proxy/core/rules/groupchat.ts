@@ -32,14 +32,14 @@ export function sendGroupchat(turn: Turn, room: Occupancy, session: Session, sta
   throughCarrier(turn, room, session, said);
 }
 
-/** The room says something. */
-export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+/** The room says something. `isReflected`: it is known already that it is the account's own, if it is. */
+export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza, isReflected = false): void {
   const { out } = turn;
   if (room.overlap && !room.overlap.isNew(carrier, stanza)) {
     out.drop('overlap');
     return;
   }
-  noteReflected(room, stanza);
+  if (!isReflected) noteReflected(room, stanza);
   const isSubjectChange = isSubject(stanza);
   const isLogged = !isSubjectChange && isKept(stanza);
   say(turn, room, marked(room, stanza, isLogged), isSubjectChange, isLogged);

@@ -329,12 +329,14 @@ export function joinFailed(turn: Turn, room: Occupancy, condition: StanzaConditi
     answerRefused(turn, room, wait, errorXml('wait', condition, text));
   }
   const carrier = attempt ? state.carriers.get(attempt.carrier) : undefined;
-  endAttempt(turn, room);
   out.clearTimer(`settle ${room.key}`);
   // A success that comes later is left again: the leave goes out now and reaches the room behind the join.
   if (room.phase === 'leaving') turn.out.clearTimer(`join ${room.key}`);
   else if (carrier) leaveRoom(turn, room);
-  else forget(turn, room);
+  else {
+    endAttempt(turn, room);
+    forget(turn, room);
+  }
   for (const wait of waiting) flushBehind(turn, room, wait);
 }
 

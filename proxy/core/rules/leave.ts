@@ -13,6 +13,7 @@ import {
   forgetOccupancy,
   isBeforeJoin,
   isRoomsWord,
+  messagesPast,
   ownOccupantId,
   presencesLost,
   refuseQueued,
@@ -147,7 +148,6 @@ export function graceOver(turn: Turn, room: Occupancy): void {
 export function leaveRoom(turn: Turn, room: Occupancy): void {
   const { state, out } = turn;
   room.phase = 'leaving';
-  endAttempt(turn, room);
   out.clearTimer(`join ${room.key}`);
   out.clearTimer(`settle ${room.key}`);
   const places = [...state.carriers.values()].filter((one) => occupies(one, room.key));
@@ -162,6 +162,7 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
       out.setTimer(departTimer(id, room), ENTERING_MS);
     }
   }
+  endAttempt(turn, room);
   const { move } = room;
   room.move = undefined;
   // Nobody else has heard what it was told.
@@ -207,9 +208,13 @@ export function awaitEnd(turn: Turn, room: Occupancy): void {
 export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farewell?: Stanza): void {
   const to = `${room.name}/${room.nick}`;
   const move = room.move?.carrier === carrier ? room.move : undefined;
-  const isAnew = move !== undefined && isBeforeJoin(move);
-  const isEntering = move !== undefined && (isAnew || move.self === undefined);
-  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }), ...(isAnew && { isAnew }) });
+  const isEntering = move !== undefined && (isBeforeJoin(move) || move.self === undefined);
+  const isAnew = (move !== undefined && isBeforeJoin(move)) || mayComeIn(room, carrier);
+  const attempt = move ?? (room.attempt?.carrier === carrier ? room.attempt : undefined);
+  const behind = attempt?.isBehind ? turn.state.carriers.get(carrier) : undefined;
+  const fenceId = behind && freshId(turn.state);
+  const fence = fenceId === undefined ? {} : { isBehind: true, fenceId };
+  room.departing.set(carrier, { sent: true, ...(isEntering && { isEntering }), ...(isAnew && { isAnew }), ...fence });
   if (farewell) {
     const edit = new Edit(farewell).removeAttr(farewell.root, 'from').setAttr(farewell.root, 'to', to);
     turn.out.toCarrier(carrier, edit.toBuffer(), undefined, farewell);
@@ -218,6 +223,7 @@ export function sendLeave(turn: Turn, room: Occupancy, carrier: CarrierId, farew
   if (farewell?.type !== 'unavailable') {
     turn.out.toCarrier(carrier, `<presence type='unavailable' to='${escapeXml(to)}'/>`);
   }
+  if (behind && fenceId !== undefined) sendFence(turn, room, behind, fenceId);
   awaitLeave(turn, room, carrier);
 }
 
@@ -265,7 +271,11 @@ export function departed(turn: Turn, room: Occupancy, carrier: CarrierId, wasOut
 
 /** The account is out of the room. A session that wanted in meanwhile starts anew. */
 export function left(turn: Turn, room: Occupancy): void {
-  for (const [id, { sent }] of room.departing) if (sent) noteOverdue(turn, room, id);
+  for (const [id, { sent }] of [...room.departing]) {
+    if (!sent) continue;
+    noteOverdue(turn, room, id);
+    releaseRoom(turn, id, room);
+  }
   const waiting = room.waiting;
   const [first] = waiting;
   room.waiting = [];
@@ -274,6 +284,7 @@ export function left(turn: Turn, room: Occupancy): void {
   turn.out.clearTimer(`ended ${room.key}`);
   // Nothing that was on its way to the room in this stay is in the next one.
   room.presences = [];
+  messagesPast(room);
   room.meanwhile = undefined;
   room.lists = undefined;
   room.isReplaced = false;

@@ -8,20 +8,25 @@ import { hearerIds } from '../carriers.ts';
 import { detach } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { CarrierId, Occupancy, Turn } from '../state.ts';
-import { groupchat, isSubject, noteSubject } from './groupchat.ts';
+import { groupchat, isSubject, noteReflected, noteSubject } from './groupchat.ts';
 import { message } from './private-message.ts';
 
 /** A message, no error, on the stream that carries the room. */
 export function hear(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
-  if (room.ahead) room.ahead.stanzas.push(detach(stanza));
-  else say(turn, room, carrier, stanza);
+  if (!room.ahead) {
+    say(turn, room, carrier, stanza);
+    return;
+  }
+  // The account may have another nick when it is told.
+  if (stanza.type === 'groupchat') noteReflected(room, stanza);
+  room.ahead.stanzas.push(detach(stanza));
 }
 
-function say(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+function say(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza, isReflected = false): void {
   if (stanza.type !== 'groupchat') message(turn, room, carrier, stanza);
   // History that comes behind a rejoin which took too long is known as far as the log goes.
   else if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier, stanza);
-  else groupchat(turn, room, carrier, stanza);
+  else groupchat(turn, room, carrier, stanza, isReflected);
 }
 
 /**
@@ -35,7 +40,7 @@ export function catchUp(turn: Turn, room: Occupancy, isLost = false): void {
   const { carrier, told, subject, stanzas } = ahead;
   if (isLost) passTold(turn, room, carrier, told, subject);
   else for (const stanza of told) if (!isRepeated(stanza)) say(turn, room, carrier, stanza);
-  for (const stanza of stanzas) say(turn, room, carrier, stanza);
+  for (const stanza of stanzas) say(turn, room, carrier, stanza, true);
 }
 
 function isRepeated(stanza: Stanza): boolean {

@@ -160,7 +160,10 @@ export function startMove(
   };
   room.move = move;
   // What the stream before the last one said may still be on its way, and one that is leaving hears the room beside the new one.
-  if (from || room.departing.size > 0) room.overlap ??= new Overlap();
+  if (from || room.departing.size > 0) {
+    room.overlap ??= new Overlap();
+    room.overlap.isOver = false;
+  }
   if (!from) forgetPlaces(turn, room, to);
   move.isBehind = joinsAnew(turn, to, room.key);
   to.rooms.add(room.key);
@@ -348,7 +351,6 @@ export function moveTimeout(turn: Turn, room: Occupancy): void {
   const { move } = room;
   if (!move) return;
   if (move.self) {
-    room.overlap?.awaitFence(move.fenceId);
     finishMove(turn, room, move, true);
   } else {
     if (turn.state.carriers.has(move.carrier)) sendLeave(turn, room, move.carrier);

@@ -49,7 +49,7 @@ export function abandonRooms(turn: Turn, id: CarrierId, keys: Carrier['rooms']):
 function restartJoin(turn: Turn, carrier: Carrier, key: Carrier['rooms'] extends Set<infer K> ? K : never): void {
   const room = turn.state.rooms.get(key);
   if (!room) return;
-  room.attempt = undefined;
   room.carrier = undefined;
   sendLeave(turn, room, carrier.id);
+  room.attempt = undefined;
 }

@@ -151,7 +151,7 @@ function isOfStreams(room: Occupancy, stanza: Stanza, previous: Stanza | undefin
 }
 
 function isMoving({ move, departing, overlap }: Occupancy): boolean {
-  return move !== undefined || departing.size > 0 || overlap !== undefined;
+  return move !== undefined || departing.size > 0 || overlap?.isOver === false;
 }
 
 /**

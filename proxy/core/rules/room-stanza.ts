@@ -87,10 +87,7 @@ function live(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): vo
       return;
     default:
       if (stanza.type === 'get' || stanza.type === 'set') inbound(turn, room, carrier.id, stanza);
-      else {
-        room.overlap?.noteAnswer(stanza.id);
-        stray(turn, carrier.id, stanza, 'unmatched-iq');
-      }
+      else stray(turn, carrier.id, stanza, 'unmatched-iq');
   }
 }
 
@@ -107,7 +104,8 @@ function otherMessage(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Sta
 function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza): void {
   const { out } = turn;
   if (stanza.name === 'presence') {
-    const isEnd = isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza);
+    const isBehind = room.departing.get(carrier.id)?.isBehind === true;
+    const isEnd = !isBehind && (isRefused(room, carrier, stanza) || isEndOfStay(room, carrier, stanza));
     // What a stream has heard to whose end the room has given another reason may not be all.
     if (isEnd) departed(turn, room, carrier.id, !(stanza.type === 'unavailable' && isPlainEnd(stanza)));
     else out.drop('overlap');
@@ -170,7 +168,7 @@ function departingGroupchat(turn: Turn, room: Occupancy, carrier: Carrier, stanz
   }
   // What the room repeats is known as far as the log goes.
   else if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier.id, stanza);
-  else if (room.overlap) groupchat(turn, room, carrier.id, stanza);
+  else if (room.overlap?.isOver === false) groupchat(turn, room, carrier.id, stanza);
   else if (room.carrier === undefined || departing?.isGivenUp) passMissed(turn, room, carrier.id, stanza);
   else turn.out.drop('overlap');
 }
