@@ -3,6 +3,7 @@ import { freeIfDone, isReplaceable, occupies } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
 import { forgetOccupancy } from '../occupancy.ts';
 import type { Carrier, CarrierId, Turn } from '../state.ts';
+import { endAttempt } from './early.ts';
 import { sendLeave } from './leave.ts';
 import { reconcile, takeMoveBack } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
@@ -49,7 +50,7 @@ export function abandonRooms(turn: Turn, id: CarrierId, keys: Carrier['rooms']):
 function restartJoin(turn: Turn, carrier: Carrier, key: Carrier['rooms'] extends Set<infer K> ? K : never): void {
   const room = turn.state.rooms.get(key);
   if (!room) return;
-  room.attempt = undefined;
+  endAttempt(turn, room);
   room.carrier = undefined;
   sendLeave(turn, room, carrier.id);
 }
