@@ -16,6 +16,7 @@ import type { KeptPrivate, Traveller } from './private.ts';
 import type { RoomSet } from './room-set.ts';
 import type { Services } from './services.ts';
 import type { StanzaLog } from './stanza-log.ts';
+import type { Stated } from './stated.ts';
 import type {
   Ahead,
   Departing,
@@ -30,6 +31,7 @@ import type {
   SelfPing,
   SentMessage,
   SentPresence,
+  SubscriptionQuestion,
   WaitingJoin,
 } from './underway.ts';
 
@@ -79,9 +81,7 @@ export interface Settings {
 }
 
 /** How a session presents itself in a room; decides who is the most active (L6). */
-export interface Presentation {
-  readonly show: string;
-  readonly priority: number;
+export interface Presentation extends Stated {
   /** When it was stated, epoch ms. */
   readonly at: number;
   /** The presence stanza as the client sent it. */
@@ -244,9 +244,7 @@ export interface Occupancy {
   /** Lists of roles that the proxy has asked for, through that stream (rules/moderator.ts); absent: none. */
   lists?: { readonly carrier: CarrierId; readonly ids: Set<string> } | undefined;
   /** Whether the account has subscribed to the room (rules/subscribed.ts), and the question that is unanswered; absent: it cannot, or that is not known. */
-  subscription?:
-    | { isHeld: boolean; asked?: { readonly id: string; readonly carrier: CarrierId } | undefined }
-    | undefined;
+  subscription?: { isHeld: boolean; asked?: SubscriptionQuestion | undefined } | undefined;
   /** Presence probes that the room has not answered, oldest first. */
   readonly probes: { readonly nick: NickKey; readonly session: SessionId }[];
   /** Carriers that are still to leave the room, or have not been confirmed to have left. */

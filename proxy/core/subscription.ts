@@ -10,6 +10,9 @@ import { autojoinMark } from './bookmark-state.ts';
 import { serviceOf } from './occupancy.ts';
 import { type AccountState, freshId, type Occupancy, type Turn } from './state.ts';
 
+/** For the service's answer (ms): later it may be asked anew. */
+const ANSWER_MS = 20_000;
+
 /** Whether the request of a client may change what the account has subscribed to. */
 export function changesSubscription({ type, root }: Stanza): boolean {
   return type === 'set' && root.children[0]?.ns === NS.mucSub;
@@ -39,20 +42,21 @@ export function subscriptionChanged(turn: Turn, key: BareKey): void {
 
 /** Asks the room's service, if it has not been asked already: one answer tells of all its rooms. */
 function askSubscriptions(turn: Turn, room: Occupancy): void {
-  const { state, out } = turn;
+  const { state, out, now } = turn;
   const { carrier, subscription } = room;
   const service = serviceOf(room);
-  if (carrier === undefined || !subscription || isAsked(state, service)) return;
+  if (carrier === undefined || !subscription || isAsked(turn, service)) return;
   const id = freshId(state);
-  subscription.asked = { id, carrier };
+  subscription.asked = { id, carrier, at: now };
   const to = escapeXml(service);
   out.toCarrier(carrier, `<iq type='get' id='${id}' to='${to}'><subscriptions xmlns='${NS.mucSub}'/></iq>`);
 }
 
-function isAsked({ rooms, carriers }: AccountState, service: string): boolean {
-  for (const room of rooms.values()) {
+function isAsked({ state, now }: Turn, service: string): boolean {
+  for (const room of state.rooms.values()) {
     const asked = room.subscription?.asked;
-    if (asked && carriers.has(asked.carrier) && serviceOf(room) === service) return true;
+    if (!asked || now - asked.at >= ANSWER_MS || !state.carriers.has(asked.carrier)) continue;
+    if (serviceOf(room) === service) return true;
   }
   return false;
 }

@@ -10,11 +10,19 @@ export interface BehindJoin {
   readonly isUnsure?: boolean;
 }
 
-/** A stanza that waits for the end of an earlier session; see the input `session-stanza`. */
-export interface HeldStanza {
-  readonly stanza: Stanza;
+/**
+ * How a stanza has come to this home.
+ * - `isUnsure`: another home may have sent it on before it was lost, or this one before it lost the way to the session's node.
+ * - `isAskedAgain`: see the input `session-stanza`.
+ */
+export interface Circumstances {
   readonly isUnsure?: boolean | undefined;
   readonly isAskedAgain?: boolean | undefined;
+}
+
+/** A stanza that waits for the end of an earlier session (rules/ghost.ts). */
+export interface HeldStanza extends Circumstances {
+  readonly stanza: Stanza;
 }
 
 /** A session's wish to join, until it is answered. */
@@ -205,6 +213,13 @@ export interface QueuedStanza {
   readonly isOutdated?: boolean;
   /** Another home may have sent it before it was lost. */
   readonly isUnsure?: boolean;
+}
+
+/** A question about subscriptions (subscription.ts). `at`: when it was sent, epoch ms. */
+export interface SubscriptionQuestion {
+  readonly id: string;
+  readonly carrier: CarrierId;
+  readonly at: number;
 }
 
 /** A request of a session to a room, until it is answered. */

@@ -4,6 +4,7 @@
  */
 import { changesBookmarks, isBookmarkEvent } from '../core/bookmarks.ts';
 import type { SessionId } from '../core/state.ts';
+import { statedIn } from '../core/stated.ts';
 import { changesSubscription } from '../core/subscription.ts';
 import type { Seat } from '../core/view.ts';
 import { type BareKey, bareKey } from '../xml/address.ts';
@@ -68,13 +69,13 @@ export class ClientState {
     }
     const mustWait = !this.#withheld.isEmpty || !isAvailable;
     if (mustWait) this.#withheld.add(stanza);
-    const priority = Number(stanza.root.child('priority')?.text() ?? '0');
+    const { show, priority } = statedIn(stanza);
     account.input({
       kind: 'session-presence',
       session: id,
       available: isAvailable,
-      show: isAvailable ? (stanza.root.child('show')?.text().trim() ?? '') : '',
-      priority: Number.isInteger(priority) ? priority : 0,
+      show: isAvailable ? show : '',
+      priority,
       ...(!isAvailable && { farewell: stanza }),
     });
     if (mustWait) return;

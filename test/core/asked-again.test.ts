@@ -8,8 +8,6 @@ import { ROOM, World } from './world.ts';
 
 const test = suite('what is asked again at another node');
 
-const TRAVEL_MS = 60_000;
-
 /** A session whose join is on its way, and what it has said behind it; another one, and an account stream. */
 function joining(...behind: string[]) {
   const world = new World();
@@ -22,10 +20,6 @@ function joining(...behind: string[]) {
   const passage = passageOf(state, one, unfinishedOf(state, one));
   if (!passage) throw new Error('no passage');
   return { world, one, asked: passage.asked };
-}
-
-function setsOut(world: World, session: SessionId): void {
-  world.input({ kind: 'session-gone', session, goesOnMs: TRAVEL_MS });
 }
 
 /** The session comes from the other node; what it has asked there follows. */
@@ -63,7 +57,7 @@ for (const isUnsure of [false, true]) {
   const how = isUnsure ? ', whose node did not know how far the home was' : '';
   test(`the room answers after the session has come${how}`, () => {
     const { world, one, asked } = joining(...words);
-    setsOut(world, one);
+    world.setOut(one);
     const id = comes(world, one);
     asks(world, id, asked, isUnsure);
     world.settle();
@@ -74,7 +68,7 @@ for (const isUnsure of [false, true]) {
 
   test(`the room answers while the session is on its way${how}`, () => {
     const { world, one, asked } = joining(...words);
-    setsOut(world, one);
+    world.setOut(one);
     world.settle();
     assert.equal(said(world), once);
     const id = comes(world, one);
@@ -86,7 +80,7 @@ for (const isUnsure of [false, true]) {
 
   test(`the room has not shown yet what it was told when the session comes${how}`, () => {
     const { world, one, asked } = joining(...words);
-    setsOut(world, one);
+    world.setOut(one);
     while (said(world).length === 0) world.arrive(false);
     const id = comes(world, one);
     asks(world, id, asked, isUnsure);
@@ -99,7 +93,7 @@ test('a status behind it is said where it comes, as nobody says it for a session
   const { world, one, asked } = joining(says('first'), `<presence to='${ROOM}/alice'><show>dnd</show></presence>`);
   const sibling = [...world.sessions.keys()].find((id) => id !== one) as SessionId;
   world.join(sibling);
-  setsOut(world, one);
+  world.setOut(one);
   world.settle();
   // So that it is the other one that the room is to be shown.
   world.send(sibling, `<presence to='${ROOM}/alice'><show>xa</show></presence>`);
@@ -118,7 +112,7 @@ test('the session comes before its earlier node has said that it is gone', () =>
   const { world, one, asked } = joining(...words);
   const id = comes(world, one);
   asks(world, id, asked);
-  setsOut(world, one);
+  world.setOut(one);
   world.settle();
   assert.equal(said(world), once);
   assert.is(world.client(id).place, 'in');
@@ -127,7 +121,7 @@ test('the session comes before its earlier node has said that it is gone', () =>
 test('a home that stops leaves it to the session, which says it at the next one', () => {
   const { world, one, asked } = joining(...words);
   world.state.isStopping = true;
-  setsOut(world, one);
+  world.setOut(one);
   world.settle();
   assert.equal(said(world), []);
   const next = new World({ prefix: 'n-' });
@@ -140,7 +134,7 @@ test('a home that stops leaves it to the session, which says it at the next one'
 test('so it does where the account has moved there with its home', () => {
   const { world, one, asked } = joining(...words);
   world.state.isStopping = true;
-  setsOut(world, one);
+  world.setOut(one);
   world.state.isStopping = false;
   const id = comes(world, one);
   asks(world, id, asked);
@@ -153,7 +147,7 @@ test('so it does where the account has moved there with its home', () => {
 
 test('for a session that does not come it is said all the same', () => {
   const { world, one } = joining(...words);
-  setsOut(world, one);
+  world.setOut(one);
   world.settle();
   world.input({ kind: 'timer', key: `travels ${one}` });
   world.settle();
@@ -163,7 +157,7 @@ test('for a session that does not come it is said all the same', () => {
 test('what a room that has refused the join was not told is said when it lets the session in', () => {
   const { world, one, asked } = joining(...words);
   world.room.refusal = 'service-unavailable';
-  setsOut(world, one);
+  world.setOut(one);
   world.settle();
   assert.equal(said(world), []);
   world.room.refusal = undefined;
@@ -178,7 +172,7 @@ test('so it is where the room has let in another device since', () => {
     const { world, one, asked } = joining(...words, asksFor('q'));
     const sibling = [...world.sessions.keys()].find((id) => id !== one) as SessionId;
     world.room.refusal = 'service-unavailable';
-    setsOut(world, one);
+    world.setOut(one);
     // The room refuses before the session has come, or between its coming and what it asks.
     if (!isThere) world.settle();
     const id = isThere ? comes(world, one) : undefined;
@@ -196,6 +190,16 @@ test('so it is where the room has let in another device since', () => {
   }
 });
 
+test('what was said is not said again for something behind it that no room is told', () => {
+  const { world, one, asked } = joining(writes('private'), `<iq type='result' id='r' to='${ROOM}/bob'/>`);
+  world.setOut(one);
+  world.settle();
+  const id = comes(world, one);
+  asks(world, id, asked);
+  world.settle();
+  assert.equal(said(world), ['private']);
+});
+
 test('and where so many have gone that a home carries out no more of their joins', () => {
   const { world, one, asked } = joining();
   const ids = [one];
@@ -208,7 +212,7 @@ test('and where so many have gone that a home carries out no more of their joins
   const last = ids.at(-1) as SessionId;
   const { state } = world;
   const passage = passageOf(state, last, unfinishedOf(state, last));
-  for (const id of ids) setsOut(world, id);
+  for (const id of ids) world.setOut(id);
   world.settle();
   assert.is(said(world).length, 16);
   const id = comes(world, last);
@@ -221,7 +225,7 @@ test('and where so many have gone that a home carries out no more of their joins
 test('a request is answered once, or refused where the answer came to nobody', () => {
   for (const isEarly of [false, true]) {
     const { world, one, asked } = joining(asksFor('q'));
-    setsOut(world, one);
+    world.setOut(one);
     if (isEarly) world.settle();
     const id = comes(world, one);
     asks(world, id, asked);
@@ -237,7 +241,7 @@ test('a request is answered once, or refused where the answer came to nobody', (
 test('a leave behind it is a leave, and comes behind what was said', () => {
   for (const isEarly of [false, true]) {
     const { world, one, asked } = joining(says('last'), `<presence type='unavailable' to='${ROOM}/alice'/>`);
-    setsOut(world, one);
+    world.setOut(one);
     if (isEarly) world.settle();
     const id = comes(world, one);
     asks(world, id, asked);

@@ -4,6 +4,7 @@ import { createBookmarkState } from '../../proxy/core/bookmark-state.ts';
 import type { SessionId } from '../../proxy/core/state.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { assert, suite } from '../support/suite.ts';
+import { rest } from './model.ts';
 import { ROOM, World } from './world.ts';
 
 const test = suite('bookmarks at any time', { limitMs: 60_000 });
@@ -80,22 +81,6 @@ class Marked extends World {
     this.settle();
     this.fire();
   }
-
-  /** All stanzas arrive, account streams open, and the short timers run out. */
-  rest(): void {
-    for (let round = 0; round < 100; round += 1) {
-      this.settle();
-      this.accountStream(true);
-      this.settle();
-      const isLong = (key: string): boolean => key === 'linger' || key === 'reopen';
-      if ([...this.timers.keys()].every(isLong)) return;
-      const long = [...this.timers].filter(([key]) => isLong(key));
-      for (const [key] of long) this.timers.delete(key);
-      this.fire();
-      for (const [key, at] of long) this.timers.set(key, at);
-    }
-    throw new Error(`does not come to rest: ${[...this.timers.keys()].join(', ')}`);
-  }
 }
 
 const scene = fc.tuple(fc.boolean(), fc.boolean(), fc.array(event, { maxLength: 60 }));
@@ -106,7 +91,7 @@ test('sessions and room agree in the end, and every join is answered', () => {
       const world = new Marked(autojoin, isShared);
       for (const id of [world.bind(), world.bind()]) world.join(id);
       for (const one of events) world.happen(one);
-      world.rest();
+      rest(world);
       const places = [...world.sessions.values()].map(({ place }) => place);
       assert.ok(!places.includes('asking'), 'a join was never answered');
       if (places.includes('in')) assert.ok(world.room.inside.size > 0, 'a session believes to be in');
@@ -129,17 +114,17 @@ test('a bookmark that goes takes the account out, whatever has happened before',
       const id = world.bind();
       for (const one of events) world.happen(one);
       const session = world.sessions.has(id) ? id : world.bind();
-      world.rest();
+      rest(world);
       world.mark = { autojoin: true, nick: 'nick1' };
       world.input({ kind: 'bookmarks-changed', session });
       world.join(session);
-      world.rest();
+      rest(world);
       world.input({ kind: 'bookmarks-changed', session });
-      world.rest();
+      rest(world);
       assert.is(world.room.inside.size, 1);
       world.mark = undefined;
       world.input({ kind: 'bookmarks-changed', session });
-      world.rest();
+      rest(world);
       assert.is(world.room.inside.size, 0, 'the account is still there');
       for (const { place } of world.sessions.values()) assert.is(place, 'out');
     }),

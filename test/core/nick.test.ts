@@ -84,6 +84,18 @@ test('while another nick change is on its way, one that the account has not aske
   );
 });
 
+test('what the room repeats of the account before it answers a nick change is no answer', () => {
+  const { world, a, silence } = inside();
+  silence(true);
+  world.send(a, `<presence id='p' to='${ROOM}/lissy'/>`);
+  world.settle();
+  shows(world, 'alice', ['210'], " id='p'");
+  assert.equal(
+    room(world)?.presences.map(({ nick }) => nick),
+    ['lissy'],
+  );
+});
+
 test('a nick change that is never answered keeps the room from being shown a status for a minute, no longer', () => {
   const { world, a, b, silence } = inside();
   world.send(a, `<presence to='${ROOM}/alice'><show>chat</show></presence>`);

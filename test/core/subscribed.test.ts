@@ -84,6 +84,17 @@ test('where it is not known the service is asked when nobody is in any more, and
   assert.is(world.room.witnessed, '+-+');
 });
 
+test('a service that does not answer is asked again, after a while', () => {
+  const { world, a } = inside();
+  world.leave(a);
+  world.settle();
+  world.join(a);
+  world.settle();
+  world.now += 30_000;
+  world.leave(a);
+  assert.is(asked(world).length, 2);
+});
+
 test('only the service is believed, and a room that offers nothing is not asked about', () => {
   const { world, a } = inside();
   for (const from of [`${SERVICE}/x`, ROOM, 'evil.test']) answer(world, a, [ROOM], { from });

@@ -10,8 +10,6 @@ import { ROOM, settings, World } from './world.ts';
 
 const test = suite('sessions that travel');
 
-const TRAVEL_MS = 60_000;
-
 /** An account stream in the room, and as many sessions. */
 function inside(count: number): { world: World; ids: SessionId[] } {
   const world = new World();
@@ -29,10 +27,6 @@ function writes(world: World, body: string): void {
     carrier?.id as never,
     `<message type='chat' id='${body}' from='${ROOM}/bob' to='${carrier?.jid}'><body>${body}</body></message>`,
   );
-}
-
-function setsOut(world: World, session: SessionId): void {
-  world.input({ kind: 'session-gone', session, goesOnMs: TRAVEL_MS });
 }
 
 /** It comes from the other node, in the room as it was. */
@@ -67,7 +61,7 @@ test('what is written meanwhile is given to who has stayed at once, and to who c
   const { world, ids } = inside(2);
   const [traveller, stays] = ids as [SessionId, SessionId];
   writes(world, 'before');
-  setsOut(world, traveller);
+  world.setOut(traveller);
   writes(world, 'first');
   writes(world, 'second');
   const id = arrives(world, traveller);
@@ -81,9 +75,9 @@ test('what is written meanwhile is given to who has stayed at once, and to who c
 test('what nobody was there to take each that comes is given once: of two that travel, both', () => {
   const { world, ids } = inside(2);
   const [one, other] = ids as [SessionId, SessionId];
-  setsOut(world, one);
+  world.setOut(one);
   writes(world, 'to the other');
-  setsOut(world, other);
+  world.setOut(other);
   writes(world, 'to nobody');
   const first = arrives(world, one);
   const second = arrives(world, other);
@@ -96,7 +90,7 @@ for (const when of ['before', 'after'] as const) {
   test(`what the node that it has left gives back ${when} its coming is given to it`, () => {
     const { world, ids } = inside(2);
     const [traveller, stays] = ids as [SessionId, SessionId];
-    setsOut(world, traveller);
+    world.setOut(traveller);
     const stanza = parseStanza(
       `<message type='chat' id='m' from='${ROOM}/bob' to='x'><body>on its way</body></message>`,
     );
@@ -189,7 +183,7 @@ for (const isBack of [true, false]) {
     const [traveller] = ids as [SessionId];
     const id = world.bind();
     world.input({ kind: 'session-presence', session: id, available: false, show: '', priority: 0 });
-    setsOut(world, traveller);
+    world.setOut(traveller);
     if (!isBack) writes(world, 'to nobody');
     world.kick();
     world.settle();
@@ -209,8 +203,8 @@ test('what was kept for one that comes and is in the room no more, or does not c
   const id = world.bind();
   const drops = (): number => world.counted.filter((one) => one.kind === 'drop' && one.reason === 'no-session').length;
   const [carrier] = [...world.state.carriers.values()].filter(({ kind }) => kind === 'account-stream');
-  setsOut(world, one);
-  setsOut(world, two);
+  world.setOut(one);
+  world.setOut(two);
   writes(world, 'a letter');
   const receipt = "<received xmlns='urn:xmpp:receipts' id='r'/>";
   world.arrives(
@@ -242,7 +236,7 @@ test('where the account has left the room meanwhile it is a letter', () => {
 test('one for a session that does not come to the other node is for the next one', () => {
   const { world, ids } = inside(1);
   const [traveller] = ids as [SessionId];
-  setsOut(world, traveller);
+  world.setOut(traveller);
   comesBack(world, 'on its way', traveller);
   world.input({ kind: 'timer', key: `travels ${traveller}` });
   const next = world.bind();
@@ -256,7 +250,7 @@ test('one that comes before its earlier node has said that it is gone is given n
   const [traveller] = ids as [SessionId];
   const id = arrives(world, traveller);
   writes(world, 'there already');
-  setsOut(world, traveller);
+  world.setOut(traveller);
   writes(world, 'more');
   assert.equal(letters(world, id), ['there already', 'more']);
   assert.equal(letters(world, traveller), []);
@@ -266,7 +260,7 @@ test('one that comes before its earlier node has said that it is gone is given n
 test('for one that does not come in time nothing is kept, and of too much the oldest goes and is counted', () => {
   const { world, ids } = inside(2);
   const [traveller] = ids as [SessionId];
-  setsOut(world, traveller);
+  world.setOut(traveller);
   for (let count = 0; count < 103; count += 1) writes(world, `letter ${count}`);
   assert.is(world.state.travellers.get(traveller)?.letters.length, 100);
   assert.is(world.counted.filter((one) => one.kind === 'drop' && one.reason === 'queue-full').length, 3);
@@ -279,7 +273,7 @@ test('for one that does not come in time nothing is kept, and of too much the ol
 test('chat states are not kept', () => {
   const { world, ids } = inside(2);
   const [traveller] = ids as [SessionId];
-  setsOut(world, traveller);
+  world.setOut(traveller);
   const [carrier] = [...world.state.carriers.values()].filter(({ kind }) => kind === 'account-stream');
   const composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
   world.arrives(

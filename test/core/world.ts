@@ -259,6 +259,11 @@ export class World {
     this.input({ kind: 'session-gone', session });
   }
 
+  /** The session goes on at another node, and comes there within a minute or not at all. */
+  setOut(session: SessionId): void {
+    this.input({ kind: 'session-gone', session, goesOnMs: 60_000 });
+  }
+
   /** The client's connection ends, and its stream may be kept for its rooms. */
   park(session: SessionId): void {
     this.sessions.delete(session);

@@ -134,6 +134,18 @@ function slowToTell(store: Store, ms: number, isSlow: () => boolean): Store {
   return { ...store, nodes: { ...store.nodes, alive } };
 }
 
+/** The store as one node sees it that goes on to be told, once that `isLate`, who lived when this was called. */
+async function outdated(store: Store, isLate: () => boolean): Promise<Store> {
+  const known = await store.nodes.alive();
+  const alive: Store['nodes']['alive'] = async () => (isLate() ? [...known] : store.nodes.alive());
+  return { ...store, nodes: { ...store.nodes, alive } };
+}
+
+/** The store, of whose steps of homes these are others. */
+function withHomes(store: Store, homes: Partial<Store['homes']>): Store {
+  return { ...store, homes: { ...store.homes, ...homes } };
+}
+
 test('a node that stops, and of which the one that has the accounts cannot know that yet, declines them', async (context) => {
   const { room, store, start, visit } = await ground(context);
   const key = randomBytes(32).toString('base64');
@@ -143,10 +155,7 @@ test('a node that stops, and of which the one that has the accounts cannot know 
     slowToTell(store, 1000, () => isStopping),
   );
   const staying = await start(key);
-  const known = await store.nodes.alive();
-  // It knows the others as they were.
-  const alive = async (): Promise<typeof known> => (isStopping ? [...known] : store.nodes.alive());
-  const first = await start(key, { ...store, nodes: { ...store.nodes, alive } });
+  const first = await start(key, await outdated(store, () => isStopping));
   await acquainted();
   const users = Array.from({ length: 6 }, (_, index) => `user${index}`);
   for (const user of users) await visit(first, user);
@@ -191,7 +200,7 @@ test('a store that goes away as an account is given away does not hold up a stop
     isAway = true;
     throw new StoreError('unavailable', 'away');
   };
-  const first = await start(key, { ...store, homes: { ...store.homes, claim, move } });
+  const first = await start(key, withHomes(store, { claim, move }));
   await start(key);
   await acquainted();
   await visit(first);
@@ -237,9 +246,7 @@ test('where all others decline the account is left to the next node, and the sto
     key,
     slowToTell(store, 1000, () => isStopping),
   );
-  const known = await store.nodes.alive();
-  const alive = async (): Promise<typeof known> => (isStopping ? [...known] : store.nodes.alive());
-  const first = await start(key, { ...store, nodes: { ...store.nodes, alive } });
+  const first = await start(key, await outdated(store, () => isStopping));
   await acquainted();
   await visit(first);
   isStopping = true;
@@ -268,7 +275,7 @@ test('a node that has agreed to take an account, and is told to stop before it h
     }
     return store.homes.move(account, fence, to, ms);
   };
-  const first = await start(key, { ...store, homes: { ...store.homes, move } });
+  const first = await start(key, withHomes(store, { move }));
   const second = await start(key);
   await acquainted();
   await visit(first);
@@ -287,7 +294,7 @@ test('an account that a node has agreed to take, and cannot, as it has died sinc
     asked.push(to);
     return asked.length === 1 ? undefined : store.homes.move(account, fence, to, ms);
   };
-  const first = await start(key, { ...store, homes: { ...store.homes, move } });
+  const first = await start(key, withHomes(store, { move }));
   const others = [await start(key), await start(key)];
   await acquainted();
   await visit(first);

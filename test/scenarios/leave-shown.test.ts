@@ -80,34 +80,4 @@ scenario(
   },
 );
 
-scenario(
-  'L1',
-  'a presence error to the room that does not answer the room’s own presence ends the stay',
-  async (scene) => {
-    const { room } = scene;
-    const witness = await watch(scene);
-    const phone = await scene.login('alice', { device: 'phone' });
-    await joinRoom(phone, `${room}/al`);
-    assert.equal(await witness.sees(), ['+al']);
-    const says = `<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>`;
-    const error = (id = '') =>
-      phone.send(`<presence type='error' to='${room}'${id}><error type='cancel'>${says}</error></presence>`);
-    if (scene.server.name === 'ejabberd') {
-      const shown = phone.log.findLast(
-        ({ text, direction }) => direction === 'in' && text.includes(`from='${room}' id=`),
-      );
-      assert.ok(shown);
-      error(` id='${/ id='([^']+)'/.exec(shown.text.slice(shown.text.indexOf(`from='${room}' id=`)))?.[1]}'`);
-      await phone.fence({ room });
-      assert.equal(await witness.sees(), []);
-    }
-    error();
-    const gone = await phone.pick(`<presence type='unavailable' from='${room}/al'/>`);
-    assert.equal(gone.codes, [110, 333]);
-    assert.not.ok(gone.child('error'));
-    await witness.client.pick(`<presence type='unavailable' from='${room}/al'/>`);
-    await phone.expectNothing({ room });
-  },
-);
-
 scenario.run();

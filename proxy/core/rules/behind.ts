@@ -16,12 +16,14 @@ import { leaveByPolicy } from './leave.ts';
 import { notePending, noteSaidSince } from './nick.ts';
 import { withoutJoin } from './other-nick.ts';
 import { sessionStanza } from './session-stanza.ts';
-import { noteShown, showOf } from './shown.ts';
+import { noteShown } from './shown.ts';
 import { sendAgain } from './stranded.ts';
 import { noteUnsaid } from './travellers.ts';
 
 /** Stanzas that a session sent behind its join, now that the join is answered. */
 export function flushBehind(turn: Turn, room: Occupancy, wait: WaitingJoin): void {
+  const isLost = wait.isForsaken && (room.carrier === undefined || room.phase !== 'joined');
+  if (isLost) noteUnsaid(turn, wait.session, room.key);
   for (const one of wait.behind.splice(0)) {
     flush(turn, room, { ...one, session: wait.session, isForsaken: wait.isForsaken }, undefined);
   }
@@ -56,7 +58,6 @@ function sayFor(turn: Turn, room: Occupancy, session: SessionId, stanza: Stanza)
     if (phase === 'joined' && room.members.size === 0) leaveByPolicy(turn, room);
   } else if (carrier === undefined || phase !== 'joined' || !isWord(stanza)) {
     out.drop('no-session');
-    noteUnsaid(turn, session, room.key);
   } else {
     // It may come from another node yet, and say that again.
     if (stanza.type === 'groupchat') noteSent(turn, room, { id: session }, stanza);
@@ -81,7 +82,7 @@ function sendFor(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza
     const said = stanza.name === 'presence' ? withoutJoin(detach(stanza)) : stanza;
     if (said.name === 'presence') {
       notePending(turn, room, undefined, nick === '' ? room.nick : nick, said);
-      if (isStatus) noteShown(turn, room, said, showOf(said));
+      if (isStatus) noteShown(turn, room, said);
     }
     out.toCarrier(carrier, readdress(said, { from: null }), undefined, said);
     return;

@@ -7,8 +7,8 @@ import type { BareKey } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { entered } from '../entry.ts';
 import { detach } from '../occupancy.ts';
-import type { AccountState, Occupancy, Session, Turn } from '../state.ts';
-import { type Circumstances, sessionStanza } from './session-stanza.ts';
+import type { AccountState, Circumstances, Occupancy, Session, Turn } from '../state.ts';
+import { sessionStanza } from './session-stanza.ts';
 import { isUnseen } from './take-up.ts';
 
 /** How long an earlier session, which has been told to go, may take (ms). */

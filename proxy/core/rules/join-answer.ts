@@ -34,7 +34,7 @@ import { takeCursor } from './cursor.ts';
 import { endAttempt, isEarly, keepEarly, tellEarly } from './early.ts';
 import { isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
-import { enter, presentationOf, sendFence, startJoin, wishedPassword } from './join.ts';
+import { enter, sendFence, startJoin, wishedPassword } from './join.ts';
 import { leaveRoom } from './leave.ts';
 import { caughtUp, isOfStayBefore } from './overdue.ts';
 import { adoptPast, pastRead } from './past.ts';
@@ -224,7 +224,7 @@ function settle(turn: Turn, room: Occupancy): void {
   autojoined(turn, room);
   room.heardAt = now;
   recordOccupancy(turn, room);
-  noteShown(turn, room, attempt.wish.stanza, presentationOf(attempt.wish.stanza, now).show);
+  noteShown(turn, room, attempt.wish.stanza);
   const liveFrom = live > 0 ? room.log.entries(now).at(-live) : undefined;
   const present = waiting.filter((wait) => !isByBookmark(wait));
   const creator = present.find((wait) => wait.session === attempt.wish.session) ?? present[0];

@@ -10,8 +10,9 @@ import { chooseCarrier } from '../carriers.ts';
 import { accountHistory, historyOf, historyWish } from '../history.ts';
 import { createOccupancy, detach, forgetOccupancy, forgetRoomState, keyOfNick } from '../occupancy.ts';
 import { replay } from '../replay.ts';
-import type { Carrier, Occupancy, Session, Turn, WaitingJoin } from '../state.ts';
+import type { Carrier, Occupancy, Presentation, Session, Turn, WaitingJoin } from '../state.ts';
 import { freshId } from '../state.ts';
+import { statedIn } from '../stated.ts';
 import { isGapWaiting, takeCursor } from './cursor.ts';
 import { noteSaidSince, requestRename } from './nick.ts';
 import { joinsAnew } from './overdue.ts';
@@ -112,17 +113,8 @@ export function passwordOf(join: Stanza): string | undefined {
   return join.root.child('x', NS.muc)?.child('password')?.text();
 }
 
-export function presentationOf(
-  stanza: Stanza,
-  at: number,
-): { show: string; priority: number; at: number; stanza: Stanza } {
-  const priority = Number(stanza.root.child('priority')?.text() ?? '0');
-  return {
-    show: stanza.root.child('show')?.text().trim() ?? '',
-    priority: Number.isInteger(priority) ? priority : 0,
-    at,
-    stanza,
-  };
+export function presentationOf(stanza: Stanza, at: number): Presentation {
+  return { ...statedIn(stanza), at, stanza };
 }
 
 /** Sends the join of the first waiting session, as soon as there is a carrier. */

@@ -90,8 +90,8 @@ export function presenceSettled(room: Occupancy, stanza: Stanza, before: string 
   const { presences } = room;
   const nick = keyOfNick(nickOf(stanza));
   const index = presences.findIndex((pending) => keyOfNick(pending.nick) === nick);
-  if (index >= 0 || before === undefined) return presences.splice(0, index + 1);
-  const isAssigned = keyOfNick(before) !== nick && statusCodes(stanza).includes('210');
+  if (index >= 0 || before === undefined || keyOfNick(before) === nick) return presences.splice(0, index + 1);
+  const isAssigned = statusCodes(stanza).includes('210');
   const isIt = ({ id }: SentPresence): boolean => isAssigned || (id !== undefined && id === stanza.id);
   const changed = presences.findIndex((one) => keyOfNick(one.nick) !== keyOfNick(before) && isIt(one));
   return presences.splice(0, changed + 1);

@@ -10,7 +10,7 @@ import type { Occupancy, SentPresence, Session, Turn } from '../state.ts';
 import { presentationOf } from './join.ts';
 import { notePending, takeRefused } from './nick.ts';
 import { throughCarrier } from './outbound.ts';
-import { noteShown, showMostActive, showOf } from './shown.ts';
+import { noteShown, showMostActive } from './shown.ts';
 
 /** A joined session's presence to `room/other-nick`. */
 export function rename(turn: Turn, room: Occupancy, session: Session, stanza: Stanza, nick: string): void {
@@ -36,8 +36,7 @@ export function presencesTaken(
   const last = settled.at(-1);
   if (!last) return;
   const isOutdated = room.presences.some(({ nick }) => keyOfNick(nick) === keyOfNick(last.nick));
-  if (keyOfNick(last.nick) !== keyOfNick(before ?? '') && !isOutdated)
-    noteShown(turn, room, last.stanza, showOf(last.stanza));
+  if (keyOfNick(last.nick) !== keyOfNick(before ?? '') && !isOutdated) noteShown(turn, room, last.stanza);
   showMostActive(turn, room);
 }
 

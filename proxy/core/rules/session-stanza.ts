@@ -9,7 +9,7 @@ import type { Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { occupies } from '../carriers.ts';
 import { detach, hasMucChild, keyOfNick } from '../occupancy.ts';
-import type { Occupancy, Session, Turn } from '../state.ts';
+import type { Circumstances, Occupancy, Session, Turn } from '../state.ts';
 import { archiveRequest } from './archive.ts';
 import { isSeenTo } from './asked-again.ts';
 import { isSaid } from './doubt.ts';
@@ -35,16 +35,6 @@ import { joinInstead } from './take-up.ts';
 const MOST_WAITING = 200;
 /** Their bytes. */
 const MOST_WAITING_BYTES = 512 * 1024;
-
-/**
- * How a stanza has come to this home.
- * - `isUnsure`: another home may have sent it on before it was lost, or this one before it lost the way to the session's node.
- * - `isAskedAgain`: see the input.
- */
-export interface Circumstances {
-  readonly isUnsure?: boolean | undefined;
-  readonly isAskedAgain?: boolean | undefined;
-}
 
 /** A stanza of a session to a room goes where it belongs, or waits for that, bounded. */
 export function sessionStanza(turn: Turn, session: Session, stanza: Stanza, circumstances: Circumstances = {}): void {
@@ -162,15 +152,11 @@ function memberPresence(turn: Turn, room: Occupancy, session: Session, stanza: S
 }
 
 /**
- * Whether a presence error is how the client ends its stay (section 11.1), as it answers nothing that the room has sent (M10, RFC 6120 section 8.3.1):
- * to the own nick it says no error, and to the room it has another id than the room's own presence. Prosody's has none: whoever answers that by an
- * error is in no room without the proxy either.
+ * Whether a presence error to the own nick is how the client ends its stay (section 11.1): it says no error, so it answers nothing that the
+ * room sent (M10, RFC 6120 section 8.3.1).
  */
-function isExit(room: Occupancy, { type, to, id, root }: Stanza): boolean {
-  if (type !== 'error') return false;
-  const nick = resourceOf(to ?? '');
-  if (nick === '') return id === undefined || id !== room.roomPresence?.id;
-  return keyOfNick(nick) === keyOfNick(room.nick) && !root.child('error');
+function isExit(room: Occupancy, { type, to, root }: Stanza): boolean {
+  return type === 'error' && keyOfNick(resourceOf(to ?? '')) === keyOfNick(room.nick) && !root.child('error');
 }
 
 function iq(turn: Turn, room: Occupancy, session: Session, stanza: Stanza): void {

@@ -12,6 +12,7 @@ import { languageIn } from '../language.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { Move, Occupancy, Shown, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
+import { statedIn } from '../stated.ts';
 import { isRenaming, notePending } from './nick.ts';
 
 /** What is to be shown waits as long for a nick change to be answered, before that is looked at again (ms). */
@@ -44,14 +45,10 @@ function standalone({ bytes, root }: Stanza, child: Node): string {
   return text(child.start, child.nameEnd) + declarations + text(child.nameEnd, child.end);
 }
 
-/** How available a presence says that somebody is (RFC 6121 section 4.7.2.1). */
-export function showOf({ root }: Stanza): string {
-  return root.child('show')?.text().trim() ?? '';
-}
-
 /** The room has been sent this presence, or soon will have been. */
-export function noteShown(turn: Turn, room: Occupancy, presence: Stanza, show: string): void {
-  room.shown = { content: presenceContent(presence), presence, rank: availability(show), at: turn.now };
+export function noteShown(turn: Turn, room: Occupancy, presence: Stanza): void {
+  const rank = availability(statedIn(presence).show);
+  room.shown = { content: presenceContent(presence), presence, rank, at: turn.now };
   turn.out.clearTimer(`presence ${room.key}`);
 }
 
@@ -65,7 +62,7 @@ export function shownBefore(room: Occupancy): Occupancy['shown'] {
  * and adds to it.
  */
 export function shownBy({ members }: Occupancy, self: Stanza): Shown {
-  const rank = availability(showOf(self));
+  const rank = availability(statedIn(self).show);
   for (const { presentation } of members.values()) {
     const { stanza } = presentation;
     if (saysTheSame(self, stanza)) return { content: presenceContent(stanza), presence: stanza, rank, at: 0 };

@@ -19,7 +19,7 @@ export function status(turn: Turn, room: Occupancy, session: Session, member: Me
   if (mayGo(turn, room, session, member)) {
     notePending(turn, room, session, room.nick, stanza);
     throughCarrier(turn, room, session, stanza);
-    noteShown(turn, room, member.presentation.stanza, member.presentation.show);
+    noteShown(turn, room, member.presentation.stanza);
   } else {
     // The room goes on seeing what it sees, or sees this later; this client sees what it would see alone.
     turn.out.toSession(session.id, reflection(room, session, stanza), stanza);

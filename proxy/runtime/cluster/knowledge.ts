@@ -1,5 +1,6 @@
 /** What a node's sessions are and know, as the payload by which they come to a home. */
 import { type Arrival, type KnownRoom, knownRoom } from '../../core/arrival.ts';
+import { occupies } from '../../core/carriers.ts';
 import { serviceOf } from '../../core/occupancy.ts';
 import { RoomSet } from '../../core/room-set.ts';
 import type { Carrier, Member, Session, SessionId } from '../../core/state.ts';
@@ -11,7 +12,7 @@ import { fromPlain, type Plain, toPlain } from './plain.ts';
 
 type KnowledgeItem =
   | { readonly kind: 'session'; readonly facts: Plain }
-  | { readonly kind: 'carrier'; readonly facts: CarrierFacts }
+  | { readonly kind: 'carrier'; readonly facts: Plain }
   | RoomItem
   | { readonly kind: 'credentials' };
 
@@ -70,8 +71,11 @@ function writeSession(payload: Payload<KnowledgeItem>, { rooms: _, ...facts }: S
   payload.add({ kind: 'session', facts: toPlain(facts, payload) });
 }
 
+/** With the rooms that it is in: what others still say of its stay is for nobody (see `Passage`). */
 function writeCarrier(payload: Payload<KnowledgeItem>, carrier: Carrier): void {
-  payload.add({ kind: 'carrier', facts: { ...carrier, rooms: [...carrier.rooms] } });
+  const { overdue: _, ...own } = carrier;
+  const rooms = [...carrier.rooms].filter((room) => occupies(carrier, room));
+  payload.add({ kind: 'carrier', facts: toPlain({ ...own, rooms }, payload) });
 }
 
 function writeRoom(payload: Payload<KnowledgeItem>, known: KnownRoom): RoomItem {
@@ -96,9 +100,7 @@ export function readKnowledge(payload: Buffer): { readonly arrival: Arrival; rea
   const reading = new Reading<KnowledgeItem>(payload);
   const { items } = reading;
   const sessions = items.flatMap((item) => (item.kind === 'session' ? [readSession(reading, item.facts)] : []));
-  const carriers = items.flatMap((item) =>
-    item.kind === 'carrier' ? [{ ...item.facts, rooms: new RoomSet(item.facts.rooms) }] : [],
-  );
+  const carriers = items.flatMap((item) => (item.kind === 'carrier' ? [readCarrier(reading, item.facts)] : []));
   const known = items.flatMap((item) => (item.kind === 'room' ? [readRoom(reading, item)] : []));
   const hasCredentials = items.some(({ kind }) => kind === 'credentials');
   return { arrival: { sessions, carriers, watched: [], known }, hasCredentials };
@@ -108,6 +110,11 @@ function readSession(reading: Reading<KnowledgeItem>, plain: Plain): Session {
   const facts = fromPlain(plain, reading) as SessionFacts;
   // What it lacks is told once it is known what that is.
   return { ...facts, device: facts.device, isLagging: false, rooms: new RoomSet() };
+}
+
+function readCarrier(reading: Reading<KnowledgeItem>, plain: Plain): Carrier {
+  const facts = fromPlain(plain, reading) as CarrierFacts;
+  return { ...facts, session: facts.session, rooms: new RoomSet(facts.rooms) };
 }
 
 function readRoom(reading: Reading<KnowledgeItem>, item: RoomItem): KnownRoom {

@@ -9,10 +9,7 @@ import type { Hibernations } from '../../store/hibernations.ts';
 import { type Fence, type Store, StoreError } from '../../store/store.ts';
 import { cleanUp } from './clean-up.ts';
 import { readBody, writeBody } from './envelope.ts';
-import type { HeirMessage } from './heirs.ts';
-import type { LendingMessage } from './lent-messages.ts';
-import type { Message } from './messages.ts';
-import type { RecallMessage } from './recalls.ts';
+import type { NodeHandler, NodeMessage } from './node-handler.ts';
 import { sleep } from './seek.ts';
 
 /** How long a claim is in force without being renewed (ms). It ends with its node's life anyway. */
@@ -40,23 +37,6 @@ export interface NodeOptions {
   readonly newId: () => string;
   /** Names of the keys with which it opens what is sealed, as of now; undefined: it has none. */
   readonly opens?: (() => readonly string[]) | undefined;
-}
-
-export type NodeMessage = Message | RecallMessage | LendingMessage | HeirMessage;
-
-/** What happens to a node. */
-export interface NodeHandler {
-  message(from: string, message: NodeMessage, payload: Buffer): void;
-  /** Envelopes for this node, of whatever sender, are lost. */
-  gap(): void;
-  /** Another node is no more. */
-  lost(node: string): void;
-  /** Another node has no inbox: it is about to be found dead, or its inbox was lost. */
-  unreachable(node: string): void;
-  /** What this node could not be sure of lately it can be sure of again, perhaps under another id. */
-  recovered(isRenamed: boolean): void;
-  /** This node has looked which others live, and cleaned up behind those that do not. */
-  lookedAround(): void;
 }
 
 export class ClusterNode {

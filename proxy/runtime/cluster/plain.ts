@@ -1,4 +1,4 @@
-/** Values with stanzas and maps in them as JSON, and back. */
+/** Values with stanzas, maps and sets in them as JSON, and back. */
 import { Stanza } from '../../xml/stanza.ts';
 import type { Payload, Reading, TextRef } from './envelope.ts';
 
@@ -9,6 +9,7 @@ export type Plain = unknown;
 export function toPlain(value: unknown, payload: Payload<never> | Payload<object>): Plain {
   if (value instanceof Stanza) return { $stanza: payload.stanza(value) };
   if (value instanceof Map) return { $map: [...value].map(([key, one]) => [key, toPlain(one, payload)]) };
+  if (value instanceof Set) return { $set: [...value].map((one) => toPlain(one, payload)) };
   if (Array.isArray(value)) return value.map((one) => toPlain(one, payload));
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([, one]) => one !== undefined);
@@ -19,8 +20,9 @@ export function toPlain(value: unknown, payload: Payload<never> | Payload<object
 export function fromPlain(plain: Plain, reading: Reading<object>): unknown {
   if (Array.isArray(plain)) return plain.map((one) => fromPlain(one, reading));
   if (typeof plain !== 'object' || plain === null) return plain;
-  const { $stanza, $map } = plain as { $stanza?: TextRef; $map?: [unknown, Plain][] };
+  const { $stanza, $map, $set } = plain as { $stanza?: TextRef; $map?: [unknown, Plain][]; $set?: Plain[] };
   if ($stanza !== undefined) return reading.stanza($stanza);
   if ($map) return new Map($map.map(([key, one]) => [key, fromPlain(one, reading)]));
+  if ($set) return new Set($set.map((one) => fromPlain(one, reading)));
   return Object.fromEntries(Object.entries(plain).map(([key, one]) => [key, fromPlain(one, reading)]));
 }

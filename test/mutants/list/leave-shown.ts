@@ -24,15 +24,7 @@ export const leaveShown: readonly Mutant[] = [
     find: "stanza.type === 'unavailable' || isExit(room, stanza)",
     put: "stanza.type === 'unavailable'",
     cells: 'prosody,borrowed,tcp',
-    kills: { 'leave-shown': ['L1 a presence error to the own nick'] },
-  },
-  {
-    name: 'a presence error to the room is always taken for a reply',
-    file: 'core/rules/session-stanza.ts',
-    find: "if (nick === '') return id === undefined || id !== room.roomPresence?.id;",
-    put: "if (nick === '') return false;",
-    cells: 'prosody,borrowed,tcp',
-    kills: { 'leave-shown': ['L1 a presence error to the room'] },
+    kills: { 'leave-shown': ['L1 a presence error'] },
   },
   {
     name: 'others are not shown that the account has left by an error',
@@ -40,7 +32,7 @@ export const leaveShown: readonly Mutant[] = [
     find: 'if (isDirected && !isHidden && isSmallEnough(turn, stanza))',
     put: "if (isDirected && !isHidden && stanza.type !== 'error' && isSmallEnough(turn, stanza))",
     cells: 'prosody,borrowed,tcp',
-    kills: { 'leave-shown': ['L1 a presence error to the own nick'] },
+    kills: { 'leave-shown': ['L1 a presence error'] },
   },
   {
     name: 'who ends its stay by an error is given a grace',
@@ -48,7 +40,7 @@ export const leaveShown: readonly Mutant[] = [
     find: "  if (room.farewell?.type === 'error') return 0;\n",
     put: '',
     cells: 'prosody,borrowed,tcp',
-    kills: { 'leave-shown': ['L1 a presence error to the own nick'] },
+    kills: { 'leave-shown': ['L1 a presence error'] },
   },
   {
     name: "a room's own words of an invitation name the account stream",

@@ -1,7 +1,8 @@
 /** A process among the others: whom it has heard of, it notices the end of. */
 import { silentLog } from '../../../proxy/ops/log.ts';
 import { createMetrics } from '../../../proxy/ops/metrics.ts';
-import { ClusterNode, type NodeHandler } from '../../../proxy/runtime/cluster/node.ts';
+import { ClusterNode } from '../../../proxy/runtime/cluster/node.ts';
+import type { NodeHandler } from '../../../proxy/runtime/cluster/node-handler.ts';
 import { createMemoryStore } from '../../../proxy/store/memory.ts';
 import { cuttable } from '../../support/cut-store.ts';
 import { assert, suite } from '../../support/suite.ts';
