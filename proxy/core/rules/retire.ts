@@ -3,6 +3,7 @@ import { freeIfDone, isReplaceable, occupies } from '../carriers.ts';
 import { endOccupancy } from '../end.ts';
 import { forgetOccupancy } from '../occupancy.ts';
 import type { Carrier, CarrierId, Turn } from '../state.ts';
+import { endAttempt } from './early.ts';
 import { sendLeave } from './leave.ts';
 import { reconcile, takeMoveBack } from './move.ts';
 import { endAllOverdue } from './overdue.ts';
@@ -51,5 +52,5 @@ function restartJoin(turn: Turn, carrier: Carrier, key: Carrier['rooms'] extends
   if (!room) return;
   room.carrier = undefined;
   sendLeave(turn, room, carrier.id);
-  room.attempt = undefined;
+  endAttempt(turn, room);
 }
