@@ -95,8 +95,8 @@ export interface Move extends Attempt {
   readonly isOutdated: boolean;
   /** Messages that came before it was complete. */
   readonly heard: Stanza[];
-  /** The subject as it was known when it began. */
-  readonly subject: Stanza | undefined;
+  /** Texts of subjects that others have followed since it began, see `noteSubject`. */
+  readonly outdated: string[];
 }
 
 /** What the new stream of a hand-over has heard while the old one is heard to its end. */
@@ -104,8 +104,8 @@ export interface Ahead {
   readonly carrier: CarrierId;
   /** Before it was complete, what the room repeats of its history included. */
   readonly told: readonly Stanza[];
-  /** The subject as it was known when the hand-over began. */
-  readonly subject: Stanza | undefined;
+  /** Texts of subjects that others have followed since the hand-over began, see `noteSubject`. */
+  readonly outdated: string[];
   /** Since then. */
   readonly stanzas: Stanza[];
 }

@@ -199,8 +199,9 @@ test('what was said between the end of an old stream and the coming in of the ne
 
 test('a subject that the lost stream of a hand-over has brought is not undone by an older one', () => {
   const { world, a, b } = borrowed();
-  world.drop(a);
   const subject = (text: string) => `<message type='groupchat' from='${ROOM}/bob'><subject>${text}</subject></message>`;
+  world.arrives('c1' as CarrierId, subject('old'));
+  world.drop(a);
   const heard = (): string[] =>
     world
       .client(b)
@@ -218,6 +219,24 @@ test('a subject that the lost stream of a hand-over has brought is not undone by
   const fence = world.sent.find(({ carrier, stanza }) => carrier === world.client(b).carrier && stanza.name === 'iq');
   world.arrives(world.client(b).carrier, `<iq type='result' id='${fence?.stanza.id}' from='${ROOM}'/>`);
   assert.equal(heard().slice(start), ['new']);
+});
+
+test('the subject that ends the answer to a join is told where it is newer than the last that the lost stream has brought', () => {
+  const { world, a, b } = borrowed();
+  const subject = (text: string) => `<message type='groupchat' from='${ROOM}/bob'><subject>${text}</subject></message>`;
+  const told = (): (string | undefined)[] =>
+    world.client(b).told.flatMap(({ name, root }) => (name === 'message' ? [root.child('subject')?.text()] : []));
+  world.drop(a);
+  const start = told().length;
+  world.arrives('c1' as CarrierId, subject('one'));
+  world.loseHeld();
+  const { carrier } = world.client(b);
+  const status = `<x xmlns='${NS.mucUser}'><item role='participant'/><status code='110'/></x>`;
+  world.arrives(carrier, `<presence from='${ROOM}/alice'>${status}</presence>`);
+  world.arrives(carrier, subject('two'));
+  const fence = world.sent.findLast((one) => one.carrier === carrier && one.stanza.name === 'iq');
+  world.arrives(carrier, `<iq type='result' id='${fence?.stanza.id}' from='${ROOM}'/>`);
+  assert.equal(told().slice(start), ['one', 'two']);
 });
 
 test('what was said behind a join by somebody who has gone reaches the room, whoever carries it', () => {

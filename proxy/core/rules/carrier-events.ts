@@ -155,7 +155,7 @@ function lostIn(turn: Turn, carrier: Carrier, room: Occupancy): void {
   if (move?.carrier === id) {
     room.move = undefined;
     // Nobody else has heard what it was told.
-    if (move.from === undefined && room.phase === 'joined') passTold(turn, room, id, move.heard, move.subject);
+    if (move.from === undefined && room.phase === 'joined') passTold(turn, room, move);
   } else if (room.move?.from === id) room.move = { ...room.move, from: undefined, isBlind: true, isOvertaken: true };
   room.refused.delete(id);
   const wasDeparting = room.departing.delete(id);

@@ -4,6 +4,7 @@
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
 import { marked } from '../archive.ts';
+import { subjectText } from '../arrival.ts';
 import { hearerIds, memberIds } from '../carriers.ts';
 import { roomStanzaId } from '../message-key.ts';
 import { nudgeMembers } from '../nudge.ts';
@@ -83,8 +84,15 @@ export function isSubject({ root }: Stanza): boolean {
   return root.child('subject') !== undefined && root.child('body') === undefined && root.child('thread') === undefined;
 }
 
-/** `at`: when it was heard live, epoch ms; undefined when the room replays it. */
+/** So many texts of subjects are remembered while a stream comes in. */
+const OUTDATED = 20;
+
+/** `at`: when it was heard live, epoch ms; undefined when the room replays it. What a stream that is coming in is told may be the one before. */
 export function noteSubject(room: Occupancy, stanza: Stanza, at: number | undefined): void {
+  for (const { outdated } of [room.move, room.ahead].filter((one) => one !== undefined)) {
+    outdated.push(subjectText(room));
+    if (outdated.length > OUTDATED) outdated.shift();
+  }
   room.subject = detach(stanza);
   room.subjectAt = roomStamp(stanza) === undefined ? at : undefined;
 }

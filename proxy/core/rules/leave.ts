@@ -166,7 +166,7 @@ export function leaveRoom(turn: Turn, room: Occupancy): void {
   const { move } = room;
   room.move = undefined;
   // Nobody else has heard what it was told.
-  if (move && move.from === undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
+  if (move && move.from === undefined) passTold(turn, room, move);
   out.setTimer(`leave ${room.key}`, LEAVE_TIMEOUT_MS);
   if (room.departing.size === 0) left(turn, room);
 }

@@ -4,10 +4,11 @@
  */
 import type { Stanza } from '../../xml/stanza.ts';
 import { marked } from '../archive.ts';
+import { subjectText } from '../arrival.ts';
 import { hearerIds } from '../carriers.ts';
 import { detach } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
-import type { CarrierId, Occupancy, Turn } from '../state.ts';
+import type { CarrierId, Move, Occupancy, Turn } from '../state.ts';
 import { groupchat, isSubject, noteReflected, noteSubject } from './groupchat.ts';
 import { message } from './private-message.ts';
 
@@ -37,8 +38,8 @@ export function catchUp(turn: Turn, room: Occupancy, isLost = false): void {
   const { ahead } = room;
   room.ahead = undefined;
   if (!ahead) return;
-  const { carrier, told, subject, stanzas } = ahead;
-  if (isLost) passTold(turn, room, carrier, told, subject);
+  const { carrier, told, outdated, stanzas } = ahead;
+  if (isLost) passTold(turn, room, { carrier, heard: told, outdated });
   else for (const stanza of told) if (!isRepeated(stanza)) say(turn, room, carrier, stanza);
   for (const stanza of stanzas) say(turn, room, carrier, stanza, true);
 }
@@ -47,23 +48,32 @@ function isRepeated(stanza: Stanza): boolean {
   return stanza.type === 'groupchat' && (isSubject(stanza) || delayStamp(stanza) !== undefined);
 }
 
+/** What a stream has heard while it came in: of a hand-over, or taken from one. */
+type Told = Pick<Move, 'carrier' | 'outdated'> & { readonly heard: readonly Stanza[] };
+
 /**
- * What came with a join, in order, passed on as far as sessions lack it. `known`: the subject when the join was sent; one that
- * was heard since is newer than the one that ends the join's answer.
+ * What came with a join, in order, passed on as far as sessions lack it. The subject that ends the join's answer may be older than the one that
+ * another stream has heard meanwhile, or newer: it is older where it is one that others have followed since, or where this stream has heard the
+ * known one behind it.
  */
-export function passTold(
-  turn: Turn,
-  room: Occupancy,
-  carrier: CarrierId,
-  told: readonly Stanza[],
-  known: Stanza | undefined,
-): void {
-  let isOutdated = room.subject !== known;
-  for (const stanza of told) {
-    const isLast = isOutdated && stanza.type === 'groupchat' && isSubject(stanza);
-    if (isLast) isOutdated = false;
-    else passMissed(turn, room, carrier, stanza);
+export function passTold(turn: Turn, room: Occupancy, { carrier, heard, outdated }: Told): void {
+  const known = subjectText(room);
+  const isKnown = (stanza: Stanza): boolean => isSubjectChange(stanza) && textOf(stanza) === known;
+  const last = heard.findLastIndex(isKnown);
+  // What is passed on makes others outdated.
+  const before = [...outdated];
+  for (const [index, stanza] of heard.entries()) {
+    const isOld = isSubjectChange(stanza) && (last < 0 ? before.includes(textOf(stanza)) : index <= last);
+    if (!isOld) passMissed(turn, room, carrier, stanza);
   }
+}
+
+function isSubjectChange(stanza: Stanza): boolean {
+  return stanza.type === 'groupchat' && isSubject(stanza);
+}
+
+function textOf({ root }: Stanza): string {
+  return root.child('subject')?.text() ?? '';
 }
 
 /** Whether what the room tells of its history goes on from what is known here: else something lies between. Undefined: it tells none. */
@@ -82,9 +92,8 @@ export function pass(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: St
 
 /** A message that came with or behind a rejoin: passed on unless the log shows that the sessions have it. */
 export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
-  if (stanza.type === 'groupchat' && isSubject(stanza)) {
-    const known = room.subject?.root.child('subject')?.text();
-    if (stanza.root.child('subject')?.text() === (known ?? '')) return;
+  if (isSubjectChange(stanza)) {
+    if (textOf(stanza) === subjectText(room)) return;
     noteSubject(room, stanza, turn.now);
     turn.out.fork(hearerIds(room), stanza);
     return;

@@ -156,7 +156,7 @@ export function startMove(
     roster: new Map(),
     notices: [],
     heard: [],
-    subject: room.subject,
+    outdated: [],
   };
   room.move = move;
   // What the stream before the last one said may still be on its way, and one that is leaving hears the room beside the new one.
@@ -251,7 +251,7 @@ function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void
     return;
   }
   // The old stream may not have heard it; without one a refusal passes it on.
-  if (isFinal || move.from !== undefined) passTold(turn, room, move.carrier, move.heard, move.subject);
+  if (isFinal || move.from !== undefined) passTold(turn, room, move);
   if (isFinal) {
     // A join that is still to be answered is taken back.
     if (!isBeforeJoin(move)) room.move = undefined;
@@ -287,14 +287,14 @@ function finishMove(turn: Turn, room: Occupancy, move: Move, isLate = false): vo
   tellDifferences(turn, room, move);
   noteRole(turn, room, previous);
   recordOccupancy(turn, room);
-  const { carrier, heard, subject } = move;
+  const { carrier, heard, outdated } = move;
   const isWhole = move.isBlind ? goesOn(turn, room, heard) : undefined;
-  if (move.isBlind) passTold(turn, room, carrier, heard, subject);
+  if (move.isBlind) passTold(turn, room, move);
   // What was said while nobody heard who came and went.
   if (move.from === undefined) nicksFreed(room);
   if (move.from !== undefined) {
     turn.state.services.noteNickShared(serviceOf(room), turn.now);
-    if (!move.isBlind) room.ahead = { carrier, told: heard, subject, stanzas: [] };
+    if (!move.isBlind) room.ahead = { carrier, told: heard, outdated, stanzas: [] };
     beginDepart(turn, room, move.from);
     // The old stream was renamed while the new one came in under the old nick.
     if (renamed !== undefined) requestRename(turn, room, undefined, renamed);
@@ -342,7 +342,7 @@ function moveRefused(turn: Turn, room: Occupancy, move: Move, error: Stanza | un
     return;
   }
   // It has said something to the stream all the same, and nobody else has heard that.
-  passTold(turn, room, move.carrier, move.heard, move.subject);
+  passTold(turn, room, move);
   rejoinRefused(turn, room, error);
 }
 
@@ -362,10 +362,10 @@ export function moveTimeout(turn: Turn, room: Occupancy): void {
  * The stream that was to carry the room must be free of it again. What the room has told it of what was missed comes before what that stream may
  * still hear.
  */
-export function takeMoveBack(turn: Turn, room: Occupancy, { carrier, heard, subject }: Move): void {
-  sendLeave(turn, room, carrier);
+export function takeMoveBack(turn: Turn, room: Occupancy, move: Move): void {
+  sendLeave(turn, room, move.carrier);
   room.move = undefined;
-  passTold(turn, room, carrier, heard, subject);
+  passTold(turn, room, move);
 }
 
 /** What has refused the account's other streams may take them by now. */

@@ -23,8 +23,8 @@ export const handover: readonly Mutant[] = [
   {
     name: 'what the new stream of a hand-over hears does not wait for the old one',
     file: 'core/rules/move.ts',
-    find: 'if (!move.isBlind) room.ahead = { carrier, told: heard, subject, stanzas: [] };',
-    put: 'if (!move.isBlind) passTold(turn, room, carrier, heard, subject);',
+    find: 'if (!move.isBlind) room.ahead = { carrier, told: heard, outdated, stanzas: [] };',
+    put: 'if (!move.isBlind) passTold(turn, room, { carrier, heard, outdated });',
     kills: { 'handover-order': ['M1 the old stream'] },
   },
   {
@@ -132,7 +132,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'what was said while nobody heard the room is not passed on',
     file: 'core/rules/move.ts',
-    find: '  if (move.isBlind) passTold(turn, room, carrier, heard, subject);\n',
+    find: '  if (move.isBlind) passTold(turn, room, move);\n',
     put: '',
     kills: { 'handover-order': ['L5 the carrier is lost'], 'resume-rooms': ['S9 a sibling that joins'] },
   },

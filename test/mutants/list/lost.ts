@@ -73,7 +73,7 @@ export const lost: readonly Mutant[] = [
   {
     name: 'a stream that had died unnoticed is taken for one that has said all',
     file: 'core/rules/missed.ts',
-    find: '  if (isLost) passTold(turn, room, carrier, told, subject);\n  else for',
+    find: '  if (isLost) passTold(turn, room, { carrier, heard: told, outdated });\n  else for',
     put: '  for',
     kills: { 'lost-messages': ['L9'] },
   },
