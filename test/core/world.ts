@@ -47,6 +47,8 @@ export interface Believes {
   readonly jid: string;
   readonly carrier: CarrierId;
   place: 'out' | 'asking' | 'in';
+  /** Id of the last join. */
+  joinId: string;
   /** It asks from within: whoever is refused stays. */
   isWithin: boolean;
   /** Bodies of messages heard since the last join, the replayed ones included. */
@@ -63,6 +65,8 @@ export interface Believes {
   readonly missing: Set<string>;
   /** Nicks of other occupants, as it was shown, and its own. */
   readonly sees: Set<string>;
+  /** As it was before the last join, which may be refused from within. */
+  before: Set<string>;
   nick: string;
   /** The subject that it was told last. */
   subject: string;
@@ -148,11 +152,13 @@ export class World {
       isWithin: false,
       heard: [],
       errors: 0,
+      joinId: '',
       asked: [],
       spoken: new Set(),
       givenUp: new Set(),
       missing: new Set(),
       sees: new Set(),
+      before: new Set(),
       nick: '',
       subject: '',
       show: '',
@@ -172,13 +178,12 @@ export class World {
     client.isWithin = client.place === 'in' || (client.place === 'asking' && client.isWithin);
     client.place = 'asking';
     client.heard = [];
+    client.before = new Set(client.isWithin ? [...client.before, ...client.sees] : []);
     client.sees.clear();
     this.#state(client, '');
-    this.#serial += 1;
-    this.send(
-      session,
-      `<presence id='j${this.#serial}' to='${ROOM}/${nick}'><x xmlns='${NS.muc}'>${history}</x></presence>`,
-    );
+    client.joinId = `j${++this.#serial}`;
+    const muc = `<x xmlns='${NS.muc}'>${history}</x>`;
+    this.send(session, `<presence id='${client.joinId}' to='${ROOM}/${nick}'>${muc}</presence>`);
   }
 
   leave(session: SessionId): void {
@@ -239,9 +244,9 @@ export class World {
     client.place = 'asking';
     client.isWithin = true;
     this.#state(client, '');
-    this.#serial += 1;
+    client.joinId = `k${++this.#serial}`;
     const muc = `<x xmlns='${NS.muc}'><history maxstanzas='0'/></x>`;
-    this.send(session, `<presence id='k${this.#serial}' to='${ROOM}/${nick}'>${muc}</presence>`);
+    this.send(session, `<presence id='${client.joinId}' to='${ROOM}/${nick}'>${muc}</presence>`);
   }
 
   /** A session that has joined, or waits to, asks the room something. */
@@ -573,17 +578,22 @@ export class World {
     }
     if (stanza.name === 'presence' && stanza.type === 'error') {
       client.errors += 1;
-      // An error to a nick change or a status puts nobody out.
-      if (client.place === 'asking') client.place = client.isWithin ? 'in' : 'out';
+      // An error to a nick change or a status puts nobody out, nor does one to a join that was given up before.
+      const isBefore = /^[jk]/.test(stanza.id ?? '') && stanza.id !== client.joinId;
+      if (client.place === 'asking' && !isBefore) {
+        client.place = client.isWithin ? 'in' : 'out';
+        for (const one of client.before) client.sees.add(one);
+      }
     } else if (stanza.name === 'presence' && isSelf) {
       client.place = stanza.type === 'unavailable' ? 'out' : 'in';
       if (client.place === 'in') client.nick = nick;
       // Who was shown under that nick before was another stream of the account.
       client.sees.delete(nick);
+      client.before.clear();
       // The answer to a join that asks for history: who joins twice in a row may be given it twice.
       if (stanza.id?.startsWith('j')) client.heard = [];
     } else if (stanza.name === 'presence' && nick !== '') {
-      if (stanza.type === 'unavailable') client.sees.delete(nick);
+      if (stanza.type === 'unavailable') for (const seen of [client.sees, client.before]) seen.delete(nick);
       else client.sees.add(nick);
     } else if (stanza.type === 'chat') {
       client.whispered.push(stanza.id ?? '');
