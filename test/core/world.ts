@@ -406,6 +406,14 @@ export class World {
     return up !== undefined || down !== undefined;
   }
 
+  /** The next of what is on its way to the account on that stream; false: there is nothing. */
+  arriveOn(carrier: CarrierId): boolean {
+    const queue = this.#down.get(carrier);
+    if (!queue?.length) return false;
+    this.#atAccount(carrier, queue);
+    return true;
+  }
+
   #atRoom(jid: string, queue: Stanza[]): void {
     const stanza = queue.shift();
     if (!stanza) return;

@@ -8,11 +8,11 @@ import { asWithoutProxy, type Play } from './support/compare.ts';
 import { type Deed, deeds } from './support/deeds.ts';
 import { scenarios } from './support/scenario.ts';
 
-const scenario = scenarios('rooms-random', { together: 2, limitMs: 60_000, except: ['closingSubject'] });
+const scenario = scenarios('rooms-random', { together: 4, limitMs: 60_000, except: ['closingSubject'] });
 
 /** The same plays in every run; `SEED=1` and the like for others, `RUNS=50` for more, `LENGTH=60` for longer ones. */
 const seed = Number(process.env.SEED ?? 20261128);
-const numRuns = Number(process.env.RUNS ?? 2);
+const numRuns = Number(process.env.RUNS ?? 1);
 const length = Number(process.env.LENGTH ?? 40);
 
 const lots = Object.entries(deeds).map(([name, { weight }]) => {

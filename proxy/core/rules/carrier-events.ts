@@ -120,8 +120,11 @@ export function carrierLost(turn: Turn, id: CarrierId, isConflict: boolean, owed
   if (carrier.isParked) parkedLost(turn, carrier);
   for (const [key, pending] of [...state.inbound]) if (pending.carrier === id) state.inbound.delete(key);
   for (const room of [...state.rooms.values()]) {
+    // The end of the stay forgets what was said in it; else what has been heard at last comes first.
+    const isLeaving = room.phase === 'leaving';
+    if (isLeaving) strand(turn, room, carrier, owed);
     lostIn(turn, carrier, room);
-    strand(turn, room, carrier, owed);
+    if (!isLeaving) strand(turn, room, carrier, owed);
   }
   if (carrier.kind === 'account-stream') {
     if (turn.now - state.openedAt >= STABLE_MS) state.retries = 0;

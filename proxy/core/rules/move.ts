@@ -252,6 +252,8 @@ function expelled(turn: Turn, room: Occupancy, move: Move, stanza: Stanza): void
   }
   // The old stream may not have heard it; without one a refusal passes it on.
   if (isFinal || move.from !== undefined) passTold(turn, room, move);
+  // It has been told.
+  if (isFinal) move.heard.length = 0;
   if (isFinal) {
     // A join that is still to be answered is taken back.
     if (!isBeforeJoin(move)) room.move = undefined;

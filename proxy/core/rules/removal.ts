@@ -14,6 +14,7 @@ import { NO_CODES, REMOVAL_CODES, selfPresenceFor, statusCodes } from '../self-p
 import type { Occupancy, Turn } from '../state.ts';
 import { tellFromLog } from './lag.ts';
 import { awaitEnd, leaveAgain, leaveRoom, mayComeIn, retreat } from './leave.ts';
+import { catchUp } from './missed.ts';
 
 /** Whether an `unavailable` of the account's nick says that the occupant is out, and not that one of several streams is. */
 export function isRemoval(room: Occupancy, stanza: Stanza): boolean {
@@ -28,6 +29,8 @@ export function isRemoval(room: Occupancy, stanza: Stanza): boolean {
 
 export function removal(turn: Turn, room: Occupancy, stanza: Stanza): void {
   const { carrier: own, move } = room;
+  // What the new stream has heard came before it; what the old one still says is not heard any more.
+  catchUp(turn, room, true);
   tellRemoval(turn, room, underKnownNick(room, stanza));
   if (own !== undefined && mayComeIn(room, own)) leaveAgain(turn, room, own);
   if (move && turn.state.carriers.has(move.carrier)) {
@@ -73,6 +76,7 @@ export function removedForGood(turn: Turn, room: Occupancy, reason: string): voi
 
 /** No stream can take the place over from the one that has to give it up: the account leaves in order, sessions are told why. */
 export function giveUpPlace(turn: Turn, room: Occupancy, reason: string): void {
+  catchUp(turn, room, true);
   tellRemoval(turn, room, technicalRemoval(room, reason));
   dismissSessions(turn, room);
   leaveRoom(turn, room);
