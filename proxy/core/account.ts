@@ -375,7 +375,7 @@ function roomTimer(turn: Turn, room: Occupancy, word: string): void {
       // As long as an old stream has not left, it may be the slower one; behind that the new one may.
       if (room.departing.size > 0) turn.out.setTimer(`overlap ${room.key}`, OVERLAP_MORE_MS);
       else if (room.overlap?.isOver === false) {
-        room.overlap.isOver = true;
+        room.overlap.end();
         turn.out.setTimer(`overlap ${room.key}`, LATENESS_MS);
       } else room.overlap = undefined;
       return;

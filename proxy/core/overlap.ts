@@ -7,6 +7,9 @@ import type { Stanza } from '../xml/stanza.ts';
 import { messageKey, roomStanzaId } from './message-key.ts';
 import type { CarrierId } from './state.ts';
 
+/** So begin the keys of messages without any id; no other key does. */
+const UNNAMED = 'u ';
+
 export class Overlap {
   readonly #passed = new Map<string, number>();
   readonly #heard = new Map<string, number>();
@@ -33,10 +36,18 @@ export class Overlap {
     return Overlap.restore({ passed: this.#passed, heard: new Map(heard) });
   }
 
+  /** The hand-over is over. What nobody has named is forgotten, so that the next hand-over does not take it for what it hears. */
+  end(): void {
+    this.isOver = true;
+    for (const key of this.#passed.keys()) if (key.startsWith(UNNAMED)) this.#passed.delete(key);
+    for (const key of this.#heard.keys()) if (key.includes(`\n${UNNAMED}`)) this.#heard.delete(key);
+  }
+
   /** Whether this message is heard for the first time; to be called for each message of the room while two streams hear it. */
   isNew(carrier: CarrierId, stanza: Stanza): boolean {
-    if (this.isOver && stanza.id === undefined && roomStanzaId(stanza) === undefined) return true;
-    const key = messageKey(stanza);
+    const isNamed = stanza.id !== undefined || roomStanzaId(stanza) !== undefined;
+    if (this.isOver && !isNamed) return true;
+    const key = `${isNamed ? '' : UNNAMED}${messageKey(stanza)}`;
     const here = `${carrier}\n${key}`;
     const heard = (this.#heard.get(here) ?? 0) + 1;
     this.#heard.set(here, heard);
