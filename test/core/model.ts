@@ -164,9 +164,10 @@ export function checkAgreement(service: Service, events: readonly Happening[]): 
   }
   checkSights(world);
   checkWhispers(world);
-  const last = world.roomSays();
+  const [last, secret] = [world.roomSays(), world.whisper()];
   world.settle();
-  for (const { heard, place } of world.sessions.values()) {
+  for (const { heard, place, whispered } of world.sessions.values()) {
+    assert.is(whispered.at(-1) === secret, place === 'in', 'a joined session is told in private, another is not');
     assert.is(heard.at(-1) === last, place === 'in', 'a joined session hears the room, another does not');
     assert.equal(heard, [...new Set(heard)], 'each message once');
     const others = heard.filter((body) => /^\d/.test(body));

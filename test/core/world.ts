@@ -365,9 +365,11 @@ export class World {
     this.#tell(this.room.other(nick, isHere));
   }
 
-  /** The independent occupant says something to the account alone. */
-  whisper(): void {
-    this.#tell(this.room.whisper().told);
+  /** The independent occupant says something to the account alone, and it is returned. */
+  whisper(): string {
+    const { body, told } = this.room.whisper();
+    this.#tell(told);
+    return body;
   }
 
   send(session: SessionId, xml: string): void {

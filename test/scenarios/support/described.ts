@@ -17,7 +17,7 @@ export function describe(one: Element, client: Client, room: string, isLoose = f
   return isInside ? text : text.replace(/alice@localhost\/[^'<]*/g, 'alice@localhost/*');
 }
 
-/** Servers list occupants in no order. */
+/** Servers list occupants in no order; what they say of one occupant has one. */
 export function inAnyOrder(lines: readonly string[]): string[] {
   const isListed = (line: string | undefined): boolean =>
     line?.startsWith('<presence') === true && !line.includes(" type='") && !line.includes("code='110'");
@@ -25,19 +25,20 @@ export function inAnyOrder(lines: readonly string[]): string[] {
   for (let start = 0; start < lines.length; ) {
     let end = start + 1;
     while (isListed(lines[start]) && isListed(lines[end])) end += 1;
-    settled.push(...lines.slice(start, end).sort());
+    settled.push(...lines.slice(start, end).sort(bySender));
     start = end;
   }
   return settled;
 }
 
 /**
- * Without the language of a stanza, which not every answer of the proxy bears; the ids of room presences, which the proxy gives to those
- * that have none; what refusals repeat of a join; and the names of archived messages. Children have no order.
+ * Without the language of a stanza, which not every answer of the proxy bears; the ids that servers and the proxy give to room
+ * presences; what refusals repeat of a join; and the names of archived messages. Children have no order.
  */
 function looseOf({ name, ns: namespace, type, attrs, children }: Element): Element {
   const { 'xml:lang': _, id, ...kept } = attrs;
-  const copy = new Element(name, namespace, name === 'presence' || id === undefined ? kept : { ...kept, id });
+  const isMadeUp = name === 'presence' && id?.startsWith('play-') !== true;
+  const copy = new Element(name, namespace, isMadeUp || id === undefined ? kept : { ...kept, id });
   const isRefusal = name === 'presence' && type === 'error';
   const isNamed = name === 'first' || name === 'last';
   for (const child of children) {
@@ -46,6 +47,11 @@ function looseOf({ name, ns: namespace, type, attrs, children }: Element): Eleme
   }
   copy.children.sort(byText);
   return copy;
+}
+
+function bySender(one: string, other: string): number {
+  const [first, second] = [one, other].map((line) => / from='([^']*)'/.exec(line)?.[1] ?? '');
+  return Number((first ?? '') > (second ?? '')) - Number((first ?? '') < (second ?? ''));
 }
 
 function byText(one: Element | string, other: Element | string): number {
