@@ -45,10 +45,12 @@ function asWhereTheyStand(root: string): Plugin {
   return {
     name: 'places',
     setup: ({ onLoad }) =>
-      onLoad({ filter }, ({ path }) => ({
-        contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', place(path)),
-        loader: 'ts',
-      })),
+      onLoad({ filter }, ({ path }) => {
+        const contents = readFileSync(path, 'utf8').replaceAll('import.meta.url', place(path));
+        if (/import\.meta\.(dirname|filename)/.test(contents))
+          throw new Error(`${path}: of a module's place only its URL is known`);
+        return { contents, loader: 'ts' };
+      }),
   };
 }
 

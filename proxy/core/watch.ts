@@ -43,12 +43,15 @@ export interface RoomFacts {
   readonly nickRefusedUntil: number;
   readonly nickSharedUntil: number;
   readonly archive?: OwnArchive | undefined;
+  /** Accounts can subscribe to it (MUC/Sub): whether this one has, its service is asked. */
+  readonly isForSubscribers?: boolean;
 }
 
 export function factsOf(room: Occupancy, { nickRefusedUntil, nickSharedUntil }: NickFacts): RoomFacts {
-  const { key, name, nick, codes, marksSelf, isRoomPresenceLast, password, carrier, archive } = room;
+  const { key, name, nick, codes, marksSelf, isRoomPresenceLast, password, carrier, archive, subscription } = room;
   const own = { name, nick, codes: [...codes], marksSelf, isRoomPresenceLast, password, carrier, archive };
-  return { room: key, ...own, nickRefusedUntil, nickSharedUntil };
+  const isForSubscribers = subscription !== undefined;
+  return { room: key, ...own, isForSubscribers, nickRefusedUntil, nickSharedUntil };
 }
 
 /** A room that is watched from now on. */
@@ -74,6 +77,7 @@ export function applyFacts(room: Occupancy, facts: RoomFacts): void {
   room.password = facts.password;
   room.carrier = facts.carrier;
   room.archive = facts.archive;
+  if (facts.isForSubscribers) room.subscription ??= { isHeld: false };
 }
 
 /** A session here has said something to the room, which has not shown it. Beyond a number the oldest counts as shown. */

@@ -56,4 +56,17 @@ test('another node knows where the service shows the room itself', () => {
   }
 });
 
+test('another node knows that a room is for subscribers, and that its service is to be asked who is one', () => {
+  const room = roomOf('first');
+  room.subscription = { isHeld: true };
+  for (const [isOffered, expected] of [
+    [true, { isHeld: false }],
+    [false, undefined],
+  ] as const) {
+    if (!isOffered) room.subscription = undefined;
+    const facts = factsOf(room, { nickRefusedUntil: 0, nickSharedUntil: 0 });
+    assert.equal(watchedRoom(facts, settings).subscription, expected);
+  }
+});
+
 test.run();
