@@ -10,6 +10,7 @@ import { inCarriersLanguage, inOwnLanguage } from './language.ts';
 import { askForLetters, writeLettersAnew } from './letters.ts';
 import { notePush, payNudge } from './nudge.ts';
 import { forgetOccupancy, recordOccupancy } from './occupancy.ts';
+import { LATENESS_MS } from './overlap.ts';
 import { failRequestsOf } from './requests.ts';
 import { arrive } from './rules/arrive.ts';
 import { autojoinTimer } from './rules/autojoin.ts';
@@ -58,8 +59,6 @@ import { subscriptionChanged } from './subscription.ts';
 
 /** How much longer messages are compared while an old stream has not confirmed its leave (ms). */
 const OVERLAP_MORE_MS = 5000;
-/** And how long when all have: the stream that has stayed may be that late (ms). */
-const LATENESS_MS = 60_000;
 
 /** Handles one input. Changes `state` and returns what is to be done, in order. `now`: epoch ms. */
 export function step(state: AccountState, input: Input, now: number): readonly Effect[] {

@@ -10,22 +10,31 @@ import type { CarrierId } from './state.ts';
 /** So begin the keys of messages without any id; no other key does. */
 const UNNAMED = 'u ';
 
+/** How long messages are compared when all old streams have left: the one that has stayed may be that late (ms). */
+export const LATENESS_MS = 60_000;
+
 export class Overlap {
   readonly #passed = new Map<string, number>();
   readonly #heard = new Map<string, number>();
   /** The hand-over is over; a stream that is late may still tell what was told. What nobody has named counts as new then. */
   isOver = false;
 
-  static restore({ passed, heard }: Overlap['state']): Overlap {
+  static restore({ passed, heard, isOver }: Overlap['state']): Overlap {
     const overlap = new Overlap();
     for (const [key, count] of passed) overlap.#passed.set(key, count);
     for (const [key, count] of heard) overlap.#heard.set(key, count);
+    // One that was written before this was part of it.
+    overlap.isOver = isOver ?? false;
     return overlap;
   }
 
-  /** What has been counted. */
-  get state(): { readonly passed: ReadonlyMap<string, number>; readonly heard: ReadonlyMap<string, number> } {
-    return { passed: this.#passed, heard: this.#heard };
+  /** What has been counted, and whether the hand-over is over. */
+  get state(): {
+    readonly passed: ReadonlyMap<string, number>;
+    readonly heard: ReadonlyMap<string, number>;
+    readonly isOver?: boolean;
+  } {
+    return { passed: this.#passed, heard: this.#heard, isOver: this.isOver };
   }
 
   /** The same where a stream has another name; of others nothing is heard any more. */
@@ -33,7 +42,7 @@ export class Overlap {
     const start = `${from}\n`;
     const own = [...this.#heard].filter(([key]) => key.startsWith(start));
     const heard = own.map(([key, count]): [string, number] => [`${to}\n${key.slice(start.length)}`, count]);
-    return Overlap.restore({ passed: this.#passed, heard: new Map(heard) });
+    return Overlap.restore({ passed: this.#passed, heard: new Map(heard), isOver: this.isOver });
   }
 
   /** The hand-over is over. What nobody has named is forgotten, so that the next hand-over does not take it for what it hears. */

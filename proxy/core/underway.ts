@@ -144,6 +144,8 @@ export interface SelfPing {
   /** Sessions' own pings that its answer will answer. */
   readonly waiting: { readonly session: SessionId; readonly stanza: Stanza }[];
   readonly refused: Refused[];
+  /** The last nick change of the proxy's own that the room has refused. */
+  change?: SentPresence;
 }
 
 /** A message or presence that the room has refused, perhaps for not knowing the account, and how it did. */

@@ -1,7 +1,8 @@
 /** Streams that are late, and words left behind by who has gone: found by the model (model.ts), each on its own. */
-import type { CarrierId, SessionId } from '../../proxy/core/state.ts';
+import type { CarrierId, Occupancy, SessionId } from '../../proxy/core/state.ts';
 import type { BareKey } from '../../proxy/xml/address.ts';
 import { NS } from '../../proxy/xml/names.ts';
+import type { Stanza } from '../../proxy/xml/stanza.ts';
 import { assert, suite } from '../support/suite.ts';
 import { type Happening, happen, inhabited, rest } from './model.ts';
 import { ROOM, World } from './world.ts';
@@ -381,6 +382,31 @@ test('of two equal messages without ids each is told, where hand-overs follow on
     world.settle();
     const heard = world.client(stays).told.filter(({ root }) => root.child('body')?.text() === 'ok');
     assert.is(heard.length, 2, `${pause}`);
+  }
+});
+
+test('who joins under another nick behind a nick change that a hand-over crosses is answered', () => {
+  for (const isRefused of [false, true]) {
+    const { world, a, b } = twoInside();
+    world.rename(a, 'nickb');
+    world.joinAs(b, 'nickc');
+    const { joinId } = world.client(b);
+    world.reach();
+    world.drop(a);
+    world.reach();
+    happenAll(world, ['arrive', 1], ['arrive', 1]);
+    const room = (): Occupancy | undefined => world.state.rooms.get(KEY);
+    assert.is(room()?.nick, 'nickb');
+    while (room()?.move) happen(world, ['arrive', 3]);
+    assert.ok(room()?.ahead);
+    if (isRefused) world.room.others.add('nickc');
+    const { told } = world.client(b);
+    told.length = 0;
+    rest(world);
+    const isError = ({ id, type }: Stanza): boolean => id === joinId && type === 'error';
+    assert.is(told.filter(isError).length, isRefused ? 1 : 0);
+    assert.is(told.filter(({ root }) => root.child('subject')).length, isRefused ? 0 : 1, 'the whole answer');
+    assert.equal([...world.room.inside.values()], [isRefused ? 'nickb' : 'nickc']);
   }
 });
 

@@ -1,4 +1,5 @@
 /** What of a room goes with a session that is carried on elsewhere (passage.ts), and what begins anew there. */
+import { Overlap } from '../../proxy/core/overlap.ts';
 import { passageOf, renamed, unfinishedOf } from '../../proxy/core/passage.ts';
 import type { CarrierId, SessionId } from '../../proxy/core/state.ts';
 import { NS } from '../../proxy/xml/names.ts';
@@ -56,6 +57,12 @@ test('what its stream was kept for at the last home does not keep it here', () =
     if (carrier) carrier.overdue = new Set(state.rooms.keys());
   });
   assert.is(world.state.carriers.get('c9' as CarrierId)?.overdue, undefined);
+});
+
+test('a hand-over that is over is so here', () => {
+  const overlap = new Overlap();
+  overlap.isOver = true;
+  assert.is(overlap.renamed('c1' as CarrierId, 'c9' as CarrierId).isOver, true);
 });
 
 test.run();

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { fromPortable, toPortable } from '../../proxy/core/portable.ts';
 import { RoomSet } from '../../proxy/core/room-set.ts';
+import type { CarrierId, Occupancy } from '../../proxy/core/state.ts';
 import { assert, suite } from '../support/suite.ts';
-import { World } from './world.ts';
+import { ROOM, World } from './world.ts';
 
 const test = suite('the state of an account on its way', { limitMs: 120_000 });
 
@@ -99,6 +100,25 @@ test('what is one thing stays one thing, and rooms know that they change', () =>
   for (const { rooms } of [...world.state.sessions.values(), ...world.state.carriers.values()]) {
     assert.instance(rooms, RoomSet);
   }
+});
+
+test('what an occupant says twice is two messages also where the account moves behind a hand-over that is over', () => {
+  const world = new World({ room: { givesIds: false } });
+  const [a, b] = [world.bind(), world.bind()];
+  for (const one of [a, b]) world.join(one);
+  world.settle();
+  const [old, next] = [a, b].map((id) => world.client(id).carrier) as [CarrierId, CarrierId];
+  const ok = `<message type='groupchat' from='${ROOM}/bob' to='x'><body>ok</body></message>`;
+  world.drop(a);
+  world.arrives(old, ok);
+  world.settle();
+  const room = (): Occupancy | undefined => [...world.state.rooms.values()][0];
+  assert.is(room()?.carrier, next);
+  while (room()?.overlap?.isOver === false) world.fire();
+  assert.ok(room()?.overlap);
+  carry(world);
+  world.arrives(next, ok);
+  assert.equal(world.client(b).heard, ['ok', 'ok']);
 });
 
 test('what nobody has written is refused', () => {

@@ -3,6 +3,7 @@
  * see of the account, and what occupants say to it alone.
  */
 import type { SessionId } from '../../proxy/core/state.ts';
+import { NS } from '../../proxy/xml/names.ts';
 import { assert, suite } from '../support/suite.ts';
 import { checkAgreement, type Happening, notice, rest, type Service } from './model.ts';
 import { ROOM, World } from './world.ts';
@@ -257,6 +258,27 @@ test('where the next stream cannot have that nick devices are told that the acco
     ends.every((stanza) => stanza.bytes.includes("code='303'")),
     'nobody else had it',
   );
+});
+
+test('one that the room refuses on the next one as its nicks are locked is waited for no more', () => {
+  const { world, b } = renamedAsItGoes();
+  const take = world.room.take.bind(world.room);
+  const locked = `<error type='cancel'><not-acceptable xmlns='${NS.stanzaErrors}'/></error>`;
+  world.room.take = (from, stanza, now) => {
+    const { name, type, id, to, root } = stanza;
+    const isChange = name === 'presence' && type === undefined && to === `${ROOM}/nick0` && !root.child('x', NS.muc);
+    if (!isChange) return take(from, stanza, now);
+    return [{ to: from, xml: `<presence type='error' from='${to}' to='${from}' id='${id}'>${locked}</presence>` }];
+  };
+  rest(world);
+  assert.is(world.client(b).nick, 'alice');
+  assert.equal(
+    [...world.state.rooms.values()].map(({ presences }) => presences),
+    [[]],
+  );
+  world.status(b, 'away');
+  world.settle();
+  assert.equal([...world.room.shows.values()], ['away']);
 });
 
 test('what is said in private to a stream that was to come in, and to the one that carries the room, is told once', () => {

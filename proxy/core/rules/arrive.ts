@@ -8,6 +8,7 @@ import { freeIfDone } from '../carriers.ts';
 import { sayKept } from '../language.ts';
 import { entryStanza } from '../log-entry.ts';
 import { createOccupancy, isNickShared, keyOfNick, nickOf, recordOccupancy } from '../occupancy.ts';
+import { LATENESS_MS } from '../overlap.ts';
 import type { Carrier, CarrierId, Occupancy, SentMessage, Turn } from '../state.ts';
 import { applyFacts } from '../watch.ts';
 import { bringUpToDate } from './catch-up.ts';
@@ -68,7 +69,7 @@ function takeOn(turn: Turn, room: Occupancy): void {
     for (const sent of room.sent) sent.isStranded = true;
     if (room.sent.length > 0) bePatient(turn, room);
   }
-  if (room.overlap) out.setTimer(`overlap ${room.key}`, OVERLAP_MS);
+  if (room.overlap) out.setTimer(`overlap ${room.key}`, room.overlap.isOver ? LATENESS_MS : OVERLAP_MS);
   // Where the stream has come with all that was known, what the room was sent is too.
   const { self } = room;
   if (self && !(isWhole && room.shown)) room.shown = shownBy(room, self);

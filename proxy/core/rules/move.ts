@@ -299,7 +299,11 @@ function finishMove(turn: Turn, room: Occupancy, move: Move, isLate = false): vo
     if (!move.isBlind) room.ahead = { carrier, told: heard, outdated, stanzas: [] };
     beginDepart(turn, room, move.from);
     // The old stream was renamed while the new one came in under the old nick.
-    if (renamed !== undefined) requestRename(turn, room, undefined, renamed);
+    if (renamed !== undefined) {
+      requestRename(turn, room, undefined, renamed);
+      // What that stream has left unanswered is asked for again behind it, and answered behind it.
+      room.presences.unshift(...room.presences.splice(-1));
+    }
   }
   compareFor(turn, room, OVERLAP_MS);
   out.push({ kind: 'handed-over', result: move.from ? 'seamless' : room.isReplaced ? 'leave-join' : 'rejoined' });

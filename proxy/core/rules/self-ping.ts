@@ -130,7 +130,7 @@ export function doubtPresence(turn: Turn, room: Occupancy, stanza: Stanza): bool
   const pending = takeRefused(room, stanza);
   // One of the proxy's own is made anew when the account is back, but for a nick change, which is asked for again then.
   if (pending && pending.session === undefined && keyOfNick(pending.nick) !== keyOfNick(room.nick))
-    room.presences.unshift({ ...pending, carrier: NOWHERE });
+    ping.change = pending;
   if (pending?.session !== undefined) {
     const { session, join } = pending;
     const refused = { session, error: detach(stanza), isOutdated: pending.says === undefined };
@@ -242,7 +242,8 @@ function outside(turn: Turn, room: Occupancy, ping: SelfPing): void {
 }
 
 /** What sessions have asked and said goes to the room when the account is back. */
-function again(turn: Turn, room: Occupancy, { waiting, refused }: SelfPing): void {
+function again(turn: Turn, room: Occupancy, { waiting, refused, change }: SelfPing): void {
+  if (change) room.presences.unshift({ ...change, carrier: NOWHERE });
   if (refused.some(({ stanza }) => stanza.name === 'presence')) room.shown = shownBefore(room);
   const meant = refused.filter((one) => one.stanza.name !== 'presence' || isMeant(room, one));
   const said = meant.map(({ session, stanza, isOutdated = false }) => {
