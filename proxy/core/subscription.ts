@@ -8,6 +8,7 @@ import type { Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import { autojoinMark } from './bookmark-state.ts';
 import { serviceOf } from './occupancy.ts';
+import { isHiding } from './rules/hide.ts';
 import { type AccountState, freshId, type Occupancy, type Turn } from './state.ts';
 
 /** For the service's answer (ms): later it may be asked anew. */
@@ -78,8 +79,18 @@ export function isSubscribed({ subscription }: Occupancy): boolean {
 export function isLeftToSubscription(turn: Turn, room: Occupancy): boolean {
   const { phase, members, waiting, subscription } = room;
   if (!subscription || phase !== 'joined' || members.size > 0 || waiting.length > 0) return false;
+  if (isHidden(turn.state, room)) return false;
   if (subscription.isHeld) return !isWantedThere(turn.state, room);
   askSubscriptions(turn, room);
+  return false;
+}
+
+/** Somebody hides the room, which is no wish of the account to be out (rules/hide.ts). */
+function isHidden({ sessions }: AccountState, room: Occupancy): boolean {
+  for (const id of room.hiddenFrom ?? []) {
+    const session = sessions.get(id);
+    if (session && isHiding(session, room)) return true;
+  }
   return false;
 }
 

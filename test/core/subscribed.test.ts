@@ -115,6 +115,30 @@ test('who wants the account to stay in its rooms has that', () => {
   assert.is(world.room.witnessed, '+');
 });
 
+test('the account stays in a room that a session hides, as long as it does, whether its subscription is known before or after', () => {
+  for (const isKnown of [false, true]) {
+    const { world, a } = inside();
+    if (isKnown) answer(world, a, [ROOM]);
+    world.send(a, `<presence to='${SERVICE}'><rai xmlns='${NS.rai}'/></presence>`);
+    world.leave(a);
+    if (!isKnown) answer(world, a, [ROOM]);
+    world.settle();
+    assert.is(world.room.witnessed, '+', `known: ${isKnown}`);
+    const b = world.bind();
+    world.join(b);
+    world.settle();
+    world.drop(b);
+    world.settle();
+    assert.is(world.room.witnessed, '+', 'another one has been in since');
+    world.join(a);
+    world.settle();
+    world.send(a, `<presence type='unavailable' to='${SERVICE}'/>`);
+    world.leave(a);
+    world.settle();
+    assert.is(world.room.witnessed, '+-', 'hidden no more');
+  }
+});
+
 test('who has subscribed may speak on a stream that is in the room for another session, and nobody else', () => {
   for (const rooms of [[ROOM], []]) {
     const { world, a } = inside();
