@@ -139,6 +139,48 @@ test('the account stays in a room that a session hides, as long as it does, whet
   }
 });
 
+test('a client that comes back before its earlier session is gone finds the account in the room', () => {
+  const world = new World({ room: { info: offer } });
+  const a = world.bind('phone', 'phone');
+  world.join(a);
+  world.settle();
+  answer(world, a, [ROOM]);
+  const b = world.bind('phone', 'phone');
+  world.join(b);
+  world.settle();
+  assert.is(world.client(b).place, 'asking', 'its join waits');
+  world.drop(a);
+  world.settle();
+  assert.is(world.client(b).place, 'in');
+  assert.is(world.room.witnessed, '+');
+});
+
+test('a session on its way to another node finds the account in the room, which leaves when it does not come', () => {
+  for (const isKnown of [false, true]) {
+    const world = new World({ room: { info: offer } });
+    const a = world.bind();
+    world.input({ kind: 'credentials', known: true });
+    world.join(a);
+    world.accountStream(true);
+    world.settle();
+    const answers = (): void => {
+      const question = world.sent.findLast(({ stanza }) => stanza.root.child('subscriptions', NS.mucSub));
+      assert.ok(question);
+      const list = `<subscriptions xmlns='${NS.mucSub}'><subscription jid='${ROOM}'/></subscriptions>`;
+      const attributes = `type='result' id='${question.stanza.id}' from='${SERVICE}' to='x'`;
+      world.arrives(question.carrier, `<iq ${attributes}>${list}</iq>`);
+    };
+    if (isKnown) answers();
+    world.setOut(a);
+    if (!isKnown) answers();
+    world.settle();
+    assert.is(world.room.witnessed, '+', `known: ${isKnown}`);
+    while (world.timers.has(`travels ${a}`)) world.fire();
+    world.settle();
+    assert.is(world.room.witnessed, '+-', `known: ${isKnown}`);
+  }
+});
+
 test('who has subscribed may speak on a stream that is in the room for another session, and nobody else', () => {
   for (const rooms of [[ROOM], []]) {
     const { world, a } = inside();
