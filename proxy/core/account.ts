@@ -51,7 +51,7 @@ import { sessionBound, sessionGone, sessionPresence } from './rules/sessions.ts'
 import { showMostActive } from './rules/shown.ts';
 import { patienceOver } from './rules/stranded.ts';
 import { deliverRead, forgetKept, keepForNext, stranger } from './rules/strangers.ts';
-import { subscriptionsAnswered } from './rules/subscribed.ts';
+import { leaveToSubscription, subscriptionsAnswered } from './rules/subscribed.ts';
 import { missed, notArrived } from './rules/travellers.ts';
 import { parkedUndelivered, undelivered } from './rules/undelivered.ts';
 import type { AccountState, Carrier, CarrierId, Occupancy, SessionId, Turn } from './state.ts';
@@ -307,6 +307,7 @@ function timer(turn: Turn, key: string): void {
     }
     case 'travels':
       notArrived(turn, rest as SessionId);
+      for (const room of [...turn.state.rooms.values()]) leaveToSubscription(turn, room);
       return;
     case 'nudge': {
       const session = turn.state.sessions.get(rest as SessionId);

@@ -7,7 +7,10 @@ import { NS } from '../xml/names.ts';
 import type { Stanza } from '../xml/stanza.ts';
 import { escapeXml } from '../xml/text.ts';
 import { autojoinMark } from './bookmark-state.ts';
+import { entered } from './entry.ts';
 import { serviceOf } from './occupancy.ts';
+import { isHiding } from './rules/hide.ts';
+import { isAwaited } from './rules/travellers.ts';
 import { type AccountState, freshId, type Occupancy, type Turn } from './state.ts';
 
 /** For the service's answer (ms): later it may be asked anew. */
@@ -78,8 +81,26 @@ export function isSubscribed({ subscription }: Occupancy): boolean {
 export function isLeftToSubscription(turn: Turn, room: Occupancy): boolean {
   const { phase, members, waiting, subscription } = room;
   if (!subscription || phase !== 'joined' || members.size > 0 || waiting.length > 0) return false;
+  if (isHidden(turn.state, room) || isExpected(turn, room)) return false;
   if (subscription.isHeld) return !isWantedThere(turn.state, room);
   askSubscriptions(turn, room);
+  return false;
+}
+
+/** Somebody is about to be in the room: its join waits for the end of its device's earlier session (rules/ghost.ts), or it goes on elsewhere. */
+function isExpected(turn: Turn, room: Occupancy): boolean {
+  const isHeld = [...turn.state.sessions.values()].some(({ held }) =>
+    held?.some(({ stanza }) => entered(stanza) === room.key),
+  );
+  return isHeld || isAwaited(turn, room);
+}
+
+/** Somebody hides the room, which is no wish of the account to be out (rules/hide.ts). */
+function isHidden({ sessions }: AccountState, room: Occupancy): boolean {
+  for (const id of room.hiddenFrom ?? []) {
+    const session = sessions.get(id);
+    if (session && isHiding(session, room)) return true;
+  }
   return false;
 }
 

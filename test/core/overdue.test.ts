@@ -1,5 +1,6 @@
 /** Streams that have left a room which does not say so (rules/overdue.ts): what they are kept for, and what they are not. */
 import type { CarrierId, SessionId } from '../../proxy/core/state.ts';
+import type { BareKey } from '../../proxy/xml/address.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { assert, suite } from '../support/suite.ts';
 import { ROOM, World } from './world.ts';
@@ -70,6 +71,50 @@ test('an account stream waits for it too: it may join again, and is to know whos
   const { world, carrier, own } = silentTo('the account');
   runsOut(world, carrier);
   assert.equal([own()?.kind, own()?.rooms.size, own()?.overdue?.size], ['account-stream', 1, 1]);
+});
+
+test('what is said in private to an account stream whose leave is not confirmed is for the account’s sessions, now or when one is available', () => {
+  for (const isAway of [false, true]) {
+    const world = new World({ settings: { graceMs: 0 } });
+    const a = world.bind();
+    world.input({ kind: 'credentials', known: true });
+    world.join(a);
+    world.accountStream(true);
+    world.settle();
+    const own = [...world.state.carriers.values()].find(({ kind }) => kind === 'account-stream');
+    assert.ok(own);
+    Object.assign(own, { languages: { own: undefined, server: 'de' } });
+    const { id } = own;
+    world.leave(a);
+    while (!own.overdue?.has(ROOM as BareKey)) assert.ok(world.fire());
+    assert.is(world.state.rooms.get(ROOM as BareKey)?.phase, 'ended');
+    const presence = { kind: 'session-presence', session: a, show: '', priority: 0 } as const;
+    if (isAway) world.input({ ...presence, available: false });
+    const from = `from='${ROOM}/bob' to='${own.jid}'`;
+    world.arrives(id, `<message type='chat' ${from} id='p1'><body>p1</body></message>`);
+    world.arrives(id, `<message type='chat' ${from}><composing xmlns='${NS.chatStates}'/></message>`);
+    if (isAway) world.input({ ...presence, available: true });
+    assert.equal(world.client(a).whispered, ['p1'], `away: ${isAway}`);
+    assert.is(world.client(a).told.at(-1)?.root.attr('xml:lang'), 'de');
+  }
+});
+
+test('so is what comes in private to one that the room has taken in again behind a kick, as it is taken back', () => {
+  const world = new World();
+  const a = world.bind();
+  world.input({ kind: 'credentials', known: true });
+  world.join(a);
+  world.accountStream(true);
+  world.settle();
+  const own = [...world.state.carriers.values()].find(({ kind }) => kind === 'account-stream');
+  assert.ok(own);
+  world.kick();
+  world.settle();
+  const x = `<x xmlns='${NS.mucUser}'><item role='participant'/><status code='110'/></x>`;
+  world.arrives(own.id, `<presence from='${ROOM}/alice' to='${own.jid}'>${x}</presence>`);
+  assert.is(world.sent.at(-1)?.stanza.type, 'unavailable');
+  world.arrives(own.id, `<message type='chat' from='${ROOM}/bob' to='${own.jid}' id='p1'><body>p1</body></message>`);
+  assert.equal(world.client(a).whispered, ['p1']);
 });
 
 test.run();

@@ -128,6 +128,16 @@ test('a join that its sender has made of a nick change says less than what it ha
   assertShown(world, 'away');
 });
 
+test('a nick change behind a join under another nick keeps its availability when that join is answered', () => {
+  const { world, a, b } = inhabited();
+  world.drop(b);
+  world.settle();
+  world.joinAs(a, 'nick0');
+  world.send(a, `<presence id='n' to='${ROOM}/nick1'><show>away</show></presence>`);
+  assertShown(world, 'away');
+  assert.equal([...world.room.inside.values()], ['nick1']);
+});
+
 test('what was said before a new stream came in, and behind the old one’s removal, is passed on', () => {
   const { world, a, b } = inhabited();
   world.blink(a);

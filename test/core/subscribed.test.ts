@@ -115,6 +115,72 @@ test('who wants the account to stay in its rooms has that', () => {
   assert.is(world.room.witnessed, '+');
 });
 
+test('the account stays in a room that a session hides, as long as it does, whether its subscription is known before or after', () => {
+  for (const isKnown of [false, true]) {
+    const { world, a } = inside();
+    if (isKnown) answer(world, a, [ROOM]);
+    world.send(a, `<presence to='${SERVICE}'><rai xmlns='${NS.rai}'/></presence>`);
+    world.leave(a);
+    if (!isKnown) answer(world, a, [ROOM]);
+    world.settle();
+    assert.is(world.room.witnessed, '+', `known: ${isKnown}`);
+    const b = world.bind();
+    world.join(b);
+    world.settle();
+    world.drop(b);
+    world.settle();
+    assert.is(world.room.witnessed, '+', 'another one has been in since');
+    world.join(a);
+    world.settle();
+    world.send(a, `<presence type='unavailable' to='${SERVICE}'/>`);
+    world.leave(a);
+    world.settle();
+    assert.is(world.room.witnessed, '+-', 'hidden no more');
+  }
+});
+
+test('a client that comes back before its earlier session is gone finds the account in the room', () => {
+  const world = new World({ room: { info: offer } });
+  const a = world.bind('phone', 'phone');
+  world.join(a);
+  world.settle();
+  answer(world, a, [ROOM]);
+  const b = world.bind('phone', 'phone');
+  world.join(b);
+  world.settle();
+  assert.is(world.client(b).place, 'asking', 'its join waits');
+  world.drop(a);
+  world.settle();
+  assert.is(world.client(b).place, 'in');
+  assert.is(world.room.witnessed, '+');
+});
+
+test('a session on its way to another node finds the account in the room, which leaves when it does not come', () => {
+  for (const isKnown of [false, true]) {
+    const world = new World({ room: { info: offer } });
+    const a = world.bind();
+    world.input({ kind: 'credentials', known: true });
+    world.join(a);
+    world.accountStream(true);
+    world.settle();
+    const answers = (): void => {
+      const question = world.sent.findLast(({ stanza }) => stanza.root.child('subscriptions', NS.mucSub));
+      assert.ok(question);
+      const list = `<subscriptions xmlns='${NS.mucSub}'><subscription jid='${ROOM}'/></subscriptions>`;
+      const attributes = `type='result' id='${question.stanza.id}' from='${SERVICE}' to='x'`;
+      world.arrives(question.carrier, `<iq ${attributes}>${list}</iq>`);
+    };
+    if (isKnown) answers();
+    world.setOut(a);
+    if (!isKnown) answers();
+    world.settle();
+    assert.is(world.room.witnessed, '+', `known: ${isKnown}`);
+    while (world.timers.has(`travels ${a}`)) world.fire();
+    world.settle();
+    assert.is(world.room.witnessed, '+-', `known: ${isKnown}`);
+  }
+});
+
 test('who has subscribed may speak on a stream that is in the room for another session, and nobody else', () => {
   for (const rooms of [[ROOM], []]) {
     const { world, a } = inside();

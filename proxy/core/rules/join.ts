@@ -87,14 +87,14 @@ function dropStatuses(room: Occupancy, { id }: Session): void {
   );
 }
 
-/** Makes the session a member of the occupancy. `presentation`: what it has said of its availability. */
+/** Makes the session a member of the occupancy. `presentation`: what it has said of its availability; absent: the join says it anew. */
 export function enter(
   turn: Turn,
   room: Occupancy,
   session: Session,
   stanza: Stanza,
   asked: string,
-  presentation = presentationOf(stanza, turn.now),
+  presentation?: Presentation,
 ): void {
   const { out } = turn;
   session.rooms.add(room.key);
@@ -103,8 +103,9 @@ export function enter(
   room.hiddenFrom?.delete(session.id);
   const password = passwordOf(stanza);
   const given = password === undefined ? {} : { password };
-  noteSaidSince(room, session.id);
-  room.members.set(session.id, { asked, ...given, presentation, lag: undefined });
+  if (!presentation) noteSaidSince(room, session.id);
+  const said = presentation ?? presentationOf(stanza, turn.now);
+  room.members.set(session.id, { asked, ...given, presentation: said, lag: undefined });
   out.push({ kind: 'store-join', room: room.key, session: session.id });
 }
 

@@ -77,7 +77,7 @@ export function leave(
   }
   if (isDirected && !isHidden && isSmallEnough(turn, stanza)) room.farewell = detach(stanza);
   if (room.phase === 'joining') abandonJoin(turn, room);
-  else if (!isHidden && isLeftToSubscription(turn, room)) leaveRoom(turn, room);
+  else if (isLeftToSubscription(turn, room)) leaveRoom(turn, room);
   else if (room.phase === 'joined' && isDirected && !isHidden) leaveByPolicy(turn, room, member);
   else showWithout(turn, room);
 }

@@ -5,10 +5,12 @@
  */
 import { type BareKey, resourceOf } from '../../xml/address.ts';
 import type { Stanza } from '../../xml/stanza.ts';
+import { inCarriersLanguage } from '../language.ts';
 import { detach, isOwnEnd, isSelf } from '../occupancy.ts';
 import { isPlainEnd } from '../self-presence.ts';
 import { type Attempt, type Carrier, type CarrierId, isOwnId, type Occupancy, type Turn } from '../state.ts';
 import { message } from './private-message.ts';
+import { keepForNext } from './strangers.ts';
 
 /** How long what the room says is kept from the client (ms): longer than servers try to reach one another. */
 const OVERDUE_MS = 300_000;
@@ -36,10 +38,12 @@ export function belated(turn: Turn, carrier: Carrier, key: BareKey, stanza: Stan
   const room = turn.state.rooms.get(key);
   if (room?.phase === 'joined' && isPrivate(stanza)) {
     // Its client hears the room by way of another stream, which has a copy, unless the room has forgotten that one.
-    if (room.carrier === undefined || room.overlap) message(turn, room, carrier.id, stanza);
+    const isNew = room.carrier === undefined || room.overlap;
+    if (isNew) message(turn, room, carrier.id, inCarriersLanguage(turn.state, carrier, stanza));
     else turn.out.drop('overlap');
     return true;
   }
+  if (isPrivate(stanza) && keptForNext(turn, carrier, stanza)) return true;
   if (!(isOccupants || isRefused)) return false;
   turn.out.drop('left-room');
   const nick = room?.nick ?? '';
@@ -49,8 +53,16 @@ export function belated(turn: Turn, carrier: Carrier, key: BareKey, stanza: Stan
   return true;
 }
 
+/** What an occupant has said to the account before the room took its leave is for its sessions, or the next one. False: the stream’s client is told. */
+export function keptForNext(turn: Turn, carrier: Carrier, stanza: Stanza): boolean {
+  const { session } = carrier;
+  if (session !== undefined && turn.state.sessions.has(session)) return false;
+  keepForNext(turn, carrier.id, inCarriersLanguage(turn.state, carrier, stanza));
+  return true;
+}
+
 /** What an occupant says to another. */
-function isPrivate({ name, type, from = '' }: Stanza): boolean {
+export function isPrivate({ name, type, from = '' }: Stanza): boolean {
   return name === 'message' && type !== 'error' && type !== 'groupchat' && resourceOf(from) !== '';
 }
 

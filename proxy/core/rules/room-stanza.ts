@@ -4,8 +4,6 @@
 import { bareKey, resourceOf } from '../../xml/address.ts';
 import { NS } from '../../xml/names.ts';
 import type { Stanza } from '../../xml/stanza.ts';
-import { isForNext } from '../kept.ts';
-import { keepLetter } from '../letters.ts';
 import { isOwnEnd } from '../occupancy.ts';
 import { isPlainEnd, statusCodes } from '../self-presence.ts';
 import { delayStamp } from '../stanza-log.ts';
@@ -20,6 +18,7 @@ import { departed, leaveAgain, mayComeIn } from './leave.ts';
 import { hear, passMissed } from './missed.ts';
 import { listAnswered } from './moderator.ts';
 import { moving } from './move.ts';
+import { isPrivate, keptForNext } from './overdue.ts';
 import { message, messageError } from './private-message.ts';
 import { removal } from './removal.ts';
 import { passFarewell, roomPresence } from './room-presence.ts';
@@ -197,18 +196,12 @@ function aftermath(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   if (!isNoise(stanza)) {
     // To a message that crossed the end.
     if (stanza.name === 'message' && stanza.type === 'error') messageError(turn, room, carrier.id, stanza);
-    else if (room.departing.has(carrier.id) && keepLate(turn, carrier, stanza)) return;
+    else if (room.departing.has(carrier.id) && isPrivate(stanza) && keptForNext(turn, carrier, stanza)) return;
     else stray(turn, carrier.id, stanza, 'left-room');
     return;
   }
   turn.out.drop('left-room');
   if (isInside(stanza)) leaveAgain(turn, room, carrier.id);
-}
-
-/** What an occupant has said to the account before the room took its leave is for the next session: the stream has no client to tell. */
-function keepLate(turn: Turn, { session }: Carrier, stanza: Stanza): boolean {
-  const hasClient = session !== undefined && turn.state.sessions.has(session);
-  return !hasClient && stanza.name === 'message' && isForNext(stanza) && keepLetter(turn, stanza);
 }
 
 /** The stream is an occupant, as far as the room says. */

@@ -23,8 +23,13 @@ export function subscriptionsAnswered(turn: Turn, carrier: Carrier, stanza: Stan
   if (!asker?.subscription || asker.subscription.asked?.carrier !== carrier.id) return false;
   asker.subscription.asked = undefined;
   noteSubscriptions(rooms, stanza);
-  for (const room of rooms) if (isSubscribed(room) && isLeftToSubscription(turn, room)) leaveRoom(turn, room);
+  for (const room of rooms) if (isSubscribed(room)) leaveToSubscription(turn, room);
   return true;
+}
+
+/** Who was to come into the room has not, or it is known now that the account has subscribed to it. */
+export function leaveToSubscription(turn: Turn, room: Occupancy): void {
+  if (isLeftToSubscription(turn, room)) leaveRoom(turn, room);
 }
 
 /** A session that has only subscribed says something, and its own stream is in the room for others. False: it may not. */

@@ -5,7 +5,7 @@ export const subscribed: readonly Mutant[] = [
   {
     name: 'a subscription is no reason to leave a room behind the last device',
     file: 'core/rules/leave.ts',
-    find: '!isHidden && isLeftToSubscription(turn, room)',
+    find: 'isLeftToSubscription(turn, room)',
     put: 'false',
     cells: 'ejabberd,borrowed,tcp',
     kills: { subscribed: ['L2 an account that has subscribed'] },
