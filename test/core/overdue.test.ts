@@ -67,6 +67,53 @@ test('a stream whose node is about to stop waits for none of it, whether told be
   }
 });
 
+/** A service that takes ids away from presences. */
+function withoutIds(): { world: World; a: SessionId } {
+  const world = new World({ settings: { graceMs: 0 } });
+  const a = world.bind();
+  world.join(a);
+  world.settle();
+  const take = world.room.take.bind(world.room);
+  const bare = (xml: string): string => (xml.startsWith('<presence') ? xml.replace(/ id='[^']*'/, '') : xml);
+  world.room.take = (from, stanza, now) => take(from, stanza, now).map(({ to, xml }) => ({ to, xml: bare(xml) }));
+  return { world, a };
+}
+
+test('history and subject are told to who joins behind it, of a service that takes ids away too', () => {
+  for (const isOverdue of [false, true]) {
+    const { world, a } = withoutIds();
+    world.changeSubject();
+    const body = world.roomSays();
+    world.settle();
+    world.leave(a);
+    world.join(a, 'alice', "<history maxstanzas='20'/>");
+    if (isOverdue) world.fire();
+    world.settle();
+    assert.is(world.client(a).place, 'in');
+    assert.equal(
+      [world.client(a).heard, world.client(a).subject],
+      [[body], world.room.subject],
+      `overdue ${isOverdue}`,
+    );
+  }
+});
+
+test('and nothing that was said in the stay that has ended before', () => {
+  const { world, a } = withoutIds();
+  const { carrier, jid } = world.client(a);
+  world.leave(a);
+  world.join(a, 'alice', "<history maxstanzas='20'/>");
+  world.fire();
+  const user = `<x xmlns='${NS.mucUser}'><item affiliation='none' role='participant'/><status code='110'/></x>`;
+  world.arrives(carrier, `<presence from='${ROOM}/alice' to='${jid}'>${user}</presence>`);
+  const before = `<message type='groupchat' from='${ROOM}/bob' to='${jid}'>`;
+  world.arrives(carrier, `${before}<body>before</body></message>`);
+  world.arrives(carrier, `${before}<composing xmlns='${NS.chatStates}'/></message>`);
+  world.settle();
+  assert.is(world.client(a).place, 'in');
+  assert.equal(world.client(a).heard, []);
+});
+
 test('an account stream waits for it too: it may join again, and is to know whose answer comes', () => {
   const { world, carrier, own } = silentTo('the account');
   runsOut(world, carrier);

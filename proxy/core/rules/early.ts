@@ -18,13 +18,19 @@ const MOST_EARLY = 200;
  * Whether the message is live, and cannot be had from the log: a notice of changes, a chat state, what is private. What is said behind such a
  * message keeps its place.
  */
-export function isEarly({ self, early }: EntryAttempt, room: Occupancy, stanza: Stanza): boolean {
-  if (!self) return false;
-  if (stanza.type !== 'groupchat') return true;
+export function isEarly(attempt: EntryAttempt, room: Occupancy, stanza: Stanza): boolean {
+  const { self, early } = attempt;
+  if (stanza.type !== 'groupchat') return self !== undefined;
+  if (!mayBeIn(attempt)) return false;
   if (delayStamp(stanza) !== undefined || isNotice(stanza)) return false;
   // The first subject ends the answer (section 7.2.15).
   if (isSubject(stanza)) return early.length > 0 && room.subject !== undefined;
   return early.length > 0 || !isKept(stanza);
+}
+
+/** The room has let the account in, or will turn out to have where it takes ids away (overdue.ts). */
+export function mayBeIn({ self, doubtful }: EntryAttempt): boolean {
+  return self !== undefined || (doubtful !== undefined && doubtful.type === undefined);
 }
 
 /** A change of what codes tell shows in the self-presence too, which is still to come. */

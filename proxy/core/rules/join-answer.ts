@@ -31,7 +31,7 @@ import { autojoined, autojoinFailed, isPassing } from './autojoin.ts';
 import { flushBehind } from './behind.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { takeCursor } from './cursor.ts';
-import { endAttempt, isEarly, keepEarly, tellEarly } from './early.ts';
+import { endAttempt, isEarly, keepEarly, mayBeIn, tellEarly } from './early.ts';
 import { isNotice, isSubject, noteLogged, noteSubject } from './groupchat.ts';
 import { inbound } from './inbound.ts';
 import { enter, sendFence, startJoin, wishedPassword } from './join.ts';
@@ -102,11 +102,17 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
   const { out, now } = turn;
   const { texts } = turn.state.services;
   if (stanza.name === 'presence') {
-    const { self } = attempt;
+    const { self, doubtful } = attempt;
     if (joinPresence(turn, room, attempt, stanza) === 'refused') refused(turn, room, stanza);
     // No room repeats what is private.
     else if (self && self !== attempt.self)
       attempt.early.splice(0, attempt.early.length, ...attempt.early.filter(({ type }) => type !== 'groupchat'));
+    // The stay before has ended: what was heard is of that.
+    else if (doubtful && !attempt.doubtful) {
+      forgetDiscussion(room, turn.state.settings);
+      attempt.notices.length = 0;
+      attempt.early.length = 0;
+    }
     if (room.attempt !== attempt) return;
     if (attempt.self && attempt.isFenceSpent) fenceAgain(turn, room, attempt);
     return;
@@ -126,7 +132,7 @@ export function joining(turn: Turn, room: Occupancy, attempt: EntryAttempt, stan
   }
   if (stanza.type === 'groupchat') {
     // Before the self-presence it belongs to an earlier stay (XEP-0045 section 7.1 gives the order).
-    if (!attempt.self) {
+    if (!mayBeIn(attempt)) {
       out.drop('left-room');
       return;
     }
