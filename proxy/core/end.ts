@@ -46,7 +46,12 @@ export function keepUnheard(turn: Turn, room: Occupancy): void {
   const heard = [
     ...(attempt?.early.map((stanza) => ({ carrier: attempt.carrier, stanza })) ?? []),
     ...(move?.heard.map((stanza) => ({ carrier: move.carrier, stanza })) ?? []),
-    ...(ahead ? [...ahead.told, ...ahead.stanzas].map((stanza) => ({ carrier: ahead.carrier, stanza })) : []),
+    ...(ahead
+      ? [...ahead.told, ...ahead.stanzas.map(({ stanza }) => stanza)].map((stanza) => ({
+          carrier: ahead.carrier,
+          stanza,
+        }))
+      : []),
   ];
   for (const { carrier, stanza } of heard) {
     if (stanza.type === 'groupchat' || !isForNext(stanza)) continue;

@@ -106,8 +106,8 @@ export interface Ahead {
   readonly told: readonly Stanza[];
   /** Texts of subjects that others have followed since the hand-over began, see `noteSubject`. */
   readonly outdated: string[];
-  /** Since then. */
-  readonly stanzas: Stanza[];
+  /** Since then, each with the nick that the account had: it may have another when that is told. */
+  readonly stanzas: { readonly stanza: Stanza; readonly nick: string }[];
 }
 
 /** A message of a session on its way to the room. */

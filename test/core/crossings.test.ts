@@ -1,5 +1,5 @@
 /** What crosses the end of a place, found by the model (model.ts), each on its own. */
-import type { SessionId } from '../../proxy/core/state.ts';
+import type { CarrierId, SessionId } from '../../proxy/core/state.ts';
 import { NS } from '../../proxy/xml/names.ts';
 import { assert, suite } from '../support/suite.ts';
 import { ROOM, World } from './world.ts';
@@ -362,6 +362,57 @@ test('a status that waits for a stream gives way to a join of the same device', 
     false,
   );
   assert.is(world.client(b).place, 'in');
+});
+
+test('a message of the account’s own that both streams of a hand-over tell has arrived once, and the next one is still on its way', () => {
+  for (const id of ['', " id='1'"]) {
+    for (const isNewFirst of [true, false]) {
+      const { world, a, b } = inhabited();
+      const [old, next] = [a, b].map((one) => world.client(one).carrier) as [CarrierId, CarrierId];
+      world.drop(a);
+      world.reach();
+      const [room] = world.state.rooms.values();
+      while (room?.move) world.arrive(false, 1);
+      assert.ok(room?.ahead);
+      for (const body of ['x1', 'x2'])
+        world.send(b, `<message type='groupchat'${id} to='${ROOM}'><body>${body}</body></message>`);
+      const mark = `<stanza-id xmlns='${NS.stanzaId}' by='${ROOM}' id='z1'/>`;
+      const told = `<message type='groupchat' from='${ROOM}/alice' id='${id ? '1' : 'g1'}' to='x'><body>x1</body>${mark}</message>`;
+      for (const carrier of isNewFirst ? [next, old] : [old, next]) world.arrives(carrier, told);
+      assert.equal(
+        room.sent.map(({ text }) => text?.root.child('body')?.text()),
+        ['x2'],
+      );
+    }
+  }
+});
+
+test('nor is one lost in silence where the account leaves before the new stream’s words are told', () => {
+  for (const isNewFirst of [true, false]) {
+    const world = new World({ settings: { graceMs: 0 } });
+    const [a, b] = [world.bind(), world.bind()];
+    for (const one of [a, b]) world.join(one);
+    world.settle();
+    const [old, next] = [a, b].map((one) => world.client(one).carrier) as [CarrierId, CarrierId];
+    world.drop(a);
+    world.reach();
+    const [room] = world.state.rooms.values();
+    while (room?.move) world.arrive(false, 1);
+    assert.ok(room?.ahead);
+    for (const body of ['x1', 'x2'])
+      world.send(b, `<message type='groupchat' to='${ROOM}'><body>${body}</body></message>`);
+    const mark = `<stanza-id xmlns='${NS.stanzaId}' by='${ROOM}' id='z1'/>`;
+    const told = `<message type='groupchat' from='${ROOM}/alice' id='g1' to='x'><body>x1</body>${mark}</message>`;
+    const [first, second] = isNewFirst ? [next, old] : [old, next];
+    world.arrives(first, told);
+    world.leave(b);
+    assert.is(room.phase, 'leaving');
+    world.arrives(second, told);
+    assert.equal(
+      room.sent.map(({ text }) => text?.root.child('body')?.text()),
+      ['x2'],
+    );
+  }
 });
 
 test.run();

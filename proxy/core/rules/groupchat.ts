@@ -33,14 +33,14 @@ export function sendGroupchat(turn: Turn, room: Occupancy, session: Session, sta
   throughCarrier(turn, room, session, said);
 }
 
-/** The room says something. `isReflected`: it is known already that it is the account's own, if it is. */
-export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza, isReflected = false): void {
+/** The room says something. `own`: the account's nick when it was heard. */
+export function groupchat(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza, own = room.nick): void {
   const { out } = turn;
   if (room.overlap && !room.overlap.isNew(carrier, stanza)) {
     out.drop('overlap');
     return;
   }
-  if (!isReflected) noteReflected(room, stanza);
+  noteReflected(room, stanza, own);
   const isSubjectChange = isSubject(stanza);
   const isLogged = !isSubjectChange && isKept(stanza);
   say(turn, room, marked(room, stanza, isLogged), isSubjectChange, isLogged);
@@ -164,9 +164,9 @@ export function isAnsweredBy({ id }: Stanza): (sent: SentMessage) => boolean {
 }
 
 /** The room shows a message: one of the account has arrived. One sent without an id may have been given one (Prosody). */
-export function noteReflected(room: Occupancy, stanza: Stanza): void {
+export function noteReflected(room: Occupancy, stanza: Stanza, own = room.nick): void {
   const nick = keyOfNick(nickOf(stanza));
-  if (nick !== keyOfNick(room.nick)) {
+  if (nick !== keyOfNick(own)) {
     // Under a nick that was asked for: the stream that would have told of the change was lost.
     if (room.presences.some((pending) => keyOfNick(pending.nick) === nick)) takeShown(room, stanza.id);
     return;

@@ -9,7 +9,7 @@ import { hearerIds } from '../carriers.ts';
 import { detach } from '../occupancy.ts';
 import { delayStamp } from '../stanza-log.ts';
 import type { CarrierId, Move, Occupancy, Turn } from '../state.ts';
-import { groupchat, isSubject, noteReflected, noteSubject } from './groupchat.ts';
+import { groupchat, isSubject, noteSubject } from './groupchat.ts';
 import { message } from './private-message.ts';
 
 /** A message, no error, on the stream that carries the room. */
@@ -18,16 +18,14 @@ export function hear(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: St
     say(turn, room, carrier, stanza);
     return;
   }
-  // The account may have another nick when it is told.
-  if (stanza.type === 'groupchat') noteReflected(room, stanza);
-  room.ahead.stanzas.push(detach(stanza));
+  room.ahead.stanzas.push({ stanza: detach(stanza), nick: room.nick });
 }
 
-function say(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza, isReflected = false): void {
+function say(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza, own = room.nick): void {
   if (stanza.type !== 'groupchat') message(turn, room, carrier, stanza);
   // History that comes behind a rejoin which took too long is known as far as the log goes.
-  else if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier, stanza);
-  else groupchat(turn, room, carrier, stanza, isReflected);
+  else if (delayStamp(stanza) !== undefined) passMissed(turn, room, carrier, stanza, own);
+  else groupchat(turn, room, carrier, stanza, own);
 }
 
 /**
@@ -41,7 +39,7 @@ export function catchUp(turn: Turn, room: Occupancy, isLost = false): void {
   const { carrier, told, outdated, stanzas } = ahead;
   if (isLost) passTold(turn, room, { carrier, heard: told, outdated });
   else for (const stanza of told) if (!isRepeated(stanza)) say(turn, room, carrier, stanza);
-  for (const stanza of stanzas) say(turn, room, carrier, stanza, true);
+  for (const { stanza, nick } of stanzas) say(turn, room, carrier, stanza, nick);
 }
 
 function isRepeated(stanza: Stanza): boolean {
@@ -84,14 +82,14 @@ export function goesOn({ now }: Turn, room: Occupancy, told: readonly Stanza[]):
 }
 
 /** A message on a stream that is coming in, or has just come in. */
-export function pass(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+export function pass(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza, own = room.nick): void {
   if (stanza.type !== 'groupchat') message(turn, room, carrier, stanza);
   // The subject that ends a join answer is known already.
-  else if (!isSubject(stanza)) groupchat(turn, room, carrier, stanza);
+  else if (!isSubject(stanza)) groupchat(turn, room, carrier, stanza, own);
 }
 
 /** A message that came with or behind a rejoin: passed on unless the log shows that the sessions have it. */
-export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza): void {
+export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stanza: Stanza, own = room.nick): void {
   if (isSubjectChange(stanza)) {
     if (textOf(stanza) === subjectText(room)) return;
     noteSubject(room, stanza, turn.now);
@@ -101,5 +99,5 @@ export function passMissed(turn: Turn, room: Occupancy, carrier: CarrierId, stan
   // It is known as it went into the log: without ids that occupants have written into a room that gives none.
   const said = marked(room, stanza, false);
   if (stanza.type === 'groupchat' && room.log.wasAdded(said, turn.now)) return;
-  pass(turn, room, carrier, stanza);
+  pass(turn, room, carrier, stanza, own);
 }

@@ -20,7 +20,6 @@ import {
 import { actedPresenceFor, actorOf, itemCount, selfDigest, statusCodes } from '../self-presence.ts';
 import type { Occupancy, Turn } from '../state.ts';
 import { comesInAnew, comesInUnder, isRepeated, noteAsker, takeHeld } from './anew.ts';
-import { noteReflected } from './groupchat.ts';
 import { isTechnical, losePlace } from './heal.ts';
 import { noteRole } from './moderator.ts';
 import { presenceSettled } from './nick.ts';
@@ -32,8 +31,6 @@ import { forkSelf, renamed } from './self-fork.ts';
 
 /** The account's nick in the store and in mind. */
 function setNick(turn: Turn, room: Occupancy, nick: string): void {
-  // What was said under the last one, and has not been told yet, has arrived.
-  for (const stanza of room.ahead?.stanzas ?? []) if (stanza.type === 'groupchat') noteReflected(room, stanza);
   room.nick = nick;
   // Another stream may have had it already, and was shown as another occupant.
   room.roster.delete(keyOfNick(nick));

@@ -114,7 +114,8 @@ function departing(turn: Turn, room: Occupancy, carrier: Carrier, stanza: Stanza
   } else if (stanza.name === 'message') {
     if (room.phase !== 'joined') {
       if (stanza.type === 'groupchat') {
-        noteReflected(room, stanza);
+        // Another stream may have told of it before.
+        if (!room.overlap || room.overlap.isNew(carrier.id, stanza)) noteReflected(room, stanza);
         out.drop('left-room');
       } else otherMessage(turn, room, carrier, stanza);
     } else if (stanza.type === 'groupchat') departingGroupchat(turn, room, carrier, stanza);

@@ -30,7 +30,7 @@ export const handover: readonly Mutant[] = [
   {
     name: 'what the new stream of a hand-over hears is lost',
     file: 'core/rules/missed.ts',
-    find: '  for (const stanza of stanzas) say(turn, room, carrier, stanza, true);\n',
+    find: '  for (const { stanza, nick } of stanzas) say(turn, room, carrier, stanza, nick);\n',
     put: '',
     kills: { 'handover-order': ['M1 the old stream'] },
   },
