@@ -53,7 +53,7 @@ export function belated(turn: Turn, carrier: Carrier, key: BareKey, stanza: Stan
   return true;
 }
 
-/** What an occupant has said to the account before the room took its leave is for its sessions, or the next one. False: the stream’s client is told. */
+/** What an occupant has said to the account before the room took its leave is for its sessions, or the next one. False: the stream's client is told. */
 export function keptForNext(turn: Turn, carrier: Carrier, stanza: Stanza): boolean {
   const { session } = carrier;
   if (session !== undefined && turn.state.sessions.has(session)) return false;
