@@ -117,6 +117,7 @@ test('what an occupant says twice is two messages also where the account moves b
   while (room()?.overlap?.isOver === false) world.fire();
   assert.ok(room()?.overlap);
   carry(world);
+  assert.is(room()?.overlap?.isOver, true);
   world.arrives(next, ok);
   assert.equal(world.client(b).heard, ['ok', 'ok']);
 });
