@@ -5,8 +5,9 @@
 import fc from 'fast-check';
 import type { Settings } from '../../proxy/core/state.ts';
 import { assert } from '../support/suite.ts';
+import type { Believes } from './model-client.ts';
 import type { RoomOptions } from './model-room.ts';
-import { type Believes, World } from './world.ts';
+import { World } from './world.ts';
 
 /** One thing that can happen; numbers choose among what there is. */
 export const event = fc.oneof(
