@@ -15,6 +15,13 @@ export const subscribed: readonly Mutant[] = [
     file: 'core/rules/sessions.ts',
     find: 'goesOnMs === undefined && isLeftToSubscription(turn, room)',
     put: 'false',
+    and: [
+      {
+        file: 'core/account.ts',
+        find: '      for (const room of [...turn.state.rooms.values()]) leaveToSubscription(turn, room);\n',
+        put: '',
+      },
+    ],
     cells: 'ejabberd,account,tcp',
     kills: { subscribed: ['L3 a device that drops'] },
   },
