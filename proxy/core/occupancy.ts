@@ -97,8 +97,8 @@ export function forgetDiscussion(room: Occupancy, settings: Settings): void {
 }
 
 /** The normalised domain of the room's service. */
-export function serviceOf(room: Occupancy): string {
-  return splitJid(room.key).domain;
+export function serviceOf({ key }: Pick<Occupancy, 'key'>): string {
+  return splitJid(key).domain;
 }
 
 /** Whether two streams of the account may have its nick in the room, as far as is known. */

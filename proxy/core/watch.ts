@@ -12,6 +12,7 @@ import {
   detach,
   forgetRoomState,
   isSelf,
+  NOWHERE,
   nickOf,
   noteConfigChange,
   noteOccupant,
@@ -83,7 +84,7 @@ export function applyFacts(room: Occupancy, facts: RoomFacts): void {
 /** A session here has said something to the room, which has not shown it. Beyond a number the oldest counts as shown. */
 export function noteSaid(room: Occupancy, session: SessionId, stanza: Stanza, now: number): void {
   const { id, to = room.name } = stanza;
-  const carrier = room.carrier ?? ('' as CarrierId);
+  const carrier = room.carrier ?? NOWHERE;
   room.sent.push({ id, session, carrier, to, isGroupchat: true, at: now, isStranded: false });
   if (room.sent.length > MOST_SAID) room.sent.shift();
 }

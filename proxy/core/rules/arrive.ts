@@ -2,14 +2,13 @@
  * Sessions and streams come to a home with what they know: at a first login on another node, after the home that they had is
  * lost, after envelopes between nodes were lost. A stream that is in a room stays there if the room can be carried by it.
  */
-import { splitJid } from '../../xml/address.ts';
 import type { Arrival, KnownRoom } from '../arrival.ts';
 import { freeIfDone } from '../carriers.ts';
 import { sayKept } from '../language.ts';
 import { entryStanza } from '../log-entry.ts';
-import { createOccupancy, isNickShared, keyOfNick, nickOf, recordOccupancy } from '../occupancy.ts';
+import { createOccupancy, isNickShared, keyOfNick, NOWHERE, nickOf, recordOccupancy, serviceOf } from '../occupancy.ts';
 import { LATENESS_MS } from '../overlap.ts';
-import type { Carrier, CarrierId, Occupancy, SentMessage, Turn } from '../state.ts';
+import type { Carrier, Occupancy, SentMessage, Turn } from '../state.ts';
 import { applyFacts } from '../watch.ts';
 import { bringUpToDate } from './catch-up.ts';
 import { sendLeave } from './leave.ts';
@@ -94,7 +93,7 @@ function noteSaid(turn: Turn, room: Occupancy, { said, facts }: KnownRoom): void
     const stanza = entryStanza(entry);
     if (keyOfNick(nickOf(stanza)) === keyOfNick(facts.nick)) shown.add(stanza.id);
   }
-  const carrier = facts.carrier ?? ('' as CarrierId);
+  const carrier = facts.carrier ?? NOWHERE;
   for (const one of said) {
     const index = room.sent.findIndex((sent) => isSame(turn, sent, one));
     const sent = room.sent[index];
@@ -114,7 +113,7 @@ function isSame({ state }: Turn, sent: SentMessage, { id, to, session }: KnownRo
 function takeIn(turn: Turn, known: KnownRoom): void {
   const { state, out } = turn;
   const { facts, members } = known;
-  state.services.hearNicks(splitJid(facts.room).domain, facts, turn.now);
+  state.services.hearNicks(serviceOf({ key: facts.room }), facts, turn.now);
   let room = state.rooms.get(facts.room);
   if (!room || room.phase === 'ended') {
     room = createOccupancy(facts.room, facts.name, facts.nick, state.settings);

@@ -4,10 +4,9 @@
  * the bookmark has at its end.
  */
 import type { BareKey } from '../../xml/address.ts';
-import { parseStanza } from '../../xml/stanza.ts';
 import { keyOfNick } from '../occupancy.ts';
 import type { Occupancy, Turn } from '../state.ts';
-import { notePending, sendRename } from './nick.ts';
+import { requestRename } from './nick.ts';
 
 /** Renames of one room in a time (ms). */
 const MOST_RENAMES = 3;
@@ -35,7 +34,7 @@ export function renameByBookmark(turn: Turn, key: BareKey): void {
   }
   renames.set(key, [...times, now]);
   out.push({ kind: 'bookmark-followed', act: 'rename' });
-  notePending(turn, room, undefined, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
+  requestRename(turn, room, undefined, nick);
 }
 
 /** A nick change now would part the two streams of a hand-over, or get lost. */

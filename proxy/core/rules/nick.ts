@@ -7,7 +7,7 @@ import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import { escapeXml } from '../../xml/text.ts';
 import { detach, keyOfNick, nickOf } from '../occupancy.ts';
 import { statusCodes } from '../self-presence.ts';
-import type { CarrierId, Occupancy, SentPresence, Session, SessionId, Turn } from '../state.ts';
+import type { Occupancy, SentPresence, Session, SessionId, Turn } from '../state.ts';
 import { freshId } from '../state.ts';
 
 /** Requests that a room never answers are forgotten beyond this many. */
@@ -18,15 +18,9 @@ const ANSWER_MS = 60_000;
 /** Policy `nick: follow`: a session that joined with another nick renames the account. Without a session it is the proxy's own wish. */
 export function requestRename(turn: Turn, room: Occupancy, session: Session | undefined, nick: string): void {
   if (room.carrier === undefined) return;
-  notePending(turn, room, session, nick, parseStanza(sendRename(turn, room, room.carrier, nick)));
-}
-
-/** A nick change of the proxy's own; returns its text. */
-export function sendRename(turn: Turn, room: Occupancy, carrier: CarrierId, nick: string): string {
-  const to = escapeXml(`${room.name}/${nick}`);
-  const xml = `<presence id='${freshId(turn.state)}' to='${to}'/>`;
-  turn.out.toCarrier(carrier, xml);
-  return xml;
+  const xml = `<presence id='${freshId(turn.state)}' to='${escapeXml(`${room.name}/${nick}`)}'/>`;
+  turn.out.toCarrier(room.carrier, xml);
+  notePending(turn, room, session, nick, parseStanza(xml));
 }
 
 /**

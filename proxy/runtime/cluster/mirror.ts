@@ -18,7 +18,7 @@ import {
   stopWatching,
   watchedRoom,
 } from '../../core/watch.ts';
-import { type BareKey, bareKey, resourceOf, splitJid } from '../../xml/address.ts';
+import { type BareKey, bareKey, resourceOf } from '../../xml/address.ts';
 import { parseStanza, type Stanza } from '../../xml/stanza.ts';
 import type { Ports } from '../ports.ts';
 import type { ViewItem } from './items.ts';
@@ -322,7 +322,7 @@ export class Mirror implements AccountView {
     const room = this.watched.get(facts.room);
     if (room) applyFacts(room, facts);
     else this.watched.set(facts.room, watchedRoom(facts, this.settings));
-    this.services.hearNicks(splitJid(facts.room).domain, facts, this.#now());
+    this.services.hearNicks(serviceOf({ key: facts.room }), facts, this.#now());
   }
 
   entered(key: BareKey, id: SessionId, last: string | undefined): void {
