@@ -54,7 +54,7 @@ export function keepUnheard(turn: Turn, room: Occupancy): void {
       : []),
   ];
   for (const { carrier, stanza } of heard) {
-    if (stanza.type === 'groupchat' || !isForNext(stanza)) continue;
+    if (!isForNext(stanza)) continue;
     if (!overlap || overlap.isNew(carrier, stanza)) keepPrivate(turn, room, stanza);
   }
 }

@@ -19,7 +19,9 @@ const GIVEN_BACK_MS = 60_000;
 
 /** A private message of an occupant that has something to say. */
 export function isForNext(stanza: Stanza): boolean {
-  return nickOf(stanza) !== '' && (stanza.root.child('body') !== undefined || retractionOf(stanza) !== undefined);
+  const { type, root } = stanza;
+  if (type === 'groupchat' || nickOf(stanza) === '') return false;
+  return root.child('body') !== undefined || retractionOf(stanza) !== undefined;
 }
 
 /** For the next session that joins. */

@@ -49,7 +49,7 @@ export class Overlap {
   end(): void {
     this.isOver = true;
     for (const key of this.#passed.keys()) if (key.startsWith(UNNAMED)) this.#passed.delete(key);
-    for (const key of this.#heard.keys()) if (key.includes(`\n${UNNAMED}`)) this.#heard.delete(key);
+    for (const key of this.#heard.keys()) if (key.startsWith(UNNAMED, key.indexOf('\n') + 1)) this.#heard.delete(key);
   }
 
   /** Whether this message is heard for the first time; to be called for each message of the room while two streams hear it. */

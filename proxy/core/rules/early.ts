@@ -52,9 +52,5 @@ export function tellEarly(turn: Turn, room: Occupancy, { carrier, early }: Entry
 export function endAttempt(turn: Turn, room: Occupancy): void {
   const { attempt } = room;
   room.attempt = undefined;
-  for (const stanza of attempt?.early ?? []) if (isPrivate(stanza)) keepPrivate(turn, room, stanza);
-}
-
-function isPrivate(stanza: Stanza): boolean {
-  return stanza.type !== 'groupchat' && isForNext(stanza);
+  for (const stanza of attempt?.early ?? []) if (isForNext(stanza)) keepPrivate(turn, room, stanza);
 }
